@@ -28,6 +28,11 @@ use flatbuffers::{FlatBufferBuilder, VerifierOptions};
 
 use crate::table::Pack;
 
+/// A vector of numbers within verified bytes.
+pub type List<'a, T> = flatbuffers::Vector<'a, T>;
+/// A vector of tables within verified bytes.
+pub type Tables<'a, T> = flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<T>>;
+
 /// Bytes of a model that passed the verifier.
 #[derive(Clone)]
 pub struct VerifiedModel {

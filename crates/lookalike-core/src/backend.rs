@@ -1,0 +1,98 @@
+//! The traits between the parts: an engine, a loaded model, a preprocessing profile.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::image::ImageView;
+use crate::model::{Model, Signature};
+use crate::options::{ImageProcessingOptions, SessionOptions};
+use crate::spec::InputSpec;
+use crate::tensor::{Tensor, TensorRef};
+
+/// An inference engine, without state.
+///
+/// # Contract
+///
+/// `name` is constant, lower case and unique. `check` touches no model. `load` may be called from many threads at once and
+/// never panics, whatever the model.
+pub trait InferenceBackend: Debug + Send + Sync {
+    /// The name users give the engine, such as `tract`.
+    fn name(&self) -> &'static str;
+
+    /// Whether the engine can run here and now.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to get it.
+    fn check(&self) -> Result<BackendInfo>;
+
+    /// Loads a model.
+    ///
+    /// # Errors
+    ///
+    /// The engine lacks an operator of the model, or cannot prepare it.
+    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>>;
+}
+
+/// What an engine says of itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BackendInfo {
+    /// Version of the engine.
+    pub version: String,
+    /// The shared library it runs from; `None` if it is part of the program.
+    pub library: Option<PathBuf>,
+}
+
+impl BackendInfo {
+    /// An engine that is part of the program.
+    pub fn built_in(version: impl Into<String>) -> Self {
+        Self { version: version.into(), library: None }
+    }
+}
+
+/// One loaded model, used by one caller at a time.
+///
+/// # Contract
+///
+/// Equal inputs give bit-equal outputs, run after run and session after session. After an error the session can be used
+/// again. `run` never panics.
+pub trait InferenceSession: Debug + Send {
+    /// Inputs and outputs of the model.
+    fn signature(&self) -> &Signature;
+
+    /// Runs the model once.
+    ///
+    /// There is one input and one output tensor for each of the signature's, in its order. Outputs take shape and type of
+    /// the result; their allocations are reused.
+    ///
+    /// # Errors
+    ///
+    /// An input has another shape or type than the model's, or the engine fails.
+    fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()>;
+}
+
+/// A preprocessing profile: from a picture to an input tensor.
+///
+/// # Contract
+///
+/// `name` is constant and unique. `prepare` depends on its arguments alone and never panics.
+pub trait Preprocessor: Debug + Send + Sync {
+    /// The name users give the profile, such as `task-library`.
+    fn name(&self) -> &'static str;
+
+    /// Crops, turns, resizes and normalises a picture into the input tensor, whose allocation is reused.
+    ///
+    /// # Errors
+    ///
+    /// The region of interest does not lie within the picture, the rotation is not a multiple of 90, or the profile cannot
+    /// bring the picture to the size asked for.
+    fn prepare(
+        &self,
+        image: &ImageView<'_>,
+        processing: &ImageProcessingOptions,
+        spec: &InputSpec,
+        input: &mut Tensor,
+    ) -> Result<()>;
+}

@@ -1,0 +1,178 @@
+//! The one error type of every crate of the workspace.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong: a status kind, the references' support code, a message, and the cause if there is one.
+///
+/// `Display` prints the message of this level only; the cause is behind [`source`](std::error::Error::source).
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    support_code: Option<SupportCode>,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error without a support code.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, support_code: None, message: message.into(), source: None }))
+    }
+
+    /// The error with a support code.
+    #[must_use]
+    pub fn with_support_code(mut self, support_code: SupportCode) -> Self {
+        self.0.support_code = Some(support_code);
+        self
+    }
+
+    /// The error with its cause.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Which status code the references give this kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The Task Library's finer code, where it attaches one.
+    pub fn support_code(&self) -> Option<SupportCode> {
+        self.0.support_code
+    }
+
+    /// An argument is not valid.
+    pub fn invalid_argument(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// Something inside failed that the caller could not have known.
+    pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.source {
+            Some(source) => Some(source.as_ref()),
+            None => None,
+        }
+    }
+}
+
+/// Kind of failure, one to one with the status codes of both reference libraries.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call was cancelled.
+    Cancelled,
+    /// The state of the system does not allow the call.
+    FailedPrecondition,
+    /// An invariant broke, or an engine failed.
+    Internal,
+    /// An argument, a model or a picture is not valid.
+    InvalidArgument,
+    /// A file or a needed piece of metadata is missing.
+    NotFound,
+    /// The system refused access.
+    PermissionDenied,
+    /// A limit on size or memory was reached.
+    ResourceExhausted,
+    /// The call may succeed if tried again.
+    Unavailable,
+    /// The request is understood and not supported.
+    Unimplemented,
+    /// Anything else.
+    Unknown,
+}
+
+impl ErrorKind {
+    /// The kind in snake case, as the command line prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::FailedPrecondition => "failed_precondition",
+            Self::Internal => "internal",
+            Self::InvalidArgument => "invalid_argument",
+            Self::NotFound => "not_found",
+            Self::PermissionDenied => "permission_denied",
+            Self::ResourceExhausted => "resource_exhausted",
+            Self::Unavailable => "unavailable",
+            Self::Unimplemented => "unimplemented",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The Task Library's `TfLiteSupportStatus`; the numbers are its own.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the names are the reference's own and say it all")]
+pub enum SupportCode {
+    Error = 1,
+    InvalidArgument = 2,
+    InvalidFlatBuffer = 3,
+    UnsupportedBuiltinOp = 4,
+    UnsupportedCustomOp = 5,
+    FileNotFound = 100,
+    FilePermissionDenied = 101,
+    FileRead = 102,
+    FileMmap = 103,
+    MetadataInvalidSchemaVersion = 200,
+    MetadataAssociatedFileNotFound = 201,
+    MetadataAssociatedFileZip = 202,
+    MetadataInconsistency = 203,
+    MetadataInvalidProcessUnits = 204,
+    MetadataNumLabelsMismatch = 205,
+    MetadataMalformedScoreCalibration = 206,
+    MetadataInvalidNumSubgraphs = 207,
+    MetadataMissingNormalizationOptions = 208,
+    MetadataInvalidContentProperties = 209,
+    MetadataNotFound = 210,
+    MetadataMissingLabels = 211,
+    MetadataInvalidTokenizer = 212,
+    InvalidNumInputTensors = 300,
+    InvalidInputTensorDimensions = 301,
+    InvalidInputTensorType = 302,
+    InvalidInputTensorSize = 303,
+    InputTensorNotFound = 304,
+    InvalidOutputTensorDimensions = 400,
+    InvalidOutputTensorType = 401,
+    OutputTensorNotFound = 402,
+    InvalidNumOutputTensors = 403,
+    ImageProcessing = 500,
+    ImageProcessingInvalidArgument = 501,
+    ImageProcessingBackend = 502,
+}
+
+impl SupportCode {
+    /// The number the reference gives it.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+}

@@ -1,0 +1,30 @@
+//! The parts of lookalike that every other part knows: traits, tensors, image views, options, results and errors, the
+//! reader of TensorFlow Lite models and their metadata, and the arithmetic of embeddings.
+//!
+//! Nothing here does I/O, decodes pictures or runs models. See the `lookalike` crate for the whole.
+
+#![forbid(unsafe_code)]
+
+mod associated_files;
+mod backend;
+mod embedding;
+mod error;
+mod image;
+mod model;
+mod options;
+mod spec;
+mod tensor;
+
+pub use lookalike_schema::{metadata, tflite::TensorType};
+
+pub use crate::backend::{BackendInfo, InferenceBackend, InferenceSession, Preprocessor};
+pub use crate::embedding::{
+    Embedding, EmbeddingResult, FeatureVector, cosine_similarity, dequantize, l2_normalize,
+    scalar_quantize,
+};
+pub use crate::error::{Error, ErrorKind, Result, SupportCode};
+pub use crate::image::{ImageView, Orientation, PixelFormat, Plane};
+pub use crate::model::{EntryPoint, Model, OperatorInfo, Quantization, Signature, TensorInfo};
+pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions};
+pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
+pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

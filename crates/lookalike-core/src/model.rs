@@ -1,0 +1,373 @@
+//! A verified TensorFlow Lite model with its metadata.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use lookalike_schema::metadata::ModelMetadata;
+use lookalike_schema::tflite::{self, BuiltinOperator, TensorType};
+use lookalike_schema::{List, Tables, VerifiedModel, file_identifier, read_metadata};
+
+use crate::associated_files::{self, AssociatedFiles};
+use crate::error::{Error, ErrorKind, Result, SupportCode};
+
+/// A TensorFlow Lite model that passed verification: immutable, and cheap to clone.
+///
+/// The bytes are kept as given; weights are not copied.
+///
+/// ```no_run
+/// let model = lookalike_core::Model::from_bytes(std::fs::read("mobilenet_v3_small.tflite")?)?;
+/// println!("{:?}", model.signature().inputs[0].shape);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    verified: VerifiedModel,
+    signature: Signature,
+    operators: Vec<OperatorInfo>,
+    metadata: Option<ModelMetadata>,
+    associated_files: AssociatedFiles,
+}
+
+impl Model {
+    /// Verifies a model and reads its signature, metadata and associated files.
+    ///
+    /// # Errors
+    ///
+    /// In this order: the bytes are no TensorFlow Lite flatbuffer; the schema version is not 3; the metadata has another
+    /// identifier than `M001` or is broken; an associated file is compressed or unreadable; the graph points at tensors,
+    /// buffers or operators that do not exist.
+    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        let verified = VerifiedModel::new(bytes).map_err(|error| {
+            Error::invalid_argument("The model is not a valid Flatbuffer buffer; give a TensorFlow Lite model (.tflite)")
+                .with_support_code(SupportCode::InvalidFlatBuffer)
+                .with_source(error)
+        })?;
+        let root = verified.root();
+        if root.version() != tflite::SCHEMA_VERSION {
+            return Err(Error::new(
+                ErrorKind::Unknown,
+                format!(
+                    "Could not build model from the provided pre-loaded flatbuffer: Invalid model version {}; version {} is supported",
+                    root.version(),
+                    tflite::SCHEMA_VERSION
+                ),
+            )
+            .with_support_code(SupportCode::Error));
+        }
+        let metadata = model_metadata(root)?;
+        let associated_files = match metadata {
+            Some(_) => associated_files::locate(verified.bytes())?,
+            None => AssociatedFiles::new(),
+        };
+        let graph = main_graph(root)?;
+        let signature = read_signature(root, graph)?;
+        let operators = read_operators(root, graph)?;
+        let inner = Inner { signature, operators, metadata, associated_files, verified };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        self.inner.verified.bytes()
+    }
+
+    /// Inputs and outputs of the graph.
+    pub fn signature(&self) -> &Signature {
+        &self.inner.signature
+    }
+
+    /// The operators in order of execution.
+    pub fn operators(&self) -> &[OperatorInfo] {
+        &self.inner.operators
+    }
+
+    /// What the model says of itself, if it does.
+    pub fn metadata(&self) -> Option<&ModelMetadata> {
+        self.inner.metadata.as_ref()
+    }
+
+    /// Free text of the converter.
+    pub fn description(&self) -> Option<&str> {
+        self.inner.verified.root().description()
+    }
+
+    /// All tensors of the graph, constants included; an operator's indices point here.
+    ///
+    /// # Errors
+    ///
+    /// Never, for a graph that was read before; the tensors are read anew.
+    pub fn tensors(&self) -> Result<Vec<TensorInfo>> {
+        let root = self.inner.verified.root();
+        let tensors = main_graph(root)?.tensors();
+        tensors.iter().map(|tensor| tensor_info(root, tensor)).collect()
+    }
+
+    /// Data of a constant tensor, little-endian and row-major; empty for a value computed at run time.
+    pub fn constant(&self, tensor: &TensorInfo) -> &[u8] {
+        self.inner.verified.root().buffers().get(tensor.buffer).data()
+    }
+
+    /// The named entry points.
+    pub fn entry_points(&self) -> Vec<EntryPoint> {
+        let names = |maps: Tables<'_, tflite::TensorMapRef<'_>>| {
+            maps.iter()
+                .map(|map| (map.name().unwrap_or_default().to_owned(), map.tensor_index() as usize))
+                .collect()
+        };
+        self.inner
+            .verified
+            .root()
+            .signature_defs()
+            .iter()
+            .map(|definition| EntryPoint {
+                name: definition.signature_key().unwrap_or_default().to_owned(),
+                inputs: names(definition.inputs()),
+                outputs: names(definition.outputs()),
+            })
+            .collect()
+    }
+
+    /// Names of the files packed behind the model.
+    pub fn associated_files(&self) -> impl Iterator<Item = &str> {
+        self.inner.associated_files.keys().map(String::as_str)
+    }
+
+    /// Contents of a file packed behind the model.
+    ///
+    /// # Errors
+    ///
+    /// There is no file of this name.
+    pub fn associated_file(&self, name: &str) -> Result<&[u8]> {
+        match self.inner.associated_files.get(name) {
+            Some(range) => Ok(&self.bytes()[range.clone()]),
+            None => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("No associated file with name: {name}"),
+            )
+            .with_support_code(SupportCode::MetadataAssociatedFileNotFound)),
+        }
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Model")
+            .field("bytes", &self.bytes().len())
+            .field("signature", &self.inner.signature)
+            .field("operators", &self.inner.operators.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Inputs and outputs of a model, in graph order.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Signature {
+    /// The tensors the caller fills.
+    pub inputs: Vec<TensorInfo>,
+    /// The tensors the caller reads.
+    pub outputs: Vec<TensorInfo>,
+}
+
+/// A tensor as the model declares it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TensorInfo {
+    /// Its name; may be empty.
+    pub name: String,
+    /// Extents, outermost first; unknown ones are stored as 1.
+    pub shape: Vec<i32>,
+    /// Extents with unknown ones as -1; empty if the model has none.
+    pub shape_signature: Vec<i32>,
+    /// Element type.
+    pub element_type: TensorType,
+    /// How stored integers stand for real values.
+    pub quantization: Option<Quantization>,
+    /// Buffer of a constant.
+    buffer: usize,
+}
+
+/// Affine quantisation, `real = scale * (stored - zero_point)`: one pair, or one per slice of a dimension.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Quantization {
+    /// Scales.
+    pub scale: Vec<f32>,
+    /// Zero points.
+    pub zero_point: Vec<i64>,
+    /// The dimension that slices run along.
+    pub dimension: i32,
+}
+
+/// An operator of the graph.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct OperatorInfo {
+    /// Its name in the schema, such as `CONV_2D`, or the name of a custom operator.
+    pub name: String,
+    /// Version of its definition.
+    pub version: i32,
+    /// Whether it is a custom operator.
+    pub is_custom: bool,
+    /// Tensors it reads; `None` for an optional one left out.
+    pub inputs: Vec<Option<usize>>,
+    /// Tensors it writes.
+    pub outputs: Vec<usize>,
+}
+
+/// A named entry point of a model (`SignatureDef`).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EntryPoint {
+    /// Its name.
+    pub name: String,
+    /// Names of its inputs with their tensors.
+    pub inputs: Vec<(String, usize)>,
+    /// Names of its outputs with their tensors.
+    pub outputs: Vec<(String, usize)>,
+}
+
+fn model_metadata(root: tflite::ModelRef<'_>) -> Result<Option<ModelMetadata>> {
+    let Some(entry) =
+        root.metadata().iter().find(|entry| entry.name() == Some(tflite::METADATA_NAME))
+    else {
+        return Ok(None);
+    };
+    let invalid = |message: String| {
+        Error::invalid_argument(message).with_support_code(SupportCode::InvalidFlatBuffer)
+    };
+    let index = entry.buffer() as usize;
+    if index >= root.buffers().len() {
+        return Err(invalid(format!("The metadata is in buffer {index}, which does not exist")));
+    }
+    let bytes = root.buffers().get(index).data();
+    match file_identifier(bytes) {
+        Some(found) if found == lookalike_schema::metadata::FILE_IDENTIFIER.as_bytes() => {}
+        found => {
+            return Err(Error::invalid_argument(format!(
+                "Invalid metadata schema version: expected M001, got {}",
+                found.unwrap_or_default().escape_ascii()
+            ))
+            .with_support_code(SupportCode::MetadataInvalidSchemaVersion));
+        }
+    }
+    read_metadata(bytes).map(Some).map_err(|error| {
+        invalid("The metadata is not a valid Flatbuffer buffer".to_owned()).with_source(error)
+    })
+}
+
+fn main_graph(root: tflite::ModelRef<'_>) -> Result<tflite::SubGraphRef<'_>> {
+    match root.subgraphs().iter().next() {
+        Some(graph) => Ok(graph),
+        None => Err(broken_graph("the model has no subgraph")),
+    }
+}
+
+fn read_signature(root: tflite::ModelRef<'_>, graph: tflite::SubGraphRef<'_>) -> Result<Signature> {
+    let tensors = graph.tensors();
+    let read = |indices: List<'_, i32>, what: &str| -> Result<Vec<TensorInfo>> {
+        indices
+            .iter()
+            .map(|index| match usize::try_from(index) {
+                Ok(position) if position < tensors.len() => {
+                    tensor_info(root, tensors.get(position))
+                }
+                _ => Err(broken_graph(format!("{what} tensor {index} does not exist"))),
+            })
+            .collect()
+    };
+    Ok(Signature {
+        inputs: read(graph.inputs(), "input")?,
+        outputs: read(graph.outputs(), "output")?,
+    })
+}
+
+fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Result<TensorInfo> {
+    let name = tensor.name().unwrap_or_default().to_owned();
+    let buffer = tensor.buffer() as usize;
+    if buffer >= root.buffers().len() {
+        return Err(broken_graph(format!(
+            "the data of tensor `{name}` is in buffer {buffer}, which does not exist"
+        )));
+    }
+    let quantization = tensor
+        .quantization()
+        .map(|quantization| Quantization {
+            scale: quantization.scale().iter().collect(),
+            zero_point: quantization.zero_point().iter().collect(),
+            dimension: quantization.quantized_dimension(),
+        })
+        .filter(|quantization| !quantization.scale.is_empty());
+    Ok(TensorInfo {
+        name,
+        shape: tensor.shape().iter().collect(),
+        shape_signature: tensor.shape_signature().iter().collect(),
+        element_type: tensor.element_type(),
+        quantization,
+        buffer,
+    })
+}
+
+fn read_operators(
+    root: tflite::ModelRef<'_>,
+    graph: tflite::SubGraphRef<'_>,
+) -> Result<Vec<OperatorInfo>> {
+    let codes = root.operator_codes();
+    let tensor_count = graph.tensors().len();
+    // The other subgraphs are not run, but their tensors must be as sound as any.
+    for tensor in root.subgraphs().iter().flat_map(|graph| graph.tensors().iter()) {
+        tensor_info(root, tensor)?;
+    }
+    graph
+        .operators()
+        .iter()
+        .enumerate()
+        .map(|(position, operator)| {
+            let index = operator.opcode_index() as usize;
+            if index >= codes.len() {
+                return Err(broken_graph(format!(
+                    "operator {position} has code {index}, which does not exist"
+                )));
+            }
+            let code = codes.get(index);
+            let tensor = |tensor: i32| match usize::try_from(tensor) {
+                Ok(found) if found < tensor_count => Ok(found),
+                _ => Err(broken_graph(format!(
+                    "operator {position} uses tensor {tensor}, which does not exist"
+                ))),
+            };
+            let builtin = builtin_operator(code);
+            let is_custom = builtin == BuiltinOperator::CUSTOM;
+            Ok(OperatorInfo {
+                name: match code.custom_code() {
+                    Some(name) if is_custom => name.to_owned(),
+                    _ => builtin.to_string(),
+                },
+                version: code.version(),
+                is_custom,
+                inputs: operator
+                    .inputs()
+                    .iter()
+                    .map(|index| if index == -1 { Ok(None) } else { tensor(index).map(Some) })
+                    .collect::<Result<_>>()?,
+                outputs: operator.outputs().iter().map(tensor).collect::<Result<_>>()?,
+            })
+        })
+        .collect()
+}
+
+/// The operator, from whichever of the two fields holds it: files from before 2020 know the narrow one only.
+fn builtin_operator(code: tflite::OperatorCodeRef<'_>) -> BuiltinOperator {
+    code.builtin_code().max(BuiltinOperator(i32::from(code.deprecated_builtin_code())))
+}
+
+fn broken_graph(message: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Unknown, format!("Could not build the TF Lite interpreter: {message}"))
+        .with_support_code(SupportCode::Error)
+}

@@ -1,0 +1,326 @@
+//! What a model's tensors and metadata say about its input picture and its heads.
+//!
+//! The rules, their order, messages and codes are the Task Library's; where it needs metadata that a model lacks, the caller
+//! may give it instead.
+
+use std::sync::Arc;
+
+use lookalike_schema::metadata::{
+    ColorSpaceType, ContentProperties, NormalizationOptions, ProcessUnitOptions, SubGraphMetadata,
+    TensorMetadata,
+};
+use lookalike_schema::tflite::TensorType;
+
+use crate::embedding::{FeatureVector, dequantize, l2_normalize, scalar_quantize};
+use crate::error::{Error, ErrorKind, Result, SupportCode};
+use crate::model::{Model, TensorInfo};
+use crate::tensor::{DataRef, TensorRef};
+
+/// `value = (pixel - mean) / std` with pixels in 0 to 255, for R, G and B.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
+impl Normalization {
+    /// One value for all channels, or one each for R, G and B; `mean` and `std` alike.
+    ///
+    /// # Errors
+    ///
+    /// The two differ in length, or are neither 1 nor 3 long.
+    pub fn new(mean: &[f32], std: &[f32]) -> Result<Self> {
+        let fail = |message: String| {
+            Err(Error::invalid_argument(message)
+                .with_support_code(SupportCode::MetadataInvalidProcessUnits))
+        };
+        if mean.len() != std.len() {
+            return fail(format!(
+                "NormalizationOptions: expected mean and std of same dimension, got {} and {}.",
+                mean.len(),
+                std.len()
+            ));
+        }
+        match (mean, std) {
+            (&[mean], &[std]) => Ok(Self { mean: [mean; 3], std: [std; 3] }),
+            (&[r, g, b], &[std_r, std_g, std_b]) => {
+                Ok(Self { mean: [r, g, b], std: [std_r, std_g, std_b] })
+            }
+            _ => fail(format!(
+                "NormalizationOptions: only 1 or 3 mean and std values are supported, got {}.",
+                mean.len()
+            )),
+        }
+    }
+
+    /// Means of R, G and B.
+    pub fn mean(&self) -> [f32; 3] {
+        self.mean
+    }
+
+    /// Standard deviations of R, G and B.
+    pub fn std(&self) -> [f32; 3] {
+        self.std
+    }
+}
+
+/// Element type of an input tensor, with what is needed to fill it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum InputElement {
+    /// Normalised floats.
+    F32(Normalization),
+    /// The pixels' bytes as they are.
+    U8,
+}
+
+/// The picture a model wants: RGB, batch 1, rows first.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct InputSpec {
+    /// Rows; `None` if the model takes any number.
+    pub height: Option<usize>,
+    /// Columns; `None` if the model takes any number.
+    pub width: Option<usize>,
+    /// Element type.
+    pub element: InputElement,
+}
+
+impl InputSpec {
+    /// A picture of this size.
+    pub fn new(height: usize, width: usize, element: InputElement) -> Self {
+        Self { height: Some(height), width: Some(width), element }
+    }
+
+    /// Checks a model's only input against the rules of the Task Library.
+    ///
+    /// `normalization` takes the place of the model's own, and is needed where a float model has none.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the model breaks.
+    pub fn from_model(model: &Model, normalization: Option<Normalization>) -> Result<Self> {
+        let metadata = input_metadata(model)?;
+        let (is_rgb, declared) = match metadata {
+            Some(metadata) => (has_rgb_content(metadata)?, declared_normalization(metadata)?),
+            None => (true, None),
+        };
+        let input = match model.signature().inputs.as_slice() {
+            [input] => input,
+            inputs => {
+                return Err(Error::invalid_argument(format!(
+                    "Models are assumed to have a single input, this one has {}",
+                    inputs.len()
+                ))
+                .with_support_code(SupportCode::InvalidNumInputTensors));
+            }
+        };
+        let [batch, height, width, depth] = match *input.shape.as_slice() {
+            [batch, height, width, depth] => [batch, height, width, depth],
+            _ => return Err(wrong_dimensions("Only 4D tensors in BHWD layout are supported.")),
+        };
+        if !matches!(input.element_type, TensorType::FLOAT32 | TensorType::UINT8) {
+            return Err(wrong_type("input", input, SupportCode::InvalidInputTensorType));
+        }
+        if !is_rgb {
+            return Err(Error::invalid_argument("Only RGB color space is supported for now.")
+                .with_support_code(SupportCode::InvalidArgument));
+        }
+        if batch != 1 || depth != 3 {
+            return Err(wrong_dimensions(format!(
+                "The input tensor should have dimensions 1 x height x width x 3. Got {batch} x {height} x {width} x {depth}."
+            )));
+        }
+        let element = match (input.element_type, normalization.or(declared)) {
+            (TensorType::FLOAT32, Some(normalization)) => InputElement::F32(normalization),
+            (TensorType::FLOAT32, None) => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "Input tensor has type kTfLiteFloat32: it requires specifying NormalizationOptions metadata to preprocess \
+                     input images. Give the mean and standard deviation the model was trained with (`--mean` and `--std`, or \
+                     `normalization` of the builder)",
+                )
+                .with_support_code(SupportCode::MetadataMissingNormalizationOptions));
+            }
+            _ => InputElement::U8,
+        };
+        let extent = |dimension: usize, stored: i32, name: &str| {
+            if input.shape_signature.get(dimension) == Some(&-1) {
+                return Ok(None);
+            }
+            match usize::try_from(stored) {
+                Ok(extent) if extent > 0 => Ok(Some(extent)),
+                _ => Err(wrong_dimensions(format!("The input {name} should be positive."))),
+            }
+        };
+        let width = extent(2, width, "width")?;
+        let height = extent(1, height, "height")?;
+        Ok(Self { height, width, element })
+    }
+}
+
+/// One output of a model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct HeadSpec {
+    /// Position among the outputs.
+    pub index: usize,
+    /// Name in the metadata, if there is one.
+    pub name: Option<Arc<str>>,
+    /// Number of values.
+    pub dimension: usize,
+    scale: f32,
+    zero_point: i32,
+}
+
+impl HeadSpec {
+    /// Checks all outputs of a model against the rules of the Task Library, in graph order.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that an output breaks.
+    pub fn from_model(model: &Model) -> Result<Vec<Self>> {
+        let outputs = &model.signature().outputs;
+        if outputs.is_empty() {
+            return Err(Error::invalid_argument("The model has no output")
+                .with_support_code(SupportCode::InvalidNumOutputTensors));
+        }
+        outputs.iter().enumerate().map(|(index, output)| Self::new(model, index, output)).collect()
+    }
+
+    fn new(model: &Model, index: usize, output: &TensorInfo) -> Result<Self> {
+        let fail = |message: String| {
+            Err(Error::invalid_argument(message)
+                .with_support_code(SupportCode::InvalidOutputTensorDimensions))
+        };
+        let (batch, dimension) = match *output.shape.as_slice() {
+            [_, height, width, _] if height != 1 || width != 1 => {
+                return fail(format!(
+                    "Unexpected WxH sizes for output index {index}: got {width}x{height}, expected 1x1."
+                ));
+            }
+            [batch, _, _, dimension] | [batch, dimension] => (batch, dimension),
+            _ => {
+                return fail(format!(
+                    "Unexpected number of dimensions for output index {index}: got {}D, expected either 2D (BxN with B=1) or 4D (BxHxWxN with B=1, W=1, H=1).",
+                    output.shape.len()
+                ));
+            }
+        };
+        if batch != 1 {
+            return fail(format!(
+                "The output array is expected to have a batch size of 1. Got {batch} for output index {index}."
+            ));
+        }
+        if !matches!(output.element_type, TensorType::FLOAT32 | TensorType::UINT8) {
+            return Err(wrong_type("output", output, SupportCode::InvalidOutputTensorType));
+        }
+        let Some(dimension) = usize::try_from(dimension).ok().filter(|&dimension| dimension > 0)
+        else {
+            return fail(format!(
+                "Output index {index} has a dimension of {dimension}, which is not positive."
+            ));
+        };
+        let name = first_subgraph(model)
+            .and_then(|metadata| metadata.output_tensor_metadata.get(index))
+            .and_then(|metadata| metadata.name.as_deref())
+            .filter(|name| !name.is_empty())
+            .map(Arc::from);
+        // Without parameters the references read a scale of 0, so that all values are 0.
+        let parameters = output.quantization.as_ref();
+        let scale = parameters.and_then(|parameters| parameters.scale.first()).copied();
+        let zero_point = parameters.and_then(|parameters| parameters.zero_point.first()).copied();
+        Ok(Self {
+            index,
+            name,
+            dimension,
+            scale: scale.unwrap_or(0.0),
+            // The runtime keeps zero points in 32 bits.
+            zero_point: zero_point.unwrap_or(0) as i32,
+        })
+    }
+
+    /// The feature vector of this head's raw output: dequantised, then L2-normalised and scalar-quantised if asked for.
+    pub fn feature_vector(&self, output: TensorRef<'_>, l2: bool, quantize: bool) -> FeatureVector {
+        let mut values = match output.data() {
+            DataRef::F32(values) => values.to_vec(),
+            DataRef::I8(values) => {
+                dequantize(values.iter().map(|&value| value.into()), self.scale, self.zero_point)
+            }
+            DataRef::U8(values) => {
+                dequantize(values.iter().map(|&value| value.into()), self.scale, self.zero_point)
+            }
+        };
+        if l2 {
+            l2_normalize(&mut values);
+        }
+        if quantize {
+            FeatureVector::Quantized(scalar_quantize(&values))
+        } else {
+            FeatureVector::Float(values)
+        }
+    }
+}
+
+fn first_subgraph(model: &Model) -> Option<&SubGraphMetadata> {
+    model.metadata()?.subgraph_metadata.first()
+}
+
+fn input_metadata(model: &Model) -> Result<Option<&TensorMetadata>> {
+    match first_subgraph(model).map(|metadata| metadata.input_tensor_metadata.as_slice()) {
+        None => Ok(None),
+        Some([metadata]) => Ok(Some(metadata)),
+        Some(all) => Err(Error::invalid_argument(format!(
+            "Models are assumed to have a single input TensorMetadata, this one has {}",
+            all.len()
+        ))
+        .with_support_code(SupportCode::InvalidNumInputTensors)),
+    }
+}
+
+/// Whether the input is an RGB picture, as it is when the metadata does not say.
+fn has_rgb_content(metadata: &TensorMetadata) -> Result<bool> {
+    match metadata.content.as_ref().map(|content| &content.content_properties) {
+        None | Some(ContentProperties::None) => Ok(true),
+        Some(ContentProperties::ImageProperties(image)) => {
+            Ok(image.color_space == ColorSpaceType::RGB)
+        }
+        Some(other) => Err(Error::invalid_argument(format!(
+            "Expected ImageProperties for tensor {}, got {}.",
+            metadata.name.as_deref().unwrap_or("#0"),
+            other.name()
+        ))
+        .with_support_code(SupportCode::MetadataInvalidContentProperties)),
+    }
+}
+
+fn declared_normalization(metadata: &TensorMetadata) -> Result<Option<Normalization>> {
+    let options: Vec<&NormalizationOptions> = metadata
+        .process_units
+        .iter()
+        .filter_map(|unit| match &unit.options {
+            ProcessUnitOptions::NormalizationOptions(options) => Some(options),
+            _ => None,
+        })
+        .collect();
+    match options.as_slice() {
+        [] => Ok(None),
+        [options] => Normalization::new(&options.mean, &options.std).map(Some),
+        _ => Err(Error::invalid_argument(
+            "Found multiple ProcessUnits with type=NormalizationOptions, expected at most one.",
+        )
+        .with_support_code(SupportCode::MetadataInvalidProcessUnits)),
+    }
+}
+
+fn wrong_dimensions(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::invalid_argument(message).with_support_code(SupportCode::InvalidInputTensorDimensions)
+}
+
+fn wrong_type(what: &str, tensor: &TensorInfo, support_code: SupportCode) -> Error {
+    Error::invalid_argument(format!(
+        "Type mismatch for {what} tensor {}. Requested one of these types: kTfLiteUint8/kTfLiteFloat32, got {}.",
+        tensor.name, tensor.element_type
+    ))
+    .with_support_code(support_code)
+}
