@@ -62,6 +62,13 @@ pub trait InferenceSession: Debug + Send {
     /// Inputs and outputs of the model.
     fn signature(&self) -> &Signature;
 
+    /// Another session of the same model, which shares with this one whatever the engine can share.
+    ///
+    /// # Errors
+    ///
+    /// The engine has no room for another session.
+    fn fork(&self) -> Result<Box<dyn InferenceSession>>;
+
     /// Runs the model once.
     ///
     /// There is one input and one output tensor for each of the signature's, in its order. Outputs take shape and type of

@@ -175,6 +175,24 @@ pub struct Signature {
     pub outputs: Vec<TensorInfo>,
 }
 
+impl Signature {
+    /// Checks how many tensors a caller brings to a run.
+    ///
+    /// # Errors
+    ///
+    /// Not one for each input and each output.
+    pub fn check_arity(&self, inputs: usize, outputs: usize) -> Result<()> {
+        if inputs == self.inputs.len() && outputs == self.outputs.len() {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(format!(
+            "a run with {inputs} inputs and {outputs} outputs; the model has {} and {}",
+            self.inputs.len(),
+            self.outputs.len()
+        )))
+    }
+}
+
 /// A tensor as the model declares it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -1,0 +1,217 @@
+//! The inner loops, and the choice of the instruction set that runs them.
+//!
+//! All sets give the same bits: the arithmetic is integral, or a fixed sequence of unfused f32 operations.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+pub(crate) mod scalar;
+
+use crate::geometry::{Axis, fraction7, whole};
+
+/// Instructions the inner loops use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InstructionSet(Set);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Set {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+}
+
+impl InstructionSet {
+    /// What every processor has.
+    pub const SCALAR: Self = Self(Set::Scalar);
+
+    /// The best one this processor has.
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(token) = avx2::Avx2::detect() {
+            return Self(Set::Avx2(token));
+        }
+        Self::SCALAR
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => "avx2",
+        }
+    }
+
+    /// `(upper * (256 - fraction) + lower * fraction + 128) >> 8`, byte by byte; all three of one length.
+    pub(crate) fn blend_rows(self, upper: &[u8], lower: &[u8], fraction: u8, out: &mut [u8]) {
+        match self.0 {
+            Set::Scalar => scalar::blend_rows(upper, lower, fraction, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(token) => token.blend_rows(upper, lower, fraction, out),
+        }
+    }
+
+    /// `(left * (127 - fraction) + right * fraction) >> 7` for the pixels of `C` bytes that the taps name.
+    pub(crate) fn blend_columns<const C: usize>(self, row: &[u8], taps: &Taps, out: &mut [u8]) {
+        match self.0 {
+            Set::Scalar => scalar::blend_columns::<C>(row, taps, 0, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(token) => token.blend_columns::<C>(row, taps, out),
+        }
+    }
+
+    /// Normalised values of R, G, B bytes.
+    pub(crate) fn normalize(self, pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) {
+        match self.0 {
+            Set::Scalar => scalar::normalize(pixels, table, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(token) => token.normalize(pixels, table, out),
+        }
+    }
+}
+
+/// Where the pixels of a target row come from: left neighbour and 7-bit fraction of each.
+#[derive(Debug)]
+pub(crate) struct Taps {
+    /// Left neighbours; they never decrease.
+    left: Vec<u32>,
+    fraction: Vec<u8>,
+    /// Weights as bytes (left, right), four times over: one 64-bit word a pixel for the vector kernels.
+    weights: Vec<u64>,
+}
+
+impl Taps {
+    pub(crate) fn new(axis: Axis, source_width: usize, target_width: usize) -> Self {
+        let positions = || (0..target_width).map(|column| axis.at(column));
+        let fraction: Vec<u8> = positions().map(fraction7).collect();
+        let weights = fraction
+            .iter()
+            .map(|&fraction| {
+                let pair = u64::from(127 - fraction) | u64::from(fraction) << 8;
+                pair * 0x0001_0001_0001_0001
+            })
+            .collect();
+        let left = positions().map(|position| whole(position, source_width) as u32).collect();
+        Self { left, fraction, weights }
+    }
+}
+
+/// `(1 / std) * (pixel - mean)` in f32, unfused, for every byte of every channel.
+#[derive(Debug)]
+pub(crate) struct NormalizationTable {
+    values: [[f32; 256]; 3],
+    mean: [f32; 3],
+    reciprocal: [f32; 3],
+}
+
+impl NormalizationTable {
+    pub(crate) fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
+        let reciprocal = std.map(|std| 1.0 / std);
+        let mut values = [[0.0; 256]; 3];
+        for (channel, values) in values.iter_mut().enumerate() {
+            for (byte, value) in values.iter_mut().enumerate() {
+                *value = reciprocal[channel] * (byte as f32 - mean[channel]);
+            }
+        }
+        Self { values, mean, reciprocal }
+    }
+
+    /// The normalised value of a byte.
+    pub(crate) fn value(&self, channel: usize, byte: u8) -> f32 {
+        self.values[channel][usize::from(byte)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::Sampling;
+    use crate::geometry::Size;
+
+    fn columns<const C: usize>(
+        set: InstructionSet,
+        row: &[u8],
+        taps: &Taps,
+        width: usize,
+    ) -> Vec<u8> {
+        let mut out = vec![0; width * C];
+        set.blend_columns::<C>(row, taps, &mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn blending_rows_is_the_same_on_every_set(
+            pixels in prop::collection::vec(any::<(u8, u8)>(), 0..400),
+            skip in 0..32usize,
+            fraction: u8,
+        ) {
+            let (upper, lower): (Vec<u8>, Vec<u8>) = pixels.into_iter().unzip();
+            let skip = skip.min(upper.len());
+            let (upper, lower) = (&upper[skip..], &lower[skip..]);
+            let (mut expected, mut found) = (vec![0; upper.len()], vec![0; upper.len()]);
+            scalar::blend_rows(upper, lower, fraction, &mut expected);
+            InstructionSet::detect().blend_rows(upper, lower, fraction, &mut found);
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn blending_columns_is_the_same_on_every_set(
+            source in 1..200usize,
+            target in 1..200usize,
+            skip in 0..8usize,
+            seed: u64,
+        ) {
+            let mut state = seed;
+            let bytes: Vec<u8> = (0..skip + source * 4)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (state >> 56) as u8
+                })
+                .collect();
+            let sampling = Sampling::new(
+                Size { width: source, height: 7 },
+                Size { width: target, height: 5 },
+            );
+            let taps = Taps::new(sampling.x, source, target);
+            let best = InstructionSet::detect();
+            let row = |channels: usize| &bytes[skip..][..source * channels];
+            prop_assert_eq!(
+                columns::<3>(best, row(3), &taps, target),
+                columns::<3>(InstructionSet::SCALAR, row(3), &taps, target)
+            );
+            prop_assert_eq!(
+                columns::<4>(best, row(4), &taps, target),
+                columns::<4>(InstructionSet::SCALAR, row(4), &taps, target)
+            );
+            prop_assert_eq!(
+                columns::<2>(best, row(2), &taps, target),
+                columns::<2>(InstructionSet::SCALAR, row(2), &taps, target)
+            );
+        }
+
+        #[test]
+        fn normalisation_is_the_same_on_every_set(
+            mean in prop::array::uniform3(-300f32..300.0),
+            std in prop::array::uniform3(0.001f32..300.0),
+            skip in 0..24usize,
+        ) {
+            let table = NormalizationTable::new(mean, std);
+            // Every byte meets every channel.
+            let pixels: Vec<u8> = (0..=255u8).flat_map(|byte| [byte; 3]).skip(skip / 3 * 3).collect();
+            let (mut expected, mut found) = (vec![0.0; pixels.len()], vec![0.0; pixels.len()]);
+            scalar::normalize(&pixels, &table, &mut expected);
+            InstructionSet::detect().normalize(&pixels, &table, &mut found);
+            prop_assert_eq!(
+                found.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+                expected.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn the_best_set_is_named() {
+        assert!(["scalar", "avx2"].contains(&InstructionSet::detect().name()));
+    }
+}

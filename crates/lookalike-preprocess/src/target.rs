@@ -1,0 +1,111 @@
+//! Where prepared pixels go: into a tensor of bytes or of normalised floats, turned on the way.
+
+use lookalike_core::{
+    Error, ErrorKind, InputElement, Orientation, Result, Shape, SupportCode, Tensor,
+};
+
+use crate::geometry::Size;
+use crate::kernels::{InstructionSet, NormalizationTable};
+
+/// The tensor that is being filled, of the size of the upright picture.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    size: Size,
+    orientation: Orientation,
+    set: InstructionSet,
+    elements: Elements<'a>,
+}
+
+#[derive(Debug)]
+enum Elements<'a> {
+    Bytes(&'a mut [u8]),
+    Floats(Box<NormalizationTable>, &'a mut [f32]),
+}
+
+impl<'a> Target<'a> {
+    /// Gives the tensor its shape and type.
+    pub(crate) fn new(
+        tensor: &'a mut Tensor,
+        size: Size,
+        element: InputElement,
+        orientation: Orientation,
+        set: InstructionSet,
+    ) -> Result<Self> {
+        let shape = Shape::new(&[1, size.height, size.width, 3])?;
+        let elements = match element {
+            InputElement::U8 => Elements::Bytes(tensor.reset_u8(shape)),
+            InputElement::F32(normalization) => {
+                let std = normalization.std();
+                if std.iter().any(|std| std.abs() < f32::EPSILON) {
+                    return Err(Error::internal(
+                        "NormalizationOptions.std_values can't be 0. Please check if the tensor metadata has been populated correctly.",
+                    )
+                    .with_support_code(SupportCode::Error));
+                }
+                let table = Box::new(NormalizationTable::new(normalization.mean(), std));
+                Elements::Floats(table, tensor.reset_f32(shape))
+            }
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Unimplemented,
+                    "an input element of an unknown type",
+                ));
+            }
+        };
+        Ok(Self { size, orientation, set, elements })
+    }
+
+    /// The size that pixels have before they are turned.
+    pub(crate) fn stored_size(&self) -> Size {
+        if self.orientation.swaps_axes() {
+            Size { width: self.size.height, height: self.size.width }
+        } else {
+            self.size
+        }
+    }
+
+    /// Writes a row of the picture as it is stored: pixels of three or more bytes, of which three count, or of one grey byte.
+    pub(crate) fn write_row<const C: usize>(&mut self, y: usize, row: &[u8]) {
+        if self.orientation == Orientation::TopLeft && C == 3 {
+            return self.write_upright_row(y, row);
+        }
+        let (first, step) = self.path(y);
+        let mut position = first;
+        for pixel in row.chunks_exact(C) {
+            let rgb = if C >= 3 { [pixel[0], pixel[1], pixel[2]] } else { [pixel[0]; 3] };
+            let offset = position as usize * 3;
+            match &mut self.elements {
+                Elements::Bytes(out) => out[offset..][..3].copy_from_slice(&rgb),
+                Elements::Floats(table, out) => {
+                    let values = [0, 1, 2].map(|channel| table.value(channel, rgb[channel]));
+                    out[offset..][..3].copy_from_slice(&values);
+                }
+            }
+            position += step;
+        }
+    }
+
+    /// Writes a row of R, G, B bytes that is upright already.
+    pub(crate) fn write_upright_row(&mut self, y: usize, row: &[u8]) {
+        let span = y * row.len()..(y + 1) * row.len();
+        match &mut self.elements {
+            Elements::Bytes(out) => out[span].copy_from_slice(row),
+            Elements::Floats(table, out) => self.set.normalize(row, table, &mut out[span]),
+        }
+    }
+
+    /// Pixel index of a stored row's first pixel in the upright picture, and the step from one pixel to the next.
+    fn path(&self, y: usize) -> (isize, isize) {
+        let (width, height, y) = (self.size.width as isize, self.size.height as isize, y as isize);
+        match self.orientation {
+            Orientation::TopLeft => (y * width, 1),
+            Orientation::TopRight => (y * width + width - 1, -1),
+            Orientation::BottomRight => ((height - 1 - y) * width + width - 1, -1),
+            Orientation::BottomLeft => ((height - 1 - y) * width, 1),
+            Orientation::LeftTop => (y, width),
+            Orientation::RightTop => (width - 1 - y, width),
+            Orientation::RightBottom => ((height - 1) * width + width - 1 - y, -width),
+            Orientation::LeftBottom => ((height - 1) * width + y, -width),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! YUV pictures: planes are resized and turned each on its own, then become RGB.
+
+use lookalike_core::{ImageView, Orientation, PixelFormat, PixelRect};
+
+use crate::geometry::Size;
+use crate::kernels::InstructionSet;
+use crate::packed::{BoxRounding, Rows};
+use crate::target::Target;
+use crate::{packed, plane};
+
+/// Crops, resizes, turns and converts.
+pub(crate) fn prepare(
+    image: &ImageView<'_>,
+    crop: PixelRect,
+    orientation: Orientation,
+    set: InstructionSet,
+    upright: Size,
+    target: &mut Target<'_>,
+) {
+    let luma_size = target.stored_size();
+    let luma = plane::resize(rows::<1>(image, 0, crop), luma_size);
+    // An odd corner lies within a chroma sample, which then counts from its beginning.
+    let chroma_crop = PixelRect {
+        x: crop.x / 2,
+        y: crop.y / 2,
+        width: crop.width.div_ceil(2),
+        height: crop.height.div_ceil(2),
+    };
+    let chroma_size = luma_size.chroma();
+    let chroma_plane = |index| plane::resize(rows::<1>(image, index, chroma_crop), chroma_size);
+    let chroma_pairs = || {
+        let mut pairs = Vec::with_capacity(chroma_size.width * chroma_size.height * 2);
+        let source = rows::<2>(image, 1, chroma_crop);
+        packed::resize(source, chroma_size, BoxRounding::Exact, set, |_, row| {
+            pairs.extend_from_slice(row);
+        });
+        let of = |offset: usize| pairs.iter().skip(offset).step_by(2).copied().collect::<Vec<u8>>();
+        (of(0), of(1))
+    };
+    let (u, v) = match image.format() {
+        PixelFormat::Nv12 => chroma_pairs(),
+        PixelFormat::Nv21 => {
+            let (v, u) = chroma_pairs();
+            (u, v)
+        }
+        PixelFormat::Yv12 => (chroma_plane(2), chroma_plane(1)),
+        _ => (chroma_plane(1), chroma_plane(2)),
+    };
+    let luma_at = Upright::new(orientation, luma_size);
+    let chroma_at = Upright::new(orientation, chroma_size);
+    let mut row = vec![0; upright.width * 3];
+    for y in 0..upright.height {
+        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+            let chroma = chroma_at.stored_index(x / 2, y / 2);
+            let luma = luma[luma_at.stored_index(x, y)];
+            pixel.copy_from_slice(&to_rgb(luma, u[chroma], v[chroma]));
+        }
+        target.write_upright_row(y, &row);
+    }
+}
+
+fn rows<'a, const C: usize>(image: &ImageView<'a>, index: usize, crop: PixelRect) -> Rows<'a, C> {
+    let plane = image.plane(index);
+    let start = crop.y * plane.row_stride + crop.x * C;
+    let size = Size { width: crop.width, height: crop.height };
+    Rows::new(&plane.data[start..], plane.row_stride, size)
+}
+
+/// BT.601, limited range, with six-bit coefficients.
+fn to_rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
+    let (u, v) = (i32::from(u), i32::from(v));
+    let y = ((u32::from(y) * 0x0101 * 18_997) >> 16) as i32;
+    [y + 102 * v - 14_216, y - 25 * u - 52 * v + 8_696, y + 128 * u - 17_544]
+        .map(|value| (value >> 6).clamp(0, 255) as u8)
+}
+
+/// Where the pixels of an upright plane lie in the stored one.
+struct Upright {
+    first: isize,
+    step_x: isize,
+    step_y: isize,
+}
+
+impl Upright {
+    fn new(orientation: Orientation, stored: Size) -> Self {
+        let (width, height) = (stored.width as isize, stored.height as isize);
+        let (right, bottom) = (width - 1, (height - 1) * width);
+        let (first, step_x, step_y) = match orientation {
+            Orientation::TopLeft => (0, 1, width),
+            Orientation::TopRight => (right, -1, width),
+            Orientation::BottomRight => (bottom + right, -1, -width),
+            Orientation::BottomLeft => (bottom, 1, -width),
+            Orientation::LeftTop => (0, width, 1),
+            Orientation::RightTop => (bottom, -width, 1),
+            Orientation::RightBottom => (bottom + right, -width, -1),
+            Orientation::LeftBottom => (right, width, -1),
+        };
+        Self { first, step_x, step_y }
+    }
+
+    fn stored_index(&self, x: usize, y: usize) -> usize {
+        (self.first + self.step_x * x as isize + self.step_y * y as isize) as usize
+    }
+}

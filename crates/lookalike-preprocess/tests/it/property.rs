@@ -1,0 +1,236 @@
+//! What must hold for any picture.
+
+use lookalike_core::{
+    Data, ImageProcessingOptions, ImageView, InputElement, InputSpec, Normalization, Orientation,
+    PixelFormat, Plane, Preprocessor, Region, Tensor,
+};
+use lookalike_preprocess::{InstructionSet, TaskLibrary};
+use proptest::prelude::*;
+
+fn prepare(
+    set: InstructionSet,
+    image: &ImageView<'_>,
+    processing: &ImageProcessingOptions,
+    spec: &InputSpec,
+) -> Tensor {
+    let mut tensor = Tensor::empty();
+    TaskLibrary::with_instruction_set(set).prepare(image, processing, spec, &mut tensor).unwrap();
+    tensor
+}
+
+fn bytes_of(tensor: &Tensor) -> &[u8] {
+    match tensor.data() {
+        Data::U8(bytes) => bytes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn whole(image: &ImageView<'_>, width: usize, height: usize) -> Vec<u8> {
+    let spec = InputSpec::new(height, width, InputElement::U8);
+    let tensor =
+        prepare(InstructionSet::detect(), image, &ImageProcessingOptions::default(), &spec);
+    bytes_of(&tensor).to_vec()
+}
+
+/// Sides that kernels stumble over: one pixel, primes, powers of two and their neighbours, and now and then a long one.
+fn side() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        4 => 1..40usize,
+        2 => prop::sample::select(vec![1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129]),
+        1 => 200..700usize,
+    ]
+}
+
+fn pixels(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    (0..length)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn vector_and_scalar_kernels_give_the_same_tensor(
+        (width, height, target_width, target_height) in (side(), side(), side(), side()),
+        channels in prop::sample::select(vec![1usize, 3, 4]),
+        padding in 0..5usize,
+        skip in 0..9usize,
+        exif in 1..9u8,
+        roi in prop::option::of((0f32..1.0, 0f32..1.0, 0f32..1.0, 0f32..1.0)),
+        normalised: bool,
+        seed: u64,
+    ) {
+        let row_stride = width * channels + padding;
+        let data = pixels(skip + row_stride * height, seed);
+        let format = match channels {
+            1 => PixelFormat::Gray,
+            3 => PixelFormat::Rgb,
+            _ => PixelFormat::Rgba,
+        };
+        // An odd start makes every vector load unaligned.
+        let plane = Plane { data: &data[skip..], row_stride };
+        let image = ImageView::from_planes(format, width, height, &[plane])
+            .unwrap()
+            .with_orientation(Orientation::from_exif(exif).unwrap());
+        let region_of_interest = roi.map(|(a, b, c, d)| {
+            let x = (a * width as f32) as i64;
+            let y = (b * height as f32) as i64;
+            Region::Pixels {
+                x,
+                y,
+                width: 1 + (c * (width as i64 - x - 1) as f32) as i64,
+                height: 1 + (d * (height as i64 - y - 1) as f32) as i64,
+            }
+        });
+        let processing = ImageProcessingOptions { region_of_interest, rotation_degrees: 0 };
+        let element = if normalised {
+            InputElement::F32(Normalization::new(&[123.7, 116.3, 103.5], &[58.4, 57.1, 57.4]).unwrap())
+        } else {
+            InputElement::U8
+        };
+        let spec = InputSpec::new(target_height, target_width, element);
+        let expected = prepare(InstructionSet::SCALAR, &image, &processing, &spec);
+        let found = prepare(InstructionSet::detect(), &image, &processing, &spec);
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn turning_the_tensor_is_turning_the_pixels(
+        (width, height, seed) in (1..20usize, 1..20usize, any::<u64>()),
+        exif in 1..9u8,
+    ) {
+        let data = pixels(width * height * 3, seed);
+        let orientation = Orientation::from_exif(exif).unwrap();
+        let image = ImageView::rgb(&data, width, height).unwrap().with_orientation(orientation);
+        let (w, h) = if orientation.swaps_axes() { (height, width) } else { (width, height) };
+        let tensor = whole(&image, w, h);
+        for y in 0..height {
+            for x in 0..width {
+                let (right, bottom) = (width - 1 - x, height - 1 - y);
+                let (column, row) = match orientation {
+                    Orientation::TopLeft => (x, y),
+                    Orientation::TopRight => (right, y),
+                    Orientation::BottomRight => (right, bottom),
+                    Orientation::BottomLeft => (x, bottom),
+                    Orientation::LeftTop => (y, x),
+                    Orientation::RightTop => (bottom, x),
+                    Orientation::RightBottom => (bottom, right),
+                    Orientation::LeftBottom => (y, right),
+                };
+                prop_assert_eq!(
+                    &tensor[(row * w + column) * 3..][..3],
+                    &data[(y * width + x) * 3..][..3]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn grey_is_rgb_with_equal_channels_and_alpha_has_no_influence(
+        (width, height, target_width, target_height) in (side(), side(), 1..40usize, 1..40usize),
+        seed: u64,
+    ) {
+        let grey = pixels(width * height, seed);
+        let rgb: Vec<u8> = grey.iter().flat_map(|&value| [value; 3]).collect();
+        let noise = pixels(width * height, !seed);
+        let rgba: Vec<u8> =
+            grey.iter().zip(noise).flat_map(|(&value, alpha)| [value, value, value, alpha]).collect();
+        let expected = whole(&ImageView::rgb(&rgb, width, height).unwrap(), target_width, target_height);
+        let found = whole(&ImageView::gray(&grey, width, height).unwrap(), target_width, target_height);
+        prop_assert_eq!(&found, &expected);
+        let found = whole(&ImageView::rgba(&rgba, width, height).unwrap(), target_width, target_height);
+        prop_assert_eq!(&found, &expected);
+    }
+
+    #[test]
+    fn a_region_is_the_picture_cut_out(
+        (width, height, seed) in (2..60usize, 2..60usize, any::<u64>()),
+        (left, top) in (0.0f64..1.0, 0.0f64..1.0),
+    ) {
+        let data = pixels(width * height * 3, seed);
+        let (x, y) = ((left * width as f64) as usize, (top * height as f64) as usize);
+        let (crop_width, crop_height) = (width - x, height - y);
+        let cut: Vec<u8> = (y..height)
+            .flat_map(|row| data[(row * width + x) * 3..(row * width + width) * 3].to_vec())
+            .collect();
+        let processing = ImageProcessingOptions {
+            region_of_interest: Some(Region::Pixels {
+                x: x as i64,
+                y: y as i64,
+                width: crop_width as i64,
+                height: crop_height as i64,
+            }),
+            rotation_degrees: 0,
+        };
+        let spec = InputSpec::new(13, 17, InputElement::U8);
+        let image = ImageView::rgb(&data, width, height).unwrap();
+        let tensor = prepare(InstructionSet::detect(), &image, &processing, &spec);
+        prop_assert_eq!(bytes_of(&tensor), whole(&ImageView::rgb(&cut, crop_width, crop_height).unwrap(), 17, 13));
+    }
+
+    #[test]
+    fn rotation_follows_the_orientation(quarter_turns in -9i32..9, exif in 1..9u8, seed: u64) {
+        let data = pixels(6 * 4 * 3, seed);
+        let orientation = Orientation::from_exif(exif).unwrap();
+        let turn = Orientation::from_rotation(quarter_turns * 90).unwrap();
+        let image = ImageView::rgb(&data, 6, 4).unwrap();
+        let processing =
+            ImageProcessingOptions { region_of_interest: None, rotation_degrees: quarter_turns * 90 };
+        let spec = InputSpec::new(5, 7, InputElement::U8);
+        let turned = image.with_orientation(orientation);
+        let tensor = prepare(InstructionSet::detect(), &turned, &processing, &spec);
+        let composed = image.with_orientation(orientation.then(turn));
+        prop_assert_eq!(bytes_of(&tensor), whole(&composed, 7, 5));
+    }
+}
+
+#[test]
+fn a_plain_white_picture_darkens_as_in_the_reference() {
+    let white = vec![255; 100 * 60 * 3];
+    let image = ImageView::rgb(&white, 100, 60).unwrap();
+    assert!(whole(&image, 224, 224).iter().all(|&value| value == 253));
+    assert!(whole(&image, 100, 60).iter().all(|&value| value == 255));
+}
+
+#[test]
+fn a_side_beyond_32768_pixels_is_refused_unless_nothing_is_resized() {
+    let row = vec![7; 32_769 * 3];
+    let image = ImageView::rgb(&row, 32_769, 1).unwrap();
+    let mut tensor = Tensor::empty();
+    let prepare = |width, tensor: &mut Tensor| {
+        TaskLibrary::new().prepare(
+            &image,
+            &ImageProcessingOptions::default(),
+            &InputSpec::new(1, width, InputElement::U8),
+            tensor,
+        )
+    };
+    let error = prepare(224, &mut tensor).unwrap_err();
+    assert!(error.to_string().starts_with("Libyuv ARGBScale operation failed"), "{error}");
+    assert!(prepare(32_769, &mut tensor).is_ok());
+    let longest = ImageView::rgb(&row, 32_768, 1).unwrap();
+    assert_eq!(whole(&longest, 1, 1).len(), 3);
+    assert_eq!(whole(&longest, 224, 224).len(), 224 * 224 * 3);
+}
+
+#[test]
+fn a_standard_deviation_of_zero_is_refused() {
+    let image = ImageView::rgb(&[1, 2, 3], 1, 1).unwrap();
+    let element = InputElement::F32(Normalization::new(&[0.0; 3], &[1.0, 1e-8, 1.0]).unwrap());
+    let error = TaskLibrary::new()
+        .prepare(
+            &image,
+            &ImageProcessingOptions::default(),
+            &InputSpec::new(1, 1, element),
+            &mut Tensor::empty(),
+        )
+        .unwrap_err();
+    assert!(error.to_string().contains("can't be 0"), "{error}");
+}

@@ -1,0 +1,183 @@
+//! The `tract` backend: TensorFlow Lite models in pure Rust, one thread per session.
+
+#![forbid(unsafe_code)]
+
+mod session;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lookalike_core::{
+    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, Result,
+    SessionOptions, SupportCode,
+};
+
+use crate::session::TractSession;
+
+/// Version of tract this crate is built on.
+const TRACT_VERSION: &str = "0.23.9";
+
+/// What tract-tflite can read, in the schema's names.
+const OPERATORS: &[&str] = &[
+    "ABS",
+    "ADD",
+    "AVERAGE_POOL_2D",
+    "BATCH_MATMUL",
+    "BROADCAST_TO",
+    "CEIL",
+    "CONCATENATION",
+    "CONV_2D",
+    "COS",
+    "DEPTHWISE_CONV_2D",
+    "DIV",
+    "EQUAL",
+    "EXP",
+    "EXPAND_DIMS",
+    "FLOOR",
+    "FULLY_CONNECTED",
+    "GREATER",
+    "GREATER_EQUAL",
+    "HARD_SWISH",
+    "LEAKY_RELU",
+    "LESS",
+    "LESS_EQUAL",
+    "LOG",
+    "LOGICAL_AND",
+    "LOGICAL_NOT",
+    "LOGICAL_OR",
+    "LOGISTIC",
+    "MAXIMUM",
+    "MAX_POOL_2D",
+    "MEAN",
+    "MINIMUM",
+    "MUL",
+    "NOT_EQUAL",
+    "PAD",
+    "PADV2",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "REDUCE_PROD",
+    "RELU",
+    "RELU6",
+    "RESHAPE",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "RSQRT",
+    "SELECT",
+    "SELECT_V2",
+    "SHAPE",
+    "SIN",
+    "SLICE",
+    "SOFTMAX",
+    "SQRT",
+    "SQUARE",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "SUB",
+    "SUM",
+    "TANH",
+    "TRANSPOSE",
+];
+
+/// The engine. One inference runs on one thread whatever [`SessionOptions::num_threads`] says; sessions run in parallel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tract;
+
+impl InferenceBackend for Tract {
+    fn name(&self) -> &'static str {
+        "tract"
+    }
+
+    fn check(&self) -> Result<BackendInfo> {
+        Ok(BackendInfo::built_in(TRACT_VERSION))
+    }
+
+    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+        check_operators(model)?;
+        let session = contain_panics("load the model", || TractSession::load(model))?;
+        Ok(Box::new(session))
+    }
+}
+
+/// Refuses a model with operators tract does not have, naming all of them.
+fn check_operators(model: &Model) -> Result<()> {
+    let mut missing: Vec<&str> = Vec::new();
+    let mut support_code = SupportCode::UnsupportedBuiltinOp;
+    for operator in model.operators() {
+        let name = operator.name.as_str();
+        if operator.is_custom || OPERATORS.binary_search(&name).is_err() {
+            if operator.is_custom {
+                support_code = SupportCode::UnsupportedCustomOp;
+            }
+            if !missing.contains(&name) {
+                missing.push(name);
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "the backend `tract` lacks operators of this model: {}",
+        missing.join(", ")
+    ))
+    .with_support_code(support_code))
+}
+
+/// Runs engine code; a panic inside becomes an error.
+fn contain_panics<T>(
+    what: &str,
+    run: impl FnOnce() -> tract_core::prelude::TractResult<T>,
+) -> Result<T> {
+    // Whatever the closure was writing to is dropped or rebuilt by the callers when it fails.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(failure(what, &one_line(&format!("{error:#}")))),
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<&str>()
+                .copied()
+                .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+                .unwrap_or("no message");
+            Err(failure(what, &format!("it panicked: {}", one_line(message))))
+        }
+    }
+}
+
+fn failure(what: &str, cause: &str) -> Error {
+    Error::new(ErrorKind::Internal, format!("tract could not {what}: {cause}"))
+        .with_support_code(SupportCode::Error)
+}
+
+/// An engine's error on one line of bearable length: tract prints whole tables into its messages.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_are_sorted() {
+        assert!(OPERATORS.is_sorted());
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let error = contain_panics::<()>("run", || panic!("broken\n  thing")).unwrap_err();
+        assert_eq!(error.to_string(), "tract could not run: it panicked: broken thing");
+        assert_eq!(error.kind(), ErrorKind::Internal);
+    }
+
+    #[test]
+    fn long_errors_are_cut_between_characters() {
+        let line = one_line(&"é ".repeat(1000));
+        assert_eq!(line.chars().count(), 301);
+    }
+}

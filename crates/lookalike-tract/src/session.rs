@@ -1,0 +1,124 @@
+//! One loaded model in tract.
+
+use std::fmt;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use lookalike_core::{
+    DataRef, Error, InferenceSession, Model, Result, Shape, Signature, Tensor, TensorRef,
+};
+use tract_core::framework::Framework;
+use tract_core::prelude::{
+    DatumType, IntoRunnable, TVec, Tensor as TractTensor, TractResult, TypedRunnableModel,
+    TypedSimpleState,
+};
+
+use crate::contain_panics;
+
+/// The plan is shared by all sessions of a model; the state is each session's own, and made when first needed.
+pub(crate) struct TractSession {
+    signature: Arc<Signature>,
+    plan: Arc<TypedRunnableModel>,
+    state: Option<TypedSimpleState>,
+}
+
+impl TractSession {
+    pub(crate) fn load(model: &Model) -> TractResult<Self> {
+        let graph = tract_tflite::tflite().model_for_read(&mut Cursor::new(model.bytes()))?;
+        let plan = graph.into_optimized()?.into_runnable()?;
+        Ok(Self { signature: Arc::new(model.signature().clone()), plan, state: None })
+    }
+
+    fn run_contained(
+        &mut self,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [Tensor],
+    ) -> TractResult<()> {
+        let inputs = inputs
+            .iter()
+            .zip(self.plan.model().input_outlets()?)
+            .map(|(input, &outlet)| {
+                let datum_type = self.plan.model().outlet_fact(outlet)?.datum_type;
+                Ok(to_tract(input, datum_type)?.into())
+            })
+            .collect::<TractResult<TVec<_>>>()?;
+        // A state that fails or panics is not put back.
+        let mut state = match self.state.take() {
+            Some(state) => state,
+            None => self.plan.spawn()?,
+        };
+        let results = state.run(inputs)?;
+        for (output, result) in outputs.iter_mut().zip(&results) {
+            from_tract(result, output)?;
+        }
+        self.state = Some(state);
+        Ok(())
+    }
+}
+
+impl InferenceSession for TractSession {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
+        let (signature, plan) = (Arc::clone(&self.signature), Arc::clone(&self.plan));
+        Ok(Box::new(Self { signature, plan, state: None }))
+    }
+
+    fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
+        self.signature.check_arity(inputs.len(), outputs.len())?;
+        contain_panics("run the model", || self.run_contained(inputs, outputs))
+    }
+}
+
+impl fmt::Debug for TractSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TractSession")
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Copies a tensor; bytes take the quantised type that the graph gives them.
+fn to_tract(input: &TensorRef<'_>, datum_type: DatumType) -> TractResult<TractTensor> {
+    let dims = input.shape().dims();
+    let signed;
+    let bytes = match input.data() {
+        DataRef::F32(values) => return TractTensor::from_shape(dims, values),
+        DataRef::U8(values) => values,
+        DataRef::I8(values) => {
+            signed = values.iter().map(|&value| value as u8).collect::<Vec<_>>();
+            &signed
+        }
+        other => tract_core::internal::bail!("an input of type {other:?}"),
+    };
+    let mut tensor = TractTensor::zero_dt(datum_type, dims)?;
+    let mut view = tensor.try_as_plain_ram_mut()?;
+    let target = view.as_bytes_mut();
+    if target.len() != bytes.len() {
+        tract_core::internal::bail!(
+            "an input of {} bytes where the model takes {}",
+            bytes.len(),
+            target.len()
+        );
+    }
+    target.copy_from_slice(bytes);
+    Ok(tensor)
+}
+
+fn from_tract(result: &TractTensor, output: &mut Tensor) -> TractResult<()> {
+    let view = result.try_as_plain_ram()?;
+    let shape = Shape::new(result.shape())?;
+    match result.datum_type().unquantized() {
+        DatumType::F32 => output.reset_f32(shape).copy_from_slice(view.as_slice()?),
+        DatumType::U8 => output.reset_u8(shape).copy_from_slice(view.as_bytes()),
+        DatumType::I8 => {
+            let values: Vec<i8> = view.as_bytes().iter().map(|&byte| byte as i8).collect();
+            output.copy_from(TensorRef::new(shape, DataRef::I8(&values))?);
+        }
+        other => return Err(Error::internal(format!("an output of type {other:?}")).into()),
+    }
+    Ok(())
+}
