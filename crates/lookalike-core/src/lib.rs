@@ -7,6 +7,7 @@
 
 mod associated_files;
 mod backend;
+mod contain;
 mod embedding;
 mod error;
 mod image;
@@ -18,6 +19,7 @@ mod tensor;
 pub use lookalike_schema::{metadata, tflite::TensorType};
 
 pub use crate::backend::{BackendInfo, InferenceBackend, InferenceSession, Preprocessor};
+pub use crate::contain::{contain_panics, one_line};
 pub use crate::embedding::{
     Embedding, EmbeddingResult, FeatureVector, cosine_similarity, dequantize, l2_normalize,
     scalar_quantize,

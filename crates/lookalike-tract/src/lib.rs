@@ -4,12 +4,11 @@
 
 mod session;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use lookalike_core::{
-    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, Result,
-    SessionOptions, SupportCode,
+    BackendInfo, Error, InferenceBackend, InferenceSession, Model, Result, SessionOptions,
+    SupportCode, contain_panics, one_line,
 };
+use tract_core::prelude::TractResult;
 
 use crate::session::TractSession;
 
@@ -93,7 +92,7 @@ impl InferenceBackend for Tract {
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         check_operators(model)?;
-        let session = contain_panics("load the model", || TractSession::load(model))?;
+        let session = contain("load the model", || TractSession::load(model))?;
         Ok(Box::new(session))
     }
 }
@@ -123,44 +122,20 @@ fn check_operators(model: &Model) -> Result<()> {
     .with_support_code(support_code))
 }
 
-/// Runs engine code; a panic inside becomes an error.
-fn contain_panics<T>(
-    what: &str,
-    run: impl FnOnce() -> tract_core::prelude::TractResult<T>,
-) -> Result<T> {
-    // Whatever the closure was writing to is dropped or rebuilt by the callers when it fails.
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(failure(what, &one_line(&format!("{error:#}")))),
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<&str>()
-                .copied()
-                .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-                .unwrap_or("no message");
-            Err(failure(what, &format!("it panicked: {}", one_line(message))))
-        }
-    }
-}
-
-fn failure(what: &str, cause: &str) -> Error {
-    Error::new(ErrorKind::Internal, format!("tract could not {what}: {cause}"))
-        .with_support_code(SupportCode::Error)
-}
-
-/// An engine's error on one line of bearable length: tract prints whole tables into its messages.
-fn one_line(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
+/// Runs engine code; an error of the engine, and a panic inside it, becomes an error of ours.
+fn contain<T>(what: &str, run: impl FnOnce() -> TractResult<T>) -> Result<T> {
+    let failure = |cause: &str| {
+        Error::internal(format!("tract could not {what}: {cause}"))
+            .with_support_code(SupportCode::Error)
+    };
+    contain_panics(|| run().map_err(|error| failure(&one_line(&format!("{error:#}")))))
+        .unwrap_or_else(|panic| Err(failure(&format!("it panicked: {panic}"))))
 }
 
 #[cfg(test)]
 mod tests {
+    use lookalike_core::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -170,14 +145,8 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let error = contain_panics::<()>("run", || panic!("broken\n  thing")).unwrap_err();
+        let error = contain::<()>("run", || panic!("broken\n  thing")).unwrap_err();
         assert_eq!(error.to_string(), "tract could not run: it panicked: broken thing");
         assert_eq!(error.kind(), ErrorKind::Internal);
-    }
-
-    #[test]
-    fn long_errors_are_cut_between_characters() {
-        let line = one_line(&"é ".repeat(1000));
-        assert_eq!(line.chars().count(), 301);
     }
 }

@@ -13,7 +13,7 @@ use tract_core::prelude::{
     TypedSimpleState,
 };
 
-use crate::contain_panics;
+use crate::contain;
 
 /// The plan is shared by all sessions of a model; the state is each session's own, and made when first needed.
 pub(crate) struct TractSession {
@@ -68,7 +68,7 @@ impl InferenceSession for TractSession {
 
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
         self.signature.check_arity(inputs.len(), outputs.len())?;
-        contain_panics("run the model", || self.run_contained(inputs, outputs))
+        contain("run the model", || self.run_contained(inputs, outputs))
     }
 }
 

@@ -1,0 +1,267 @@
+//! Picture files to pixels.
+//!
+//! | stored | becomes |
+//! |---|---|
+//! | grey of 1, 2, 4 or 8 bits | grey, scaled to 0..255 |
+//! | grey with alpha | grey; alpha is dropped |
+//! | RGB, palette, CMYK, YCbCr | RGB |
+//! | RGBA, palette with transparency, GIF | RGBA; alpha is dropped when a tensor is filled, nothing is composited |
+//! | 16 bits a sample | the high byte |
+//! | floating point | 0..1 scaled to 0..255, rounded, clamped |
+//! | animation | the first frame |
+//!
+//! Colour profiles and gamma are ignored, as both references do. EXIF orientation is applied or ignored as the caller says.
+//!
+//! ```
+//! use lookalike_decode::{DecodeLimits, Exif, decode};
+//!
+//! let picture = decode(b"P5 2 1 255 \x00\xff", Exif::Apply, &DecodeLimits::default())?;
+//! assert_eq!((picture.width(), picture.height()), (2, 1));
+//! # Ok::<(), lookalike_core::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{Cursor, ErrorKind as IoErrorKind, Read};
+use std::path::Path;
+
+use image::{ColorType, ImageDecoder, ImageError, ImageReader, Limits};
+use lookalike_core::{
+    Error, ErrorKind, ImageView, Orientation, PixelFormat, Result, SupportCode, contain_panics,
+    one_line,
+};
+
+/// Whether the orientation that a file's EXIF data asks for is taken over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exif {
+    /// Turned as the camera says, as MediaPipe does with JPEG files.
+    Apply,
+    /// Taken as stored, as the Task Library does.
+    Ignore,
+}
+
+/// What a picture may cost; checked before memory is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DecodeLimits {
+    /// Most bytes a file may have. Default 256 MiB.
+    pub max_file_bytes: u64,
+    /// Most pixels a picture may have. Default 100 million.
+    pub max_pixels: u64,
+    /// Most bytes a decoder may hold at a time, the decoded picture included. Default 512 MiB.
+    pub max_alloc: u64,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { max_file_bytes: 256 << 20, max_pixels: 100_000_000, max_alloc: 512 << 20 }
+    }
+}
+
+/// A decoded picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    pixels: Vec<u8>,
+    width: usize,
+    height: usize,
+    format: PixelFormat,
+    orientation: Orientation,
+}
+
+impl Picture {
+    /// Pixels in a row, as stored.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows, as stored.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Grey, RGB or RGBA.
+    pub fn format(&self) -> PixelFormat {
+        self.format
+    }
+
+    /// How the stored pixels must be turned.
+    pub fn orientation(&self) -> Orientation {
+        self.orientation
+    }
+
+    /// The bytes, without padding between rows.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The pixels with their orientation.
+    ///
+    /// # Errors
+    ///
+    /// Never for a picture that was decoded.
+    pub fn view(&self) -> Result<ImageView<'_>> {
+        let view = match self.format {
+            PixelFormat::Gray => ImageView::gray(&self.pixels, self.width, self.height)?,
+            PixelFormat::Rgba => ImageView::rgba(&self.pixels, self.width, self.height)?,
+            _ => ImageView::rgb(&self.pixels, self.width, self.height)?,
+        };
+        Ok(view.with_orientation(self.orientation))
+    }
+}
+
+/// Decodes a picture file; the contents decide the format, not the name.
+///
+/// # Errors
+///
+/// The file is missing or unreadable, too large, or as for [`decode`].
+pub fn decode_file(path: impl AsRef<Path>, exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
+    let path = path.as_ref();
+    let failure = |error: std::io::Error| {
+        let (kind, support_code) = match error.kind() {
+            IoErrorKind::NotFound => (ErrorKind::NotFound, SupportCode::FileNotFound),
+            IoErrorKind::PermissionDenied => {
+                (ErrorKind::PermissionDenied, SupportCode::FilePermissionDenied)
+            }
+            _ => (ErrorKind::Unknown, SupportCode::FileRead),
+        };
+        Error::new(kind, format!("Unable to open file at {}", path.display()))
+            .with_support_code(support_code)
+            .with_source(error)
+    };
+    let file = File::open(path).map_err(failure)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file that is too long from one that just fits.
+    file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failure)?;
+    decode(&bytes, exif, limits)
+}
+
+/// Decodes the bytes of a picture file.
+///
+/// # Errors
+///
+/// The bytes are in no known format, or one left out of this build; they are broken; or the picture exceeds a limit.
+pub fn decode(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
+    if bytes.len() as u64 > limits.max_file_bytes {
+        return Err(too_large(format!(
+            "the file has more than {} bytes (max_file_bytes)",
+            limits.max_file_bytes
+        )));
+    }
+    contain_panics(|| decode_contained(bytes, exif, limits)).unwrap_or_else(|panic| {
+        Err(broken(format!(
+            "An error occurred while decoding image: the decoder panicked: {panic}"
+        )))
+    })
+}
+
+fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
+    let mut reader = ImageReader::new(Cursor::new(bytes));
+    let mut decoder_limits = Limits::no_limits();
+    decoder_limits.max_alloc = Some(limits.max_alloc);
+    reader.limits(decoder_limits);
+    let reader =
+        reader.with_guessed_format().map_err(|error| from_image(ImageError::IoError(error)))?;
+    let Some(format) = reader.format() else {
+        return Err(broken(format!(
+            "An error occurred while decoding image: unknown image type; this build reads {}",
+            readable_formats()
+        )));
+    };
+    if !format.reading_enabled() {
+        return Err(broken(format!(
+            "An error occurred while decoding image: {format:?} is not supported; this build reads {}",
+            readable_formats()
+        )));
+    }
+    let mut decoder = reader.into_decoder().map_err(from_image)?;
+    let (width, height) = decoder.dimensions();
+    let pixel_count = u64::from(width) * u64::from(height);
+    if pixel_count > limits.max_pixels {
+        return Err(too_large(format!(
+            "the image of {width}x{height} pixels has more than {} (max_pixels)",
+            limits.max_pixels
+        )));
+    }
+    if decoder.total_bytes() > limits.max_alloc {
+        return Err(too_large(format!(
+            "the image of {width}x{height} pixels needs more than {} bytes (max_alloc)",
+            limits.max_alloc
+        )));
+    }
+    if pixel_count == 0 {
+        return Err(broken(format!("an image of {width}x{height} has no pixels")));
+    }
+    // Broken EXIF data says nothing about the picture.
+    let orientation = match exif {
+        Exif::Apply => decoder
+            .orientation()
+            .ok()
+            .and_then(|orientation| Orientation::from_exif(orientation.to_exif()))
+            .unwrap_or_default(),
+        Exif::Ignore => Orientation::TopLeft,
+    };
+    let color = decoder.color_type();
+    let mut raw = vec![0; decoder.total_bytes() as usize];
+    decoder.read_image(&mut raw).map_err(from_image)?;
+    let (format, pixels) = to_bytes(color, raw)?;
+    Ok(Picture { pixels, width: width as usize, height: height as usize, format, orientation })
+}
+
+/// Brings samples to eight bits and drops the alpha of grey pictures.
+fn to_bytes(color: ColorType, raw: Vec<u8>) -> Result<(PixelFormat, Vec<u8>)> {
+    let high_bytes = |raw: &[u8]| -> Vec<u8> {
+        raw.chunks_exact(2)
+            .map(|sample| (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8)
+            .collect()
+    };
+    let float_bytes = |raw: &[u8]| -> Vec<u8> {
+        raw.chunks_exact(4)
+            .map(|sample| {
+                let value = f32::from_ne_bytes([sample[0], sample[1], sample[2], sample[3]]);
+                (value * 255.0).round() as u8
+            })
+            .collect()
+    };
+    let without_alpha = |pairs: Vec<u8>| -> Vec<u8> { pairs.into_iter().step_by(2).collect() };
+    Ok(match color {
+        ColorType::L8 => (PixelFormat::Gray, raw),
+        ColorType::La8 => (PixelFormat::Gray, without_alpha(raw)),
+        ColorType::L16 => (PixelFormat::Gray, high_bytes(&raw)),
+        ColorType::La16 => (PixelFormat::Gray, without_alpha(high_bytes(&raw))),
+        ColorType::Rgb8 => (PixelFormat::Rgb, raw),
+        ColorType::Rgb16 => (PixelFormat::Rgb, high_bytes(&raw)),
+        ColorType::Rgb32F => (PixelFormat::Rgb, float_bytes(&raw)),
+        ColorType::Rgba8 => (PixelFormat::Rgba, raw),
+        ColorType::Rgba16 => (PixelFormat::Rgba, high_bytes(&raw)),
+        ColorType::Rgba32F => (PixelFormat::Rgba, float_bytes(&raw)),
+        other => return Err(broken(format!("pixels of type {other:?} are not supported"))),
+    })
+}
+
+fn readable_formats() -> String {
+    let formats = image::ImageFormat::all().filter(image::ImageFormat::reading_enabled);
+    formats.map(|format| format!("{format:?}")).collect::<Vec<_>>().join(", ")
+}
+
+fn from_image(error: ImageError) -> Error {
+    match error {
+        ImageError::Limits(limits) => too_large(limits.to_string()),
+        other => broken(format!(
+            "An error occurred while decoding image: {}",
+            one_line(&other.to_string())
+        )),
+    }
+}
+
+fn broken(message: String) -> Error {
+    Error::internal(message).with_support_code(SupportCode::ImageProcessing)
+}
+
+fn too_large(message: String) -> Error {
+    Error::new(ErrorKind::ResourceExhausted, format!("The image exceeds a limit: {message}"))
+        .with_support_code(SupportCode::ImageProcessing)
+}
+
+#[cfg(test)]
+mod tests;

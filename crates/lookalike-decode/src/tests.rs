@@ -1,0 +1,261 @@
+//! One picture of every kind, written by hand or by the encoders of `image`.
+
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage};
+
+use super::*;
+
+fn gradient() -> RgbImage {
+    RgbImage::from_fn(20, 12, |x, y| Rgb([x as u8 * 12, y as u8 * 20, 128]))
+}
+
+fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn decoded(bytes: &[u8]) -> Picture {
+    decode(bytes, Exif::Apply, &DecodeLimits::default()).unwrap()
+}
+
+#[test]
+fn lossless_formats_give_the_pixels_back() {
+    let image = DynamicImage::ImageRgb8(gradient());
+    for format in
+        [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Pnm, ImageFormat::WebP]
+    {
+        let picture = decoded(&encode(&image, format));
+        assert_eq!((picture.width(), picture.height()), (20, 12), "{format:?}");
+        assert_eq!(picture.format(), PixelFormat::Rgb, "{format:?}");
+        assert_eq!(picture.pixels(), gradient().as_raw(), "{format:?}");
+    }
+}
+
+#[test]
+fn jpeg_gives_the_pixels_nearly() {
+    let picture = decoded(&encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg));
+    assert_eq!(picture.format(), PixelFormat::Rgb);
+    let worst = picture.pixels().iter().zip(gradient().as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(worst.unwrap() < 40, "{worst:?}");
+}
+
+#[test]
+fn the_first_frame_of_a_gif_counts() {
+    let frames = [[255, 0, 0], [0, 255, 0]].map(|[r, g, b]| {
+        image::Frame::new(image::RgbaImage::from_pixel(4, 3, image::Rgba([r, g, b, 255])))
+    });
+    let mut bytes = Vec::new();
+    image::codecs::gif::GifEncoder::new(&mut bytes).encode_frames(frames).unwrap();
+    let picture = decoded(&bytes);
+    assert_eq!(picture.format(), PixelFormat::Rgba);
+    assert_eq!(picture.pixels()[..4], [255, 0, 0, 255]);
+}
+
+#[test]
+fn samples_of_16_bits_keep_their_high_byte() {
+    let image =
+        image::ImageBuffer::from_fn(2, 1, |x, _| Rgb([0x12ff_u16, 0x80ff, x as u16 * 0xffff]));
+    let picture = decoded(&encode(&DynamicImage::ImageRgb16(image), ImageFormat::Png));
+    assert_eq!(picture.pixels(), [0x12, 0x80, 0, 0x12, 0x80, 0xff]);
+    let grey = image::ImageBuffer::from_pixel(1, 1, image::LumaA([0x34ff_u16, 7]));
+    let picture = decoded(&encode(&DynamicImage::ImageLumaA16(grey), ImageFormat::Png));
+    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[0x34][..]));
+}
+
+#[test]
+fn grey_drops_its_alpha_and_colour_keeps_it_for_later() {
+    let grey = image::ImageBuffer::from_pixel(2, 1, image::LumaA([9u8, 0]));
+    let picture = decoded(&encode(&DynamicImage::ImageLumaA8(grey), ImageFormat::Png));
+    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[9, 9][..]));
+    let colour = image::RgbaImage::from_pixel(1, 1, image::Rgba([1, 2, 3, 0]));
+    let picture = decoded(&encode(&DynamicImage::ImageRgba8(colour), ImageFormat::Png));
+    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Rgba, &[1, 2, 3, 0][..]));
+}
+
+/// A chunk of a PNG file.
+fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut bytes = (data.len() as u32).to_be_bytes().to_vec();
+    bytes.extend(name);
+    bytes.extend(data);
+    let mut crc = !0u32;
+    for &byte in &bytes[4..] {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    bytes.extend((!crc).to_be_bytes());
+    bytes
+}
+
+/// A PNG file of one row, its bytes stored without compression.
+fn png(width: u32, depth: u8, color: u8, chunks: &[Vec<u8>], row: &[u8]) -> Vec<u8> {
+    let mut header = width.to_be_bytes().to_vec();
+    header.extend(1u32.to_be_bytes());
+    header.extend([depth, color, 0, 0, 0]);
+    let filtered: Vec<u8> = std::iter::once(0).chain(row.iter().copied()).collect();
+    let (mut a, mut b) = (1u32, 0u32);
+    for &byte in &filtered {
+        a = (a + u32::from(byte)) % 65_521;
+        b = (b + a) % 65_521;
+    }
+    let length = filtered.len() as u16;
+    let mut stream = vec![0x78, 0x01, 0x01];
+    stream.extend(length.to_le_bytes());
+    stream.extend((!length).to_le_bytes());
+    stream.extend(filtered);
+    stream.extend((b << 16 | a).to_be_bytes());
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    bytes.extend(chunk(b"IHDR", &header));
+    bytes.extend(chunks.concat());
+    bytes.extend(chunk(b"IDAT", &stream));
+    bytes.extend(chunk(b"IEND", &[]));
+    bytes
+}
+
+#[test]
+fn palettes_and_grey_of_few_bits_are_expanded() {
+    let palette = chunk(b"PLTE", &[10, 20, 30, 40, 50, 60]);
+    let picture = decoded(&png(2, 8, 3, std::slice::from_ref(&palette), &[1, 0]));
+    assert_eq!(
+        (picture.format(), picture.pixels()),
+        (PixelFormat::Rgb, &[40, 50, 60, 10, 20, 30][..])
+    );
+    let transparency = chunk(b"tRNS", &[0, 255]);
+    let picture = decoded(&png(2, 8, 3, &[palette, transparency], &[1, 0]));
+    assert_eq!(
+        (picture.format(), picture.pixels()),
+        (PixelFormat::Rgba, &[40, 50, 60, 255, 10, 20, 30, 0][..])
+    );
+    let picture = decoded(&png(4, 2, 0, &[], &[0b0001_1011]));
+    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[0, 85, 170, 255][..]));
+}
+
+/// A TIFF file of one CMYK pixel.
+fn cmyk_tiff(pixel: [u8; 4]) -> Vec<u8> {
+    let entries: [(u16, u16, u32, u32); 9] = [
+        (256, 3, 1, 1),
+        (257, 3, 1, 1),
+        (258, 3, 4, 8 + 2 + 9 * 12 + 4),
+        (259, 3, 1, 1),
+        (262, 3, 1, 5),
+        (273, 4, 1, 8 + 2 + 9 * 12 + 4 + 8),
+        (277, 3, 1, 4),
+        (278, 3, 1, 1),
+        (279, 4, 1, 4),
+    ];
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend([8u16; 4].iter().flat_map(|bits| bits.to_le_bytes()));
+    bytes.extend(pixel);
+    bytes
+}
+
+#[test]
+fn cmyk_becomes_rgb() {
+    let picture = decoded(&cmyk_tiff([0, 255, 255, 0]));
+    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Rgb, &[255, 0, 0][..]));
+    let picture = decoded(&cmyk_tiff([0, 0, 0, 255]));
+    assert_eq!(picture.pixels(), [0, 0, 0]);
+}
+
+#[test]
+fn floats_are_scaled_rounded_and_clamped() {
+    let image = image::Rgb32FImage::from_pixel(1, 1, Rgb([0.5, 2.0, -1.0]));
+    let picture = decoded(&encode(&DynamicImage::ImageRgb32F(image), ImageFormat::Tiff));
+    assert_eq!(picture.pixels(), [128, 255, 0]);
+}
+
+/// A TIFF header with nothing but an orientation.
+fn exif(orientation: u16) -> Vec<u8> {
+    let mut bytes = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    bytes.extend(orientation.to_le_bytes());
+    bytes.extend([0; 6]);
+    bytes
+}
+
+fn png_with_exif(data: Vec<u8>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    encoder.set_exif_metadata(data).unwrap();
+    encoder.write_image(gradient().as_raw(), 20, 12, ExtendedColorType::Rgb8).unwrap();
+    bytes
+}
+
+#[test]
+fn exif_orientation_is_applied_or_ignored_as_asked() {
+    for orientation in Orientation::ALL {
+        let bytes = png_with_exif(exif(orientation.exif().into()));
+        assert_eq!(decoded(&bytes).orientation(), orientation);
+        let picture = decode(&bytes, Exif::Ignore, &DecodeLimits::default()).unwrap();
+        assert_eq!(picture.orientation(), Orientation::TopLeft);
+    }
+}
+
+#[test]
+fn broken_exif_leaves_the_picture_alone() {
+    for data in
+        [exif(0), exif(9), exif(6)[..14].to_vec(), b"II*\0\xff\xff\xff\xff".to_vec(), vec![0]]
+    {
+        let picture = decoded(&png_with_exif(data));
+        assert_eq!(picture.orientation(), Orientation::TopLeft);
+        assert_eq!(picture.pixels(), gradient().as_raw());
+    }
+}
+
+#[test]
+fn limits_hold_before_anything_is_allocated() {
+    let bytes = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Png);
+    for limits in [
+        DecodeLimits { max_file_bytes: bytes.len() as u64 - 1, ..DecodeLimits::default() },
+        DecodeLimits { max_pixels: 20 * 12 - 1, ..DecodeLimits::default() },
+        DecodeLimits { max_alloc: 20 * 12 * 3 - 1, ..DecodeLimits::default() },
+    ] {
+        let error = decode(&bytes, Exif::Apply, &limits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+    }
+    // Thirty bytes that claim 100 000 x 100 000 pixels.
+    for bomb in [&b"P6 100000 100000 255 "[..], b"P5 100000 100000 255 "] {
+        let error = decode(bomb, Exif::Apply, &DecodeLimits::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_said_so() {
+    for bytes in [&b""[..], b"hello", b"TFL3TFL3TFL3", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"] {
+        let error = decode(bytes, Exif::Apply, &DecodeLimits::default()).unwrap_err();
+        assert!(error.to_string().starts_with("An error occurred while decoding image"), "{error}");
+    }
+    let missing =
+        decode_file("no/such/file.png", Exif::Apply, &DecodeLimits::default()).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(missing.to_string(), "Unable to open file at no/such/file.png");
+}
+
+#[test]
+fn every_prefix_of_a_picture_gives_a_result_or_an_error() {
+    let image = DynamicImage::ImageRgb8(gradient());
+    for format in [
+        ImageFormat::Png,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::Pnm,
+        ImageFormat::WebP,
+        ImageFormat::Jpeg,
+        ImageFormat::Gif,
+    ] {
+        let bytes = encode(&image, format);
+        for end in 0..bytes.len() {
+            decode(&bytes[..end], Exif::Apply, &DecodeLimits::default()).ok();
+        }
+    }
+}
