@@ -1,0 +1,34 @@
+//! Where things are in the checkout.
+
+use std::path::PathBuf;
+
+/// The workspace.
+pub(crate) fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map_or(manifest.clone(), PathBuf::from)
+}
+
+/// Small models and pictures that are committed.
+pub(crate) fn fixtures() -> PathBuf {
+    root().join("models/fixtures")
+}
+
+/// Numbers captured from the reference library on the fixtures.
+pub(crate) fn golden() -> PathBuf {
+    fixtures().join("golden")
+}
+
+/// Public models and pictures that are not committed.
+pub(crate) fn cache() -> PathBuf {
+    root().join("models/cache")
+}
+
+/// The list of what belongs in the cache.
+pub(crate) fn manifest() -> PathBuf {
+    root().join("models/models.toml")
+}
+
+/// The model that is part of the library; `models/gist.tflite` is a link to it.
+pub(crate) fn built_in_model() -> PathBuf {
+    root().join("crates/lookalike/models/gist.tflite")
+}
