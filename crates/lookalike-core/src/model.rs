@@ -76,6 +76,11 @@ impl Model {
         self.inner.verified.bytes()
     }
 
+    /// The verified file, for engines that read or rewrite the graph themselves.
+    pub fn verified(&self) -> &VerifiedModel {
+        &self.inner.verified
+    }
+
     /// Inputs and outputs of the graph.
     pub fn signature(&self) -> &Signature {
         &self.inner.signature

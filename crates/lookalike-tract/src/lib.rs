@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod rewrite;
 mod session;
 
 use lookalike_core::{
@@ -128,7 +129,7 @@ fn contain<T>(what: &str, run: impl FnOnce() -> TractResult<T>) -> Result<T> {
         Error::internal(format!("tract could not {what}: {cause}"))
             .with_support_code(SupportCode::Error)
     };
-    contain_panics(|| run().map_err(|error| failure(&one_line(&format!("{error:#}")))))
+    contain_panics(|| run().map_err(|error| failure(&one_line(&error.root_cause().to_string()))))
         .unwrap_or_else(|panic| Err(failure(&format!("it panicked: {panic}"))))
 }
 

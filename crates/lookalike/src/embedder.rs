@@ -1,0 +1,171 @@
+//! From pictures to vectors.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lookalike_core::{
+    Embedding, EmbeddingResult, Error, HeadSpec, ImageProcessingOptions, ImageView,
+    InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SessionOptions,
+    Tensor,
+};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use crate::options::ImageEmbedderOptions;
+use crate::pool::SessionPool;
+
+/// Turns pictures into feature vectors.
+///
+/// One embedder serves any number of threads at a time; each gets a session of its own, and equal pictures give equal bits
+/// whichever thread asks.
+#[derive(Debug)]
+pub struct ImageEmbedder {
+    model: Model,
+    backend: &'static str,
+    preprocessor: Arc<dyn Preprocessor>,
+    input: InputSpec,
+    heads: Vec<HeadSpec>,
+    pool: SessionPool,
+    l2_normalize: bool,
+    quantize: bool,
+}
+
+impl ImageEmbedder {
+    /// Options to choose from; [`build`](ImageEmbedderOptions::build) makes the embedder.
+    pub fn builder() -> ImageEmbedderOptions {
+        ImageEmbedderOptions::new()
+    }
+
+    /// An embedder of a model file, with all options at their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ImageEmbedderOptions::build`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().model_file(path.as_ref()).build()
+    }
+
+    pub(crate) fn new(
+        model: Model,
+        backend: &dyn InferenceBackend,
+        session_options: &SessionOptions,
+        preprocessor: Arc<dyn Preprocessor>,
+        normalization: Option<Normalization>,
+        l2_normalize: bool,
+        quantize: bool,
+    ) -> Result<Self> {
+        let input = InputSpec::from_model(&model, normalization)?;
+        let heads = HeadSpec::from_model(&model)?;
+        backend.check()?;
+        let session = backend.load(&model, session_options)?;
+        let pool = SessionPool::new(session);
+        Ok(Self {
+            model,
+            backend: backend.name(),
+            preprocessor,
+            input,
+            heads,
+            pool,
+            l2_normalize,
+            quantize,
+        })
+    }
+
+    /// Embeds a whole picture, turned as its orientation says.
+    ///
+    /// # Errors
+    ///
+    /// The preprocessing profile cannot prepare the picture, or the engine fails. The embedder can be used again.
+    pub fn embed(&self, image: &ImageView<'_>) -> Result<EmbeddingResult> {
+        self.embed_with(image, &ImageProcessingOptions::default())
+    }
+
+    /// Embeds a region of a picture, or a picture that is to be turned.
+    ///
+    /// # Errors
+    ///
+    /// The region does not lie within the picture, the rotation is not a multiple of 90 degrees, or as for
+    /// [`embed`](Self::embed).
+    pub fn embed_with(
+        &self,
+        image: &ImageView<'_>,
+        processing: &ImageProcessingOptions,
+    ) -> Result<EmbeddingResult> {
+        self.pool.with_worker(|worker| {
+            self.preprocessor.prepare(image, processing, &self.input, &mut worker.input)?;
+            worker.session.run(&[worker.input.as_ref()], &mut worker.outputs)?;
+            let embeddings = self
+                .heads
+                .iter()
+                .zip(&worker.outputs)
+                .map(|(head, output)| self.embedding(head, output));
+            Ok(EmbeddingResult::new(embeddings.collect::<Result<_>>()?))
+        })
+    }
+
+    /// Embeds many pictures on the threads of the current rayon pool: one result for each, in their order, whatever becomes
+    /// of the others.
+    ///
+    /// ```
+    /// use lookalike::{ImageEmbedder, ImageView};
+    ///
+    /// let embedder = ImageEmbedder::builder().build()?;
+    /// let pictures = [vec![0; 48], vec![255; 48]];
+    /// let views = pictures.iter().map(|pixels| ImageView::rgb(pixels, 4, 4)).collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(embedder.embed_batch(views).len(), 2);
+    /// # Ok::<(), lookalike::Error>(())
+    /// ```
+    pub fn embed_batch<'a>(
+        &self,
+        images: impl IntoIterator<Item = ImageView<'a>>,
+    ) -> Vec<Result<EmbeddingResult>> {
+        let images: Vec<ImageView<'a>> = images.into_iter().collect();
+        images.into_par_iter().map(|image| self.embed(&image)).collect()
+    }
+
+    fn embedding(&self, head: &HeadSpec, output: &Tensor) -> Result<Embedding> {
+        let values = output.shape().element_count();
+        if values != head.dimension {
+            return Err(Error::internal(format!(
+                "the backend `{}` gave {values} values for output {} of {}",
+                self.backend, head.index, head.dimension
+            )));
+        }
+        let vector = head.feature_vector(output.as_ref(), self.l2_normalize, self.quantize);
+        Ok(Embedding::new(head.index, head.name.clone(), vector))
+    }
+
+    /// Number of values that a head gives, `None` if there is no head of this index.
+    pub fn embedding_dimension(&self, head_index: usize) -> Option<usize> {
+        self.heads.get(head_index).map(|head| head.dimension)
+    }
+
+    /// Number of heads.
+    pub fn number_of_output_layers(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// The heads in graph order.
+    pub fn heads(&self) -> &[HeadSpec] {
+        &self.heads
+    }
+
+    /// The picture that the model takes.
+    pub fn input(&self) -> &InputSpec {
+        &self.input
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Name of the engine that runs the model.
+    pub fn backend_name(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Name of the preprocessing profile.
+    pub fn preprocessor_name(&self) -> &'static str {
+        self.preprocessor.name()
+    }
+}

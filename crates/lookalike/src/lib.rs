@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod backends;
+mod embedder;
+mod file;
+mod options;
+mod pool;
+
+#[cfg(feature = "decode")]
+pub use lookalike_decode::{DecodeLimits, Exif, Picture, decode, decode_file};
+
+pub use lookalike_core::{
+    BackendInfo, Data, DataRef, Embedding, EmbeddingResult, EntryPoint, Error, ErrorKind,
+    FeatureVector, HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
+    InputElement, InputSpec, Model, Normalization, OperatorInfo, Orientation, PixelFormat, Plane,
+    Preprocessor, Quantization, Region, Result, SessionOptions, Shape, Signature, SupportCode,
+    Tensor, TensorInfo, TensorRef, TensorType, cosine_similarity, metadata,
+};
+pub use lookalike_preprocess::{InstructionSet, TaskLibrary};
+
+pub use crate::backends::{backend, backends};
+pub use crate::embedder::ImageEmbedder;
+pub use crate::file::read_model;
+pub use crate::options::{ImageEmbedderOptions, preprocessor, preprocessor_names};

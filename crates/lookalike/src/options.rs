@@ -1,0 +1,213 @@
+//! What an embedder is made of.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lookalike_core::{
+    Error, ErrorKind, InferenceBackend, Model, Normalization, Preprocessor, Result, SessionOptions,
+};
+use lookalike_preprocess::TaskLibrary;
+
+use crate::backends::{backend, default_backend};
+use crate::embedder::ImageEmbedder;
+use crate::file::{no_model, read_model};
+
+/// Options of an [`ImageEmbedder`], and its builder.
+///
+/// ```
+/// use lookalike::ImageEmbedder;
+///
+/// let embedder = ImageEmbedder::builder().backend("tract").l2_normalize(true).build()?;
+/// assert_eq!(embedder.embedding_dimension(0), Some(306));
+/// # Ok::<(), lookalike::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ImageEmbedderOptions {
+    model: ModelSource,
+    backend: BackendChoice,
+    preprocessor: Option<Arc<dyn Preprocessor>>,
+    normalization: Option<(Vec<f32>, Vec<f32>)>,
+    l2_normalize: bool,
+    quantize: bool,
+    num_threads: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum ModelSource {
+    #[default]
+    BuiltIn,
+    Bytes(Cow<'static, [u8]>),
+    File(PathBuf),
+    Model(Model),
+}
+
+#[derive(Clone, Debug, Default)]
+enum BackendChoice {
+    #[default]
+    Auto,
+    Named(String),
+    Given(Arc<dyn InferenceBackend>),
+}
+
+impl ImageEmbedderOptions {
+    /// The built-in model on the preferred engine, vectors as the model gives them.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the model from a file.
+    #[must_use]
+    pub fn model_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.model = ModelSource::File(path.into());
+        self
+    }
+
+    /// Takes the model from the contents of a file, which are kept and not copied.
+    #[must_use]
+    pub fn model_bytes(mut self, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        self.model = ModelSource::Bytes(bytes.into());
+        self
+    }
+
+    /// Takes a model that was read before.
+    #[must_use]
+    pub fn model(mut self, model: Model) -> Self {
+        self.model = ModelSource::Model(model);
+        self
+    }
+
+    /// Runs on the engine of this name, and on no other.
+    #[must_use]
+    pub fn backend(mut self, name: impl Into<String>) -> Self {
+        self.backend = BackendChoice::Named(name.into());
+        self
+    }
+
+    /// Runs on an engine of the caller's.
+    #[must_use]
+    pub fn custom_backend(mut self, backend: Arc<dyn InferenceBackend>) -> Self {
+        self.backend = BackendChoice::Given(backend);
+        self
+    }
+
+    /// Prepares pictures in this way; as the Task Library does by default.
+    #[must_use]
+    pub fn preprocessor(mut self, preprocessor: Arc<dyn Preprocessor>) -> Self {
+        self.preprocessor = Some(preprocessor);
+        self
+    }
+
+    /// Normalises pixels with these means and standard deviations, in units of 0 to 255, instead of the model's own.
+    ///
+    /// One value for all channels, or three for R, G and B. Needed for a float model without metadata; models that take bytes
+    /// have no use for it.
+    #[must_use]
+    pub fn normalization(mut self, mean: impl Into<Vec<f32>>, std: impl Into<Vec<f32>>) -> Self {
+        self.normalization = Some((mean.into(), std.into()));
+        self
+    }
+
+    /// Whether each vector is divided by its Euclidean norm. Default false.
+    #[must_use]
+    pub fn l2_normalize(mut self, l2_normalize: bool) -> Self {
+        self.l2_normalize = l2_normalize;
+        self
+    }
+
+    /// Whether values in -1 to 1 become integers of -128 to 127. Default false.
+    ///
+    /// Values beyond saturate, so this goes with [`l2_normalize`](Self::l2_normalize) unless the model's own values are small.
+    #[must_use]
+    pub fn quantize(mut self, quantize: bool) -> Self {
+        self.quantize = quantize;
+        self
+    }
+
+    /// Threads within one inference: 1 by default, -1 or 0 for the engine's own choice.
+    #[must_use]
+    pub fn num_threads(mut self, num_threads: i32) -> Self {
+        self.num_threads = Some(num_threads);
+        self
+    }
+
+    /// Loads the model and makes the embedder.
+    ///
+    /// # Errors
+    ///
+    /// The model cannot be read, breaks a rule of the Task Library, or lacks normalisation that was not given; the engine is
+    /// not in this build, cannot run here or lacks operators of the model; the number of threads is less than -1.
+    pub fn build(&self) -> Result<ImageEmbedder> {
+        let model = self.load_model()?;
+        let normalization = match &self.normalization {
+            Some((mean, std)) => Some(Normalization::new(mean, std)?),
+            None => None,
+        };
+        let session_options = match self.num_threads {
+            Some(num_threads) => SessionOptions::default().with_num_threads(num_threads)?,
+            None => SessionOptions::default(),
+        };
+        let backend: &dyn InferenceBackend = match &self.backend {
+            BackendChoice::Auto => default_backend()?,
+            BackendChoice::Named(name) => backend(name)?,
+            BackendChoice::Given(backend) => backend.as_ref(),
+        };
+        let preprocessor = match &self.preprocessor {
+            Some(preprocessor) => Arc::clone(preprocessor),
+            None => Arc::new(TaskLibrary::new()),
+        };
+        ImageEmbedder::new(
+            model,
+            backend,
+            &session_options,
+            preprocessor,
+            normalization,
+            self.l2_normalize,
+            self.quantize,
+        )
+    }
+
+    fn load_model(&self) -> Result<Model> {
+        match &self.model {
+            ModelSource::BuiltIn => built_in_model(),
+            ModelSource::Bytes(bytes) if bytes.is_empty() => Err(no_model()),
+            ModelSource::Bytes(bytes) => Model::from_bytes(bytes.clone()),
+            ModelSource::File(path) => read_model(path),
+            ModelSource::Model(model) => Ok(model.clone()),
+        }
+    }
+}
+
+#[cfg(feature = "built-in-model")]
+fn built_in_model() -> Result<Model> {
+    const BYTES: &[u8] = include_bytes!("../models/gist.tflite");
+    Model::from_bytes(BYTES)
+}
+
+#[cfg(not(feature = "built-in-model"))]
+fn built_in_model() -> Result<Model> {
+    Err(no_model())
+}
+
+/// Names of the preprocessing profiles, the default first.
+pub fn preprocessor_names() -> &'static [&'static str] {
+    &["task-library"]
+}
+
+/// The preprocessing profile of this name.
+///
+/// # Errors
+///
+/// There is no such profile; the message names those there are.
+pub fn preprocessor(name: &str) -> Result<Arc<dyn Preprocessor>> {
+    match name {
+        "task-library" => Ok(Arc::new(TaskLibrary::new())),
+        _ => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "there is no preprocessing profile `{name}`; there is: {}",
+                preprocessor_names().join(", ")
+            ),
+        )),
+    }
+}

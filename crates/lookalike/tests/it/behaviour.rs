@@ -1,0 +1,248 @@
+//! Threads, batches, choices, errors and the way out of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lookalike::{
+    BackendInfo, Error, ErrorKind, ImageEmbedder, ImageProcessingOptions, ImageView,
+    InferenceBackend, InferenceSession, Model, Region, Result, SessionOptions, Signature,
+    SupportCode, Tensor, TensorRef, backend, backends, cosine_similarity, preprocessor, read_model,
+};
+
+use crate::{fixture, picture};
+
+#[test]
+fn eight_threads_get_bit_identical_vectors() {
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let (landscape, tiles) = (picture("landscape.png"), picture("tiles.png"));
+    let expected =
+        [&landscape, &tiles].map(|picture| embedder.embed(&picture.view().unwrap()).unwrap());
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (embedder, expected) = (&embedder, &expected);
+            let pictures = [&landscape, &tiles];
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let which = (thread + round) % 2;
+                    let result = embedder.embed(&pictures[which].view().unwrap()).unwrap();
+                    assert_eq!(result, expected[which]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_batch_keeps_order_and_gives_a_result_for_each() {
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let pictures = [picture("landscape.png"), picture("tiles.png"), picture("tiny.png")];
+    let long = vec![0; 32_769 * 3];
+    let mut views: Vec<ImageView<'_>> =
+        pictures.iter().cycle().take(12).map(|picture| picture.view().unwrap()).collect();
+    views.insert(5, ImageView::rgb(&long, 32_769, 1).unwrap());
+    let results = embedder.embed_batch(views.iter().copied());
+    assert_eq!(results.len(), 13);
+    for (index, (result, view)) in results.iter().zip(&views).enumerate() {
+        match result {
+            Ok(result) => assert_eq!(*result, embedder.embed(view).unwrap()),
+            Err(error) => assert_eq!((index, error.kind()), (5, ErrorKind::Unknown)),
+        }
+    }
+    assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
+}
+
+#[test]
+fn heads_come_in_graph_order_with_index_and_name() {
+    let embedder = ImageEmbedder::from_file(fixture("two_heads.tflite")).unwrap();
+    assert_eq!(embedder.number_of_output_layers(), 2);
+    assert_eq!(embedder.embedding_dimension(0), Some(3));
+    assert_eq!(embedder.embedding_dimension(1), Some(4));
+    assert_eq!(embedder.embedding_dimension(2), None);
+    let result = embedder.embed(&picture("landscape.png").view().unwrap()).unwrap();
+    let heads: Vec<_> = result
+        .embeddings
+        .iter()
+        .map(|head| (head.head_index, head.head_name.as_deref(), head.feature_vector.len()))
+        .collect();
+    assert_eq!(heads, [(0, Some("colour"), 3), (1, Some("texture"), 4)]);
+    let nameless = ImageEmbedder::from_file(fixture("echo_u8_without_parameters.tflite")).unwrap();
+    assert_eq!(nameless.heads()[0].name, None);
+}
+
+#[test]
+fn an_output_without_quantisation_parameters_is_all_zeros() {
+    let embedder = ImageEmbedder::from_file(fixture("echo_u8_without_parameters.tflite")).unwrap();
+    let result = embedder.embed(&picture("tiny.png").view().unwrap()).unwrap();
+    assert_eq!(result.embeddings[0].feature_vector.as_float().unwrap(), [0.0; 105]);
+}
+
+#[test]
+fn grey_pictures_count_as_rgb() {
+    let embedder = ImageEmbedder::from_file(fixture("echo_f32.tflite")).unwrap();
+    let grey = picture("tiny_grey.png");
+    let rgb: Vec<u8> = grey.pixels().iter().flat_map(|&value| [value; 3]).collect();
+    let as_rgb = ImageView::rgb(&rgb, grey.width(), grey.height()).unwrap();
+    assert_eq!(embedder.embed(&grey.view().unwrap()).unwrap(), embedder.embed(&as_rgb).unwrap());
+}
+
+#[test]
+fn a_float_model_without_normalisation_takes_the_callers() {
+    let path = fixture("refused_no_metadata.tflite");
+    let error = ImageEmbedder::from_file(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.support_code(), Some(SupportCode::MetadataMissingNormalizationOptions));
+    assert!(error.to_string().contains("--mean"), "{error}");
+    let build = |mean: Vec<f32>, std: Vec<f32>| {
+        ImageEmbedder::builder().model_file(&path).normalization(mean, std).build()
+    };
+    let described = ImageEmbedder::from_file(fixture("echo_f32.tflite")).unwrap();
+    let view = picture("tiny.png");
+    let expected =
+        described.embed(&view.view().unwrap()).unwrap().embeddings.remove(0).feature_vector;
+    for count in [1, 3] {
+        let embedder = build(vec![127.5; count], vec![127.5; count]).unwrap();
+        let result = embedder.embed(&view.view().unwrap()).unwrap();
+        assert_eq!(result.embeddings[0].feature_vector, expected);
+    }
+    assert!(build(vec![0.0], vec![1.0; 3]).is_err());
+    assert!(build(vec![0.0; 2], vec![1.0; 2]).is_err());
+    assert!(build(vec![], vec![]).is_err());
+    let zero = build(vec![0.0], vec![0.0]).unwrap();
+    assert!(zero.embed(&view.view().unwrap()).unwrap_err().to_string().contains("can't be 0"));
+}
+
+#[test]
+fn near_duplicates_are_found_by_the_built_in_model() {
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let vector = |name| {
+        embedder.embed(&picture(name).view().unwrap()).unwrap().embeddings.remove(0).feature_vector
+    };
+    let cosine = |a, b| cosine_similarity(&vector(a), &vector(b)).unwrap();
+    assert!(cosine("landscape.png", "landscape_crop.jpg") > 0.75);
+    assert!(cosine("landscape.png", "tiles.png") < 0.3);
+}
+
+#[test]
+fn backends_are_chosen_by_name_or_refused() {
+    assert_eq!(backends()[0].name(), "tract");
+    let info = backend("tract").unwrap().check().unwrap();
+    assert_eq!(info.library, None);
+    let error = ImageEmbedder::builder().backend("abacus").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.to_string().contains("`abacus`") && error.to_string().contains("`tract`"),
+        "{error}"
+    );
+    let error = preprocessor("blur").unwrap_err();
+    assert!(error.to_string().contains("task-library"), "{error}");
+    assert!(ImageEmbedder::builder().num_threads(-2).build().is_err());
+    assert!(ImageEmbedder::builder().num_threads(-1).build().is_ok());
+}
+
+#[test]
+fn all_missing_operators_are_named() {
+    let error = ImageEmbedder::from_file(fixture("weights_f16.tflite")).unwrap_err();
+    assert!(error.to_string().contains("DEQUANTIZE"), "{error}");
+    assert_eq!(error.support_code(), Some(SupportCode::UnsupportedBuiltinOp));
+}
+
+#[test]
+fn model_files_that_are_none_are_said_so() {
+    let kind_of = |path: &str| {
+        let error = read_model(path).unwrap_err();
+        (error.kind(), error.support_code().unwrap())
+    };
+    assert_eq!(kind_of("no/such/model.tflite"), (ErrorKind::NotFound, SupportCode::FileNotFound));
+    assert_eq!(kind_of(""), (ErrorKind::InvalidArgument, SupportCode::InvalidArgument));
+    let directory = fixture("").to_str().unwrap().to_owned();
+    assert_eq!(kind_of(&directory), (ErrorKind::Unknown, SupportCode::FileMmap));
+    let picture = fixture("tiny.png").to_str().unwrap().to_owned();
+    assert_eq!(kind_of(&picture), (ErrorKind::InvalidArgument, SupportCode::InvalidFlatBuffer));
+    let error = ImageEmbedder::builder().model_bytes(Vec::new()).build().unwrap_err();
+    assert!(error.to_string().starts_with("ExternalFile must specify at least one of"), "{error}");
+}
+
+#[test]
+fn associated_files_are_read_by_name() {
+    let model = read_model(fixture("echo_files.tflite")).unwrap();
+    assert_eq!(model.associated_files().collect::<Vec<_>>(), ["labels.txt", "notes/readme.txt"]);
+    assert_eq!(model.associated_file("labels.txt").unwrap(), b"first\nsecond\n");
+    let error = model.associated_file("labels").unwrap_err();
+    assert_eq!(error.support_code(), Some(SupportCode::MetadataAssociatedFileNotFound));
+    assert_eq!(model.metadata().unwrap().name.as_deref(), Some("echo"));
+}
+
+#[test]
+fn a_region_out_of_the_picture_is_refused_and_the_embedder_goes_on() {
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let picture = picture("tiny.png");
+    let view = picture.view().unwrap();
+    let processing = ImageProcessingOptions {
+        region_of_interest: Some(Region::Pixels { x: 20, y: 0, width: 5, height: 5 }),
+        rotation_degrees: 0,
+    };
+    let error = embedder.embed_with(&view, &processing).unwrap_err();
+    assert!(error.to_string().starts_with("Invalid crop coordinates"), "{error}");
+    assert!(embedder.embed(&view).is_ok());
+}
+
+/// Fails every second run, and gives too few values when it does not.
+#[derive(Debug, Default)]
+struct Moody {
+    runs: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct MoodySession {
+    signature: Signature,
+    runs: Arc<AtomicUsize>,
+}
+
+impl InferenceBackend for Moody {
+    fn name(&self) -> &'static str {
+        "moody"
+    }
+
+    fn check(&self) -> Result<BackendInfo> {
+        Ok(BackendInfo::built_in("1"))
+    }
+
+    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+        let signature = model.signature().clone();
+        Ok(Box::new(MoodySession { signature, runs: Arc::clone(&self.runs) }))
+    }
+}
+
+impl InferenceSession for MoodySession {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
+        let (signature, runs) = (self.signature.clone(), Arc::clone(&self.runs));
+        Ok(Box::new(Self { signature, runs }))
+    }
+
+    fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
+        if self.runs.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+            return Err(Error::internal("Invoke() failed."));
+        }
+        outputs[0].copy_from(inputs[0]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_failing_engine_does_not_poison_the_embedder() {
+    let embedder = ImageEmbedder::builder()
+        .model_file(fixture("echo_f32.tflite"))
+        .custom_backend(Arc::new(Moody::default()))
+        .build()
+        .unwrap();
+    let picture = picture("tiny.png");
+    for _ in 0..3 {
+        let error = embedder.embed(&picture.view().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "Invoke() failed.");
+        assert!(embedder.embed(&picture.view().unwrap()).is_ok());
+    }
+}

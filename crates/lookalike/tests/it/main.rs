@@ -1,0 +1,16 @@
+//! The embedder as its users see it, on the committed fixtures.
+
+mod behaviour;
+mod golden;
+
+use std::path::PathBuf;
+
+use lookalike::{DecodeLimits, Exif, Picture, decode_file};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures").join(name)
+}
+
+fn picture(name: &str) -> Picture {
+    decode_file(fixture(name), Exif::Ignore, &DecodeLimits::default()).unwrap()
+}
