@@ -1,7 +1,7 @@
 //! The macros that turn a table declaration into a borrowed view, an owned value, a verifier and a builder.
 //!
 //! A field is `slot name: kind(arguments)`, where the slot is the number the schema gives the field. Kinds:
-//! `scalar(T = default)`, `code(Enumeration, T = default)`, `text()`, `bytes()`, `list(T)`, `texts()`, `table(T, TRef)`, `tables(T, TRef)` and
+//! `scalar(T = default)`, `code(Enumeration, T = default)`, `text()`, `bytes()`, `list(T)`, `required_list(T)` (written even if empty), `texts()`, `table(T, TRef)`, `tables(T, TRef)` and
 //! `union(U, URef)`, whose slot is the one of the value (its type tag sits in the slot before).
 
 /// Byte offset of a field's entry in a vtable: two u16 (sizes) come first.
@@ -129,6 +129,7 @@ macro_rules! tables {
     (@owned text()) => { Option<String> };
     (@owned bytes()) => { Vec<u8> };
     (@owned list($T:ty)) => { Vec<$T> };
+    (@owned required_list($T:ty)) => { Vec<$T> };
     (@owned texts()) => { Vec<String> };
     (@owned table($T:ty, $Ref:ident)) => { Option<$T> };
     (@owned tables($T:ty, $Ref:ident)) => { Vec<$T> };
@@ -143,6 +144,7 @@ macro_rules! tables {
     (@view $a:lifetime text()) => { Option<&$a str> };
     (@view $a:lifetime bytes()) => { &$a [u8] };
     (@view $a:lifetime list($T:ty)) => { flatbuffers::Vector<$a, $T> };
+    (@view $a:lifetime required_list($T:ty)) => { flatbuffers::Vector<$a, $T> };
     (@view $a:lifetime texts()) => { flatbuffers::Vector<$a, flatbuffers::ForwardsUOffset<&$a str>> };
     (@view $a:lifetime table($T:ty, $Ref:ident)) => { Option<$Ref<$a>> };
     (@view $a:lifetime tables($T:ty, $Ref:ident)) => {
@@ -155,6 +157,7 @@ macro_rules! tables {
     (@wire text()) => { flatbuffers::ForwardsUOffset<&str> };
     (@wire bytes()) => { flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, u8>> };
     (@wire list($T:ty)) => { flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, $T>> };
+    (@wire required_list($T:ty)) => { flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, $T>> };
     (@wire texts()) => {
         flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<&str>>>
     };
@@ -163,16 +166,19 @@ macro_rules! tables {
         flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<$Ref<'_>>>>
     };
 
-    (@verify $table:ident, $slot:literal, $field:ident, union($U:ty, $Ref:ident)) => {
-        $table.visit_union::<u8, _>(
-            concat!(stringify!($field), "_type"),
-            crate::table::vtable_offset($slot - 1),
-            stringify!($field),
-            crate::table::vtable_offset($slot),
-            false,
-            $Ref::verify,
-        )
-    };
+    (@verify $table:ident, $slot:literal, $field:ident, union($U:ty, $Ref:ident)) => {{
+        // Unlike `visit_union` this accepts a tag without a value, which real files have.
+        let mut table = $table;
+        let tag = table.deref(crate::table::vtable_offset($slot - 1))?;
+        let value = table.deref(crate::table::vtable_offset($slot))?;
+        if let Some(tag) = tag {
+            let tag = table.verifier().get_u8(tag)?;
+            if let Some(value) = value {
+                $Ref::verify(tag, table.verifier(), value)?;
+            }
+        }
+        Ok::<_, flatbuffers::InvalidFlatbuffer>(table)
+    }};
     (@verify $table:ident, $slot:literal, $field:ident, $kind:ident($($arg:tt)*)) => {
         $table.visit_field::<tables!(@wire $kind($($arg)*))>(
             stringify!($field),
@@ -219,6 +225,7 @@ macro_rules! tables {
     (@copy $value:expr, text()) => { $value.map(str::to_owned) };
     (@copy $value:expr, bytes()) => { $value.to_vec() };
     (@copy $value:expr, list($T:ty)) => { $value.iter().collect() };
+    (@copy $value:expr, required_list($T:ty)) => { $value.iter().collect() };
     (@copy $value:expr, texts()) => { $value.iter().map(str::to_owned).collect() };
     (@copy $value:expr, table($T:ty, $Ref:ident)) => { $value.map(|table| table.to_owned()) };
     (@copy $value:expr, tables($T:ty, $Ref:ident)) => {
@@ -234,6 +241,9 @@ macro_rules! tables {
     (@prepare $builder:ident, $value:expr, bytes()) => { crate::table::pack_bytes($builder, &$value) };
     (@prepare $builder:ident, $value:expr, list($T:ty)) => {
         (!$value.is_empty()).then(|| $builder.create_vector(&$value).value())
+    };
+    (@prepare $builder:ident, $value:expr, required_list($T:ty)) => {
+        Some($builder.create_vector(&$value).value())
     };
     (@prepare $builder:ident, $value:expr, texts()) => { crate::table::pack_texts($builder, &$value) };
     (@prepare $builder:ident, $value:expr, table($T:ty, $Ref:ident)) => {
@@ -278,7 +288,7 @@ macro_rules! unions {
             #[default]
             None,
             $( $(#[$variant_meta])* $Variant($Variant), )*
-            /// A member this version does not know; only its tag is kept, and it is not written back.
+            /// A member this version does not know, or one without a value; only the tag is kept, and it is not written back.
             Unknown(u8),
         }
 
@@ -297,8 +307,8 @@ macro_rules! unions {
             pub fn name(&self) -> &'static str {
                 match self {
                     Self::None => "NONE",
+                    $( Self::$Variant(_) | Self::Unknown($tag) => stringify!($Variant), )*
                     Self::Unknown(_) => "UNKNOWN",
-                    $( Self::$Variant(_) => stringify!($Variant), )*
                 }
             }
         }
@@ -310,7 +320,7 @@ macro_rules! unions {
             /// No value.
             None,
             $( $(#[$variant_meta])* $Variant($VariantRef<'a>), )*
-            /// A member this version does not know.
+            /// A member this version does not know, or one without a value.
             Unknown(u8),
         }
 
@@ -336,7 +346,7 @@ macro_rules! unions {
                     $( $tag => tables!(
                         @get table, slot, flatbuffers::ForwardsUOffset<$VariantRef<'a>>, None
                     )
-                    .map_or(Self::None, Self::$Variant), )*
+                    .map_or(Self::Unknown(tag), Self::$Variant), )*
                     _ => Self::Unknown(tag),
                 }
             }

@@ -251,9 +251,9 @@ tables! {
         /// All tensors, constants included.
         0 tensors: tables(Tensor, TensorRef),
         /// Indices of the tensors the caller fills.
-        1 inputs: list(i32),
+        1 inputs: required_list(i32),
         /// Indices of the tensors the caller reads.
-        2 outputs: list(i32),
+        2 outputs: required_list(i32),
         /// The operators in order of execution.
         3 operators: tables(Operator, OperatorRef),
         /// Name of the graph.
@@ -263,7 +263,7 @@ tables! {
     /// A tensor: shape, type and, for constants, where its data is.
     table Tensor, TensorRef {
         /// Extents, outermost first; unknown ones are stored as 1.
-        0 shape: list(i32),
+        0 shape: required_list(i32),
         /// Element type.
         1 element_type: code(TensorType, i8 = 0),
         /// Index of the buffer with the data; an empty buffer for values computed at run time.
@@ -299,9 +299,9 @@ tables! {
         /// Index into [`Model::operator_codes`].
         0 opcode_index: scalar(u32 = 0),
         /// Tensor indices; -1 for an optional input left out.
-        1 inputs: list(i32),
+        1 inputs: required_list(i32),
         /// Tensor indices.
-        2 outputs: list(i32),
+        2 outputs: required_list(i32),
         /// Parameters of a builtin operator.
         4 builtin_options: union(BuiltinOptions, BuiltinOptionsRef),
         /// Parameters of a custom operator.
@@ -433,6 +433,88 @@ tables! {
         /// The new extents; one may be -1.
         0 new_shape: list(i32),
     }
+
+    /// Parameters of MUL.
+    table MulOptions, MulOptionsRef {
+        /// Activation of the result.
+        0 fused_activation_function: code(Activation, i8 = 0),
+    }
+
+    /// Parameters of DIV.
+    table DivOptions, DivOptionsRef {
+        /// Activation of the result.
+        0 fused_activation_function: code(Activation, i8 = 0),
+    }
+
+    /// Parameters of SOFTMAX.
+    table SoftmaxOptions, SoftmaxOptionsRef {
+        /// Factor of the exponents.
+        0 beta: scalar(f32 = 0.0),
+    }
+
+    /// Parameters of RESIZE_BILINEAR.
+    table ResizeBilinearOptions, ResizeBilinearOptionsRef {
+        /// Whether the corners of both grids coincide.
+        2 align_corners: scalar(bool = false),
+        /// Whether samples lie in the middle of pixels.
+        3 half_pixel_centers: scalar(bool = false),
+    }
+
+    /// Parameters of RESIZE_NEAREST_NEIGHBOR.
+    table ResizeNearestNeighborOptions, ResizeNearestNeighborOptionsRef {
+        /// Whether the corners of both grids coincide.
+        0 align_corners: scalar(bool = false),
+        /// Whether samples lie in the middle of pixels.
+        1 half_pixel_centers: scalar(bool = false),
+    }
+
+    /// Parameters of MEAN, SUM and the other reductions.
+    table ReducerOptions, ReducerOptionsRef {
+        /// Whether reduced dimensions stay, with extent 1.
+        0 keep_dims: scalar(bool = false),
+    }
+
+    /// Parameters of SQUEEZE.
+    table SqueezeOptions, SqueezeOptionsRef {
+        /// The dimensions to drop; all of extent 1 if empty.
+        0 squeeze_dims: list(i32),
+    }
+
+    /// Parameters of STRIDED_SLICE: bit masks over the dimensions.
+    table StridedSliceOptions, StridedSliceOptionsRef {
+        /// Dimensions that start at their beginning.
+        0 begin_mask: scalar(i32 = 0),
+        /// Dimensions that go to their end.
+        1 end_mask: scalar(i32 = 0),
+        /// The entry that stands for as many dimensions as needed.
+        2 ellipsis_mask: scalar(i32 = 0),
+        /// Entries that insert a dimension.
+        3 new_axis_mask: scalar(i32 = 0),
+        /// Dimensions that are dropped.
+        4 shrink_axis_mask: scalar(i32 = 0),
+    }
+
+    /// Parameters of SHAPE.
+    table ShapeOptions, ShapeOptionsRef {
+        /// Element type of the result.
+        0 out_type: code(TensorType, i8 = 0),
+    }
+
+    /// Parameters of LEAKY_RELU.
+    table LeakyReluOptions, LeakyReluOptionsRef {
+        /// Slope for negative values.
+        0 alpha: scalar(f32 = 0.0),
+    }
+
+    /// Parameters of BATCH_MATMUL.
+    table BatchMatMulOptions, BatchMatMulOptionsRef {
+        /// Whether the first operand is transposed.
+        0 adj_x: scalar(bool = false),
+        /// Whether the second operand is transposed.
+        1 adj_y: scalar(bool = false),
+        /// Whether inputs are quantised asymmetrically at run time.
+        2 asymmetric_quantize_inputs: scalar(bool = false),
+    }
 }
 
 unions! {
@@ -446,13 +528,35 @@ unions! {
         5 Pool2DOptions(Pool2DOptionsRef),
         /// FULLY_CONNECTED.
         8 FullyConnectedOptions(FullyConnectedOptionsRef),
+        /// SOFTMAX.
+        9 SoftmaxOptions(SoftmaxOptionsRef),
         /// CONCATENATION.
         10 ConcatenationOptions(ConcatenationOptionsRef),
         /// ADD.
         11 AddOptions(AddOptionsRef),
+        /// RESIZE_BILINEAR.
+        15 ResizeBilinearOptions(ResizeBilinearOptionsRef),
         /// RESHAPE.
         17 ReshapeOptions(ReshapeOptionsRef),
+        /// MUL.
+        21 MulOptions(MulOptionsRef),
+        /// MEAN, SUM and the other reductions.
+        27 ReducerOptions(ReducerOptionsRef),
         /// SUB.
         28 SubOptions(SubOptionsRef),
+        /// DIV.
+        29 DivOptions(DivOptionsRef),
+        /// SQUEEZE.
+        30 SqueezeOptions(SqueezeOptionsRef),
+        /// STRIDED_SLICE.
+        32 StridedSliceOptions(StridedSliceOptionsRef),
+        /// SHAPE.
+        55 ShapeOptions(ShapeOptionsRef),
+        /// RESIZE_NEAREST_NEIGHBOR.
+        74 ResizeNearestNeighborOptions(ResizeNearestNeighborOptionsRef),
+        /// LEAKY_RELU.
+        75 LeakyReluOptions(LeakyReluOptionsRef),
+        /// BATCH_MATMUL.
+        101 BatchMatMulOptions(BatchMatMulOptionsRef),
     }
 }

@@ -1,4 +1,4 @@
-//! Graphs that tract-tflite misreads, written in operators it reads well.
+//! What tract-tflite misreads, put right before it is read or before it is optimised.
 
 use std::borrow::Cow;
 
@@ -7,44 +7,61 @@ use lookalike_schema::tflite::{
     self, BuiltinOperator, BuiltinOptions, Conv2DOptions, Operator, OperatorCode, Padding,
     SubGraph, Tensor, TensorType,
 };
+use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::math::Mul;
+use tract_core::ops::quant::Scale;
+use tract_core::prelude::{DatumType, OutletId, TractResult, TypedModel};
 
 /// The bytes of the model, or of one that computes the same.
+///
+/// The schema knows the options of all operators that tract has, so that they survive the rewriting.
 pub(crate) fn for_tract(model: &Model) -> Cow<'_, [u8]> {
-    let root = model.verified().root();
-    let Some(graph) = root.subgraphs().iter().next() else {
-        return Cow::Borrowed(model.bytes());
-    };
-    let multiplies = |operator: tflite::OperatorRef<'_>| match operator.builtin_options() {
-        tflite::BuiltinOptionsRef::DepthwiseConv2DOptions(options) => {
-            options.depth_multiplier() != 1
-        }
-        _ => false,
-    };
-    if !graph.operators().iter().any(multiplies) {
+    if !model.operators().iter().any(|operator| operator.name == "DEPTHWISE_CONV_2D") {
         return Cow::Borrowed(model.bytes());
     }
-    let mut rewritten = root.to_owned();
-    repeat_channels(&mut rewritten);
-    Cow::Owned(rewritten.to_bytes())
+    let mut rewritten = model.verified().root().to_owned();
+    if rewrite(&mut rewritten) {
+        Cow::Owned(rewritten.to_bytes())
+    } else {
+        Cow::Borrowed(model.bytes())
+    }
 }
 
-/// Depthwise convolutions with a depth multiplier, which tract takes for plain ones, get an input whose channels are repeated
-/// as often. A 1x1 convolution repeats them exactly: it multiplies by one and adds zeros.
-fn repeat_channels(model: &mut tflite::Model) {
+/// Makes the means of floats exact: tract-tflite multiplies a sum by its factor with an operator that rounds to whole numbers,
+/// as quantised values want it.
+pub(crate) fn keep_fractions(graph: &mut TypedModel) -> TractResult<()> {
+    for id in 0..graph.nodes().len() {
+        let is_rounding =
+            graph.node(id).op_as::<TypedBinOp>().is_some_and(|operator| operator.0.is::<Scale>());
+        if is_rounding && graph.outlet_fact(OutletId::new(id, 0))?.datum_type == DatumType::F32 {
+            graph.node_mut(id).op = Box::new(TypedBinOp(Box::new(Mul), None));
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether anything was changed.
+fn rewrite(model: &mut tflite::Model) -> bool {
     let Some(mut graph) = model.subgraphs.first_mut().map(std::mem::take) else {
-        return;
+        return false;
     };
-    for mut operator in std::mem::take(&mut graph.operators) {
-        if let Some(repetition) = repetition(model, &mut graph, &mut operator) {
+    let operators = std::mem::take(&mut graph.operators);
+    let count = operators.len();
+    for mut operator in operators {
+        if let Some(repetition) = repeat_channels(model, &mut graph, &mut operator) {
             graph.operators.push(repetition);
         }
         graph.operators.push(operator);
     }
+    let changed = graph.operators.len() != count;
     model.subgraphs[0] = graph;
+    changed
 }
 
-/// The operator that repeats the channels of a depthwise convolution's input, if that has to be done.
-fn repetition(
+/// A depthwise convolution with a depth multiplier, which tract takes for a plain one, gets an input whose channels are
+/// repeated as often; the result is the operator that does so. It is a 1x1 convolution and exact: it multiplies by one and
+/// adds zeros.
+fn repeat_channels(
     model: &mut tflite::Model,
     graph: &mut SubGraph,
     operator: &mut Operator,
@@ -83,18 +100,12 @@ fn repetition(
         vec![repeated],
         &vec![0.0; repeated as usize],
     );
-    graph.tensors.push(Tensor { shape, name: Some(name), ..Tensor::default() });
-    let output = graph.tensors.len() as i32 - 1;
-    model.operator_codes.push(OperatorCode {
-        deprecated_builtin_code: BuiltinOperator::CONV_2D.0 as i8,
-        builtin_code: BuiltinOperator::CONV_2D,
-        ..OperatorCode::default()
-    });
+    let output = add_tensor(graph, Tensor { shape, name: Some(name), ..Tensor::default() });
     options.depth_multiplier = 1;
     let inputs = vec![operator.inputs[0], filter, bias];
     operator.inputs[0] = output;
     Some(Operator {
-        opcode_index: model.operator_codes.len() as u32 - 1,
+        opcode_index: add_operator_code(model, BuiltinOperator::CONV_2D),
         inputs,
         outputs: vec![output],
         builtin_options: BuiltinOptions::Conv2DOptions(Conv2DOptions {
@@ -118,6 +129,22 @@ fn add_constant(
     let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     model.buffers.push(tflite::Buffer { data, ..tflite::Buffer::default() });
     let buffer = model.buffers.len() as u32 - 1;
-    graph.tensors.push(Tensor { shape, buffer, name: Some(name.to_owned()), ..Tensor::default() });
+    add_tensor(graph, Tensor { shape, buffer, name: Some(name.to_owned()), ..Tensor::default() })
+}
+
+/// Adds a tensor and returns its index.
+fn add_tensor(graph: &mut SubGraph, tensor: Tensor) -> i32 {
+    graph.tensors.push(tensor);
     graph.tensors.len() as i32 - 1
+}
+
+/// Adds an operator code and returns its index.
+fn add_operator_code(model: &mut tflite::Model, operator: BuiltinOperator) -> u32 {
+    model.operator_codes.push(OperatorCode {
+        // All operators used here have numbers that fit the narrow field.
+        deprecated_builtin_code: operator.0 as i8,
+        builtin_code: operator,
+        ..OperatorCode::default()
+    });
+    model.operator_codes.len() as u32 - 1
 }

@@ -14,7 +14,7 @@ use tract_core::prelude::{
 };
 
 use crate::contain;
-use crate::rewrite::for_tract;
+use crate::rewrite::{for_tract, keep_fractions};
 
 /// The plan is shared by all sessions of a model; the state is each session's own, and made when first needed.
 pub(crate) struct TractSession {
@@ -25,7 +25,9 @@ pub(crate) struct TractSession {
 
 impl TractSession {
     pub(crate) fn load(model: &Model) -> TractResult<Self> {
-        let graph = tract_tflite::tflite().model_for_read(&mut Cursor::new(for_tract(model)))?;
+        let mut graph =
+            tract_tflite::tflite().model_for_read(&mut Cursor::new(for_tract(model)))?;
+        keep_fractions(&mut graph)?;
         let plan = graph.into_optimized()?.into_runnable()?;
         Ok(Self { signature: Arc::new(model.signature().clone()), plan, state: None })
     }

@@ -15,7 +15,7 @@ pub use lookalike_core::{
     FeatureVector, HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
     InputElement, InputSpec, Model, Normalization, OperatorInfo, Orientation, PixelFormat, Plane,
     Preprocessor, Quantization, Region, Result, SessionOptions, Shape, Signature, SupportCode,
-    Tensor, TensorInfo, TensorRef, TensorType, cosine_similarity, metadata,
+    Tensor, TensorInfo, TensorRef, TensorType, contain_panics, cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{InstructionSet, TaskLibrary};
 

@@ -1,0 +1,6 @@
+//! One module a command.
+
+pub(crate) mod backends;
+pub(crate) mod compare;
+pub(crate) mod embed;
+pub(crate) mod inspect;

@@ -1,0 +1,262 @@
+//! What `embed` writes: JSON lines, CSV or a NumPy array.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use lookalike::{Embedding, Error, FeatureVector};
+use npyz::WriterBuilder;
+use serde::{Serialize, Serializer};
+use tempfile::NamedTempFile;
+
+use crate::pipe;
+
+/// What became of one picture.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    path: String,
+    #[serde(flatten)]
+    result: RecordResult,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum RecordResult {
+    Success { width: usize, height: usize, embeddings: Vec<Head> },
+    Failure(RecordError),
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordError {
+    error: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Head {
+    head_index: usize,
+    head_name: Option<String>,
+    #[serde(serialize_with = "serialize_values")]
+    values: FeatureVector,
+}
+
+fn serialize_values<S: Serializer>(
+    vector: &FeatureVector,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match vector {
+        FeatureVector::Float(values) => values.serialize(serializer),
+        FeatureVector::Quantized(values) => values.serialize(serializer),
+    }
+}
+
+impl From<Error> for RecordError {
+    fn from(error: Error) -> Self {
+        Self { kind: error.kind().name(), error: format!("{:#}", anyhow::Error::new(error)) }
+    }
+}
+
+impl RecordError {
+    /// A place that could not be searched.
+    pub(crate) fn unreadable(message: &str) -> Self {
+        Self { error: message.to_owned(), kind: lookalike::ErrorKind::Unknown.name() }
+    }
+}
+
+impl Record {
+    pub(crate) fn success(
+        path: &Path,
+        width: usize,
+        height: usize,
+        embeddings: Vec<Embedding>,
+    ) -> Self {
+        let embeddings = embeddings
+            .into_iter()
+            .map(|embedding| Head {
+                head_index: embedding.head_index,
+                head_name: embedding.head_name.map(|name| name.to_string()),
+                values: embedding.feature_vector,
+            })
+            .collect();
+        let result = RecordResult::Success { width, height, embeddings };
+        Self { path: path.to_string_lossy().into_owned(), result }
+    }
+
+    pub(crate) fn failure(path: &Path, error: RecordError) -> Self {
+        Self { path: path.to_string_lossy().into_owned(), result: RecordResult::Failure(error) }
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(self.result, RecordResult::Failure(_))
+    }
+
+    /// Says on standard error what a format without room for errors cannot hold.
+    fn report_failure(&self) {
+        if let RecordResult::Failure(failure) = &self.result {
+            pipe::report(&anyhow::anyhow!("{}: {}", self.path, failure.error));
+        }
+    }
+}
+
+/// Where records go. A file appears under its name only when it is complete.
+pub(crate) enum Output {
+    Stdout,
+    JsonLines(TemporaryFile),
+    Csv(csv::Writer<TemporaryFile>),
+    Array { file: TemporaryFile, rows: Vec<FeatureVector> },
+}
+
+impl Output {
+    pub(crate) fn new(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::Stdout);
+        };
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match ending.to_ascii_lowercase().as_str() {
+            "jsonl" => Ok(Self::JsonLines(TemporaryFile::new(path)?)),
+            "csv" => {
+                let file = TemporaryFile::new(path)?;
+                Ok(Self::Csv(csv::WriterBuilder::new().flexible(true).from_writer(file)))
+            }
+            "npy" => Ok(Self::Array { file: TemporaryFile::new(path)?, rows: Vec::new() }),
+            _ => bail!(
+                "the name of the output file {} must end in .jsonl, .csv or .npy",
+                path.display()
+            ),
+        }
+    }
+
+    pub(crate) fn takes_one_head(&self) -> bool {
+        matches!(self, Self::Array { .. })
+    }
+
+    pub(crate) fn write(&mut self, record: &Record) -> Result<()> {
+        match self {
+            Self::Stdout => pipe::json(record),
+            Self::JsonLines(file) => {
+                record.report_failure();
+                serde_json::to_writer(&mut *file, record).map_err(std::io::Error::from)?;
+                Ok(file.write_all(b"\n")?)
+            }
+            Self::Csv(writer) => write_csv(writer, record),
+            Self::Array { rows, .. } => {
+                record.report_failure();
+                if let RecordResult::Success { embeddings, .. } = &record.result {
+                    rows.extend(embeddings.iter().map(|head| head.values.clone()));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a file appear, unless nothing in it would be of use.
+    pub(crate) fn finish(self, successes: usize) -> Result<()> {
+        let file = match self {
+            Self::Stdout => return Ok(()),
+            Self::JsonLines(file) => file,
+            Self::Csv(writer) => writer.into_inner().map_err(|error| error.into_error())?,
+            Self::Array { mut file, rows } => {
+                if successes > 0 {
+                    write_array(&mut file, &rows)?;
+                }
+                file
+            }
+        };
+        if successes > 0 { file.persist() } else { Ok(()) }
+    }
+}
+
+/// One row a head: path, index, name, values. A picture that fails has no row.
+fn write_csv(writer: &mut csv::Writer<TemporaryFile>, record: &Record) -> Result<()> {
+    record.report_failure();
+    let RecordResult::Success { embeddings, .. } = &record.result else {
+        return Ok(());
+    };
+    for head in embeddings {
+        writer.write_field(&record.path)?;
+        writer.write_field(head.head_index.to_string())?;
+        writer.write_field(head.head_name.as_deref().unwrap_or_default())?;
+        match &head.values {
+            FeatureVector::Float(values) => {
+                values.iter().try_for_each(|value| writer.write_field(value.to_string()))?;
+            }
+            FeatureVector::Quantized(values) => {
+                values.iter().try_for_each(|value| writer.write_field(value.to_string()))?;
+            }
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    Ok(())
+}
+
+/// One row a picture, in their order, of 32-bit floats or of bytes.
+fn write_array(file: &mut TemporaryFile, rows: &[FeatureVector]) -> Result<()> {
+    fn write<T: npyz::AutoSerialize + Copy>(
+        file: &mut TemporaryFile,
+        shape: [u64; 2],
+        values: impl Iterator<Item = T>,
+    ) -> std::io::Result<()> {
+        let mut writer =
+            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        writer.extend(values)?;
+        writer.finish()
+    }
+    let width = rows.first().map_or(0, FeatureVector::len);
+    let shape = [rows.len() as u64, width as u64];
+    let is_float = rows.first().is_none_or(|row| row.as_float().is_some());
+    if is_float {
+        write(file, shape, rows.iter().filter_map(FeatureVector::as_float).flatten().copied())?;
+    } else {
+        write(file, shape, rows.iter().filter_map(FeatureVector::as_quantized).flatten().copied())?;
+    }
+    Ok(())
+}
+
+/// A file that is written beside its place and moved there at the end.
+pub(crate) struct TemporaryFile {
+    writer: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl TemporaryFile {
+    fn new(path: &Path) -> Result<Self> {
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let file = NamedTempFile::new_in(directory)
+            .with_context(|| format!("cannot write to {}", directory.display()))?;
+        Ok(Self { writer: BufWriter::new(file), path: path.to_path_buf() })
+    }
+
+    fn persist(self) -> Result<()> {
+        let shown = self.path.display();
+        let file = self.writer.into_inner().map_err(|error| error.into_error());
+        let file = file.with_context(|| format!("cannot write {shown}"))?;
+        make_readable(file.as_file()).with_context(|| format!("cannot write {shown}"))?;
+        file.persist(&self.path).with_context(|| format!("cannot write {shown}"))?;
+        Ok(())
+    }
+}
+
+/// A temporary file is its owner's alone; the finished one is as open as any new file usually is.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_file: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+impl Write for TemporaryFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
