@@ -1,10 +1,67 @@
 //! Development tasks: `cargo xtask help` lists them.
 
+#![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
+mod ci;
 mod fixtures;
+mod golden;
+mod models;
 mod paths;
+mod shell;
+mod test;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Development tasks of lookalike.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Run every test
+    Test,
+    /// Check formatting, lints, features, documentation, dependencies
+    Ci,
+    /// Run the benchmarks
+    Bench {
+        /// Those whose name contains this
+        filter: Option<String>,
+    },
+    /// Capture vectors and messages of tflite-support on the fixtures
+    Golden,
+    /// Public models, fixtures and the built-in model
+    #[command(subcommand)]
+    Models(Models),
+}
+
+#[derive(Subcommand)]
+enum Models {
+    /// Fill models/cache/ from the network, or from a folder
+    Fetch {
+        /// Take the files from this folder and the folders in it
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Write models/fixtures/ and the built-in model
+    Build,
+    /// Compare models/fixtures/ and the built-in model with what would be built, and models/cache/ with its checksums
+    Verify,
+}
 
 fn main() -> anyhow::Result<()> {
-    fixtures::build()
+    match Task::parse() {
+        Task::Test => test::run(),
+        Task::Ci => ci::run(),
+        Task::Bench { filter } => {
+            let arguments = ["bench", "--package", "lookalike-benches"];
+            let filter: Vec<&str> =
+                filter.iter().flat_map(|filter| ["--", filter.as_str()]).collect();
+            shell::run("cargo", &[&arguments[..], &filter].concat())
+        }
+        Task::Golden => golden::capture(),
+        Task::Models(Models::Fetch { from }) => models::fetch(from.as_deref()),
+        Task::Models(Models::Build) => fixtures::build(),
+        Task::Models(Models::Verify) => models::verify(),
+    }
 }

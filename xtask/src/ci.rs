@@ -1,0 +1,168 @@
+//! What must hold before a change lands, apart from the tests.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::{paths, shell};
+
+/// Packages in an order that compiles little twice.
+const PACKAGES: [&str; 9] = [
+    "lookalike-schema",
+    "lookalike-core",
+    "lookalike-preprocess",
+    "lookalike-decode",
+    "lookalike-tract",
+    "lookalike",
+    "lookalike-cli",
+    "lookalike-benches",
+    "xtask",
+];
+
+/// Features of the facade that must compile each alone.
+const FEATURES: [&str; 10] =
+    ["tract", "built-in-model", "decode", "bmp", "gif", "jpeg", "png", "pnm", "tiff", "webp"];
+
+/// Licences that dependencies may be under; an expression is fine if one of its alternatives is.
+const LICENCES: [&str; 12] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+/// Runs all checks.
+pub(crate) fn run() -> Result<()> {
+    shell::run("cargo", &["fmt", "--all", "--check"])?;
+    tidy()?;
+    dependencies()?;
+    // Package by package: together, one package's features would hide what another one lacks.
+    for package in PACKAGES {
+        shell::run(
+            "cargo",
+            &[
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--package",
+                package,
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        )?;
+    }
+    for features in std::iter::once("").chain(FEATURES) {
+        shell::run_with(
+            "cargo",
+            &[
+                "check",
+                "--quiet",
+                "--locked",
+                "--package",
+                "lookalike",
+                "--no-default-features",
+                "--features",
+                features,
+            ],
+            &[("RUSTFLAGS", "-D warnings")],
+        )?;
+    }
+    shell::run_with(
+        "cargo",
+        &["doc", "--quiet", "--locked", "--workspace", "--no-deps"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )
+}
+
+/// Habits that no compiler checks.
+fn tidy() -> Result<()> {
+    let readme = fs::read(paths::root().join("README.md"))?;
+    ensure!(
+        readme == fs::read(paths::root().join("crates/lookalike/README.md"))?,
+        "README.md and crates/lookalike/README.md differ: copy one over the other"
+    );
+    let files = shell::output("git", &["ls-files", "*.rs"])?;
+    for file in files.lines() {
+        let text = fs::read_to_string(paths::root().join(file)).with_context(|| file.to_owned())?;
+        let begins_well = text.starts_with("//!") || text.starts_with("#![doc = include_str!");
+        ensure!(begins_well, "{file} does not begin with what it is for (`//!`)");
+        ensure!(!text.contains("#[ignore]"), "{file} ignores a test without a reason");
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    license: Option<String>,
+    links: Option<String>,
+    source: Option<String>,
+}
+
+/// The default build links no foreign library, and every dependency has a licence that may be used.
+fn dependencies() -> Result<()> {
+    let text = shell::output("cargo", &["metadata", "--format-version", "1", "--locked"])?;
+    let metadata: Metadata = serde_json::from_str(&text)?;
+    for package in &metadata.packages {
+        let licence = package.license.as_deref().unwrap_or_default();
+        let allowed = |part: &str| LICENCES.contains(&part.trim().trim_matches(['(', ')']));
+        let alternatives = licence.replace('/', " OR ");
+        let fine =
+            alternatives.split(" OR ").any(|alternative| alternative.split(" AND ").all(allowed));
+        ensure!(
+            fine || package.source.is_none(),
+            "{} is under `{licence}`, which is not on the list of {}",
+            package.name,
+            file!()
+        );
+    }
+    let tree = shell::output(
+        "cargo",
+        &[
+            "tree",
+            "--locked",
+            "--package",
+            "lookalike-cli",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ],
+    )?;
+    let used: BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for package in metadata.packages.iter().filter(|package| used.contains(package.name.as_str())) {
+        // rayon-core uses the key to be there once, and links nothing.
+        if package.name.ends_with("-sys")
+            || (package.links.is_some() && package.name != "rayon-core")
+        {
+            bail!(
+                "the default build links a foreign library through {} ({})",
+                package.name,
+                package.id
+            );
+        }
+    }
+    println!("{} packages in the default build, none links a foreign library", used.len());
+    Ok(())
+}
