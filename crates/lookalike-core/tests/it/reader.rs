@@ -1,0 +1,180 @@
+//! Reading models: what is in them, and what cannot be read.
+
+use lookalike_core::metadata::ModelMetadata;
+use lookalike_core::{ErrorKind, Model, SupportCode, TensorType};
+use lookalike_schema::tflite::*;
+
+fn tensor(name: &str, buffer: u32) -> Tensor {
+    Tensor { shape: vec![1, 2], buffer, name: Some(name.to_owned()), ..Tensor::default() }
+}
+
+fn model() -> lookalike_schema::tflite::Model {
+    lookalike_schema::tflite::Model {
+        version: 3,
+        description: Some("test".to_owned()),
+        operator_codes: vec![
+            OperatorCode {
+                deprecated_builtin_code: 3,
+                builtin_code: BuiltinOperator::CONV_2D,
+                ..OperatorCode::default()
+            },
+            // A file from before the wide field.
+            OperatorCode { deprecated_builtin_code: 22, ..OperatorCode::default() },
+            OperatorCode {
+                deprecated_builtin_code: 32,
+                builtin_code: BuiltinOperator::CUSTOM,
+                custom_code: Some("Mine".to_owned()),
+                version: 2,
+            },
+        ],
+        subgraphs: vec![SubGraph {
+            tensors: vec![
+                tensor("in", 0),
+                Tensor {
+                    element_type: TensorType::UINT8,
+                    quantization: Some(QuantizationParameters {
+                        scale: vec![0.5],
+                        zero_point: vec![7],
+                        ..QuantizationParameters::default()
+                    }),
+                    ..tensor("out", 0)
+                },
+                tensor("weights", 1),
+            ],
+            inputs: vec![0],
+            outputs: vec![1],
+            operators: (0..3)
+                .map(|opcode_index| Operator {
+                    opcode_index,
+                    inputs: vec![0, 2, -1],
+                    outputs: vec![1],
+                    ..Operator::default()
+                })
+                .collect(),
+            name: None,
+        }],
+        buffers: vec![Buffer::default(), Buffer { data: vec![1; 8], ..Buffer::default() }],
+        signature_defs: vec![SignatureDef {
+            inputs: vec![TensorMap { name: Some("picture".to_owned()), tensor_index: 0 }],
+            outputs: vec![TensorMap { name: Some("vector".to_owned()), tensor_index: 1 }],
+            signature_key: Some("serving_default".to_owned()),
+            subgraph_index: 0,
+        }],
+        ..lookalike_schema::tflite::Model::default()
+    }
+}
+
+#[test]
+fn a_model_is_read_as_written() {
+    let model = Model::from_bytes(model().to_bytes()).unwrap();
+    assert_eq!(model.description(), Some("test"));
+    let signature = model.signature();
+    assert_eq!(
+        (signature.inputs[0].name.as_str(), &signature.inputs[0].shape[..]),
+        ("in", &[1, 2][..])
+    );
+    let output = &signature.outputs[0];
+    assert_eq!(output.element_type, TensorType::UINT8);
+    let quantization = output.quantization.as_ref().unwrap();
+    assert_eq!((&quantization.scale[..], &quantization.zero_point[..]), (&[0.5][..], &[7][..]));
+    let names: Vec<&str> =
+        model.operators().iter().map(|operator| operator.name.as_str()).collect();
+    assert_eq!(names, ["CONV_2D", "RESHAPE", "Mine"]);
+    assert!(model.operators()[2].is_custom && model.operators()[2].version == 2);
+    assert_eq!(model.operators()[0].inputs, [Some(0), Some(2), None]);
+    let tensors = model.tensors().unwrap();
+    assert_eq!(model.constant(&tensors[2]), [1; 8]);
+    assert!(model.constant(&tensors[0]).is_empty());
+    let entry = &model.entry_points()[0];
+    assert_eq!(entry.name, "serving_default");
+    assert_eq!(
+        (&entry.inputs[0], &entry.outputs[0]),
+        (&("picture".to_owned(), 0), &("vector".to_owned(), 1))
+    );
+    assert!(model.metadata().is_none());
+}
+
+#[test]
+fn bytes_behind_the_model_do_no_harm() {
+    let mut bytes = model().to_bytes();
+    bytes.extend(b"whatever comes behind");
+    assert!(Model::from_bytes(bytes).is_ok());
+}
+
+#[test]
+fn every_broken_index_is_named() {
+    let broken = |change: fn(&mut lookalike_schema::tflite::Model)| {
+        let mut model = model();
+        change(&mut model);
+        let error = Model::from_bytes(model.to_bytes()).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.support_code()),
+            (ErrorKind::Unknown, Some(SupportCode::Error)),
+            "{error}"
+        );
+        error.to_string()
+    };
+    for (change, words) in [
+        (
+            (|model| model.subgraphs.clear()) as fn(&mut lookalike_schema::tflite::Model),
+            "no subgraph",
+        ),
+        (|model| model.subgraphs[0].inputs = vec![3], "input tensor 3"),
+        (|model| model.subgraphs[0].outputs = vec![-1], "output tensor -1"),
+        (|model| model.subgraphs[0].tensors[2].buffer = 9, "buffer 9"),
+        (|model| model.subgraphs[0].operators[1].opcode_index = 7, "operator 1 has code 7"),
+        (|model| model.subgraphs[0].operators[2].inputs = vec![-2], "operator 2 uses tensor -2"),
+        (|model| model.subgraphs[0].operators[0].outputs = vec![99], "operator 0 uses tensor 99"),
+        (|model| model.version = 4, "Invalid model version 4"),
+    ] {
+        let message = broken(change);
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn broken_metadata_is_refused() {
+    let with_buffer = |buffer: u32, data: Vec<u8>| {
+        let mut model = model();
+        model.buffers.push(Buffer { data, ..Buffer::default() });
+        let name = Some(METADATA_NAME.to_owned());
+        model.metadata = vec![
+            Metadata { name: Some("other".to_owned()), buffer: 77 },
+            Metadata { name, buffer },
+        ];
+        Model::from_bytes(model.to_bytes())
+    };
+    let metadata = ModelMetadata { name: Some("name".to_owned()), ..ModelMetadata::default() };
+    let good = with_buffer(2, metadata.to_bytes()).unwrap();
+    assert_eq!(good.metadata(), Some(&metadata));
+    for (buffer, data, code) in [
+        (3, metadata.to_bytes(), SupportCode::InvalidFlatBuffer),
+        (2, b"short".to_vec(), SupportCode::MetadataInvalidSchemaVersion),
+        (2, b"\0\0\0\0M002\0\0\0\0".to_vec(), SupportCode::MetadataInvalidSchemaVersion),
+        (2, b"\xff\xff\xff\xffM001\0\0\0\0".to_vec(), SupportCode::InvalidFlatBuffer),
+    ] {
+        let error = with_buffer(buffer, data).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.support_code()),
+            (ErrorKind::InvalidArgument, Some(code)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn every_flipped_byte_gives_a_model_or_an_error() {
+    let bytes = model().to_bytes();
+    for index in 0..bytes.len() {
+        for value in [0, 1, 0x7f, 0x80, 0xff] {
+            let mut broken = bytes.clone();
+            broken[index] = value;
+            if let Ok(model) = Model::from_bytes(broken) {
+                for tensor in model.tensors().unwrap() {
+                    model.constant(&tensor);
+                }
+                model.entry_points();
+            }
+        }
+    }
+}
