@@ -17,6 +17,21 @@ use crate::pool::SessionPool;
 ///
 /// One embedder serves any number of threads at a time; each gets a session of its own, and equal pictures give equal bits
 /// whichever thread asks.
+///
+/// ```
+/// use lookalike::{DecodeLimits, Exif, ImageEmbedder, cosine_similarity, decode_file};
+///
+/// let embedder = ImageEmbedder::builder().l2_normalize(true).build()?;
+/// let vector = |name: &str| {
+///     let path = format!("../../models/fixtures/{name}");
+///     let picture = decode_file(path, Exif::Apply, &DecodeLimits::default())?;
+///     let result = embedder.embed(&picture.view()?)?;
+///     Ok::<_, lookalike::Error>(result.embeddings[0].feature_vector.clone())
+/// };
+/// let similarity = cosine_similarity(&vector("landscape.png")?, &vector("landscape_crop.jpg")?)?;
+/// assert!(similarity > 0.9);
+/// # Ok::<(), lookalike::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ImageEmbedder {
     model: Model,

@@ -30,7 +30,12 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<Model> {
             .with_support_code(support_code)
             .with_source(error)
     };
-    let mut file = File::open(path).map_err(failure)?;
+    let too_large = || {
+        let message =
+            format!("{shown} has more than the 2 GiB that a TensorFlow Lite model can have");
+        Error::invalid_argument(message).with_support_code(SupportCode::InvalidArgument)
+    };
+    let file = File::open(path).map_err(failure)?;
     let details = file.metadata().map_err(failure)?;
     if details.is_dir() {
         return Err(Error::new(
@@ -41,10 +46,17 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<Model> {
         )
         .with_support_code(SupportCode::FileMmap));
     }
+    if details.len() > MAX_MODEL_BYTES {
+        return Err(too_large());
+    }
     // The file is read rather than mapped: a mapped file that someone else shortens would crash the program.
-    let mut bytes =
-        Vec::with_capacity(usize::try_from(details.len()).unwrap_or(0).min(LARGEST_GUESS));
-    file.read_to_end(&mut bytes).map_err(failure)?;
+    let mut bytes = Vec::new();
+    let announced = usize::try_from(details.len()).unwrap_or(usize::MAX);
+    bytes.try_reserve_exact(announced).map_err(|error| failure(error.into()))?;
+    file.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes).map_err(failure)?;
+    if bytes.len() as u64 > MAX_MODEL_BYTES {
+        return Err(too_large());
+    }
     if bytes.is_empty() {
         return Err(Error::new(
             ErrorKind::Unknown,
@@ -55,8 +67,8 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<Model> {
     Model::from_bytes(bytes)
 }
 
-/// What is asked for at once; a longer file makes the buffer grow as it is read.
-const LARGEST_GUESS: usize = 1 << 30;
+/// Offsets within a flatbuffer are signed numbers of 32 bits. A device that never ends must not fill the memory either.
+const MAX_MODEL_BYTES: u64 = (1 << 31) - 1;
 
 /// The error for a model that was not given at all.
 pub(crate) fn no_model() -> Error {
