@@ -2,6 +2,8 @@
 //!
 //! The model is MobileNetV3-small where `models/cache/` has it, else the built-in one; the id of a benchmark names it.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
+
 use std::fs;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -182,8 +184,15 @@ fn reading_models(criterion: &mut Criterion) {
     let (name, model) = model();
     // The bytes are borrowed for good, so that an iteration measures reading alone and no allocation of the file.
     let bytes: &'static [u8] = Box::leak(model.bytes().to_vec().into_boxed_slice());
-    criterion.bench_function(&format!("model_from_bytes/{name}"), |bencher| {
+    let mut group = criterion.benchmark_group("model");
+    group.bench_function(format!("from_bytes/{name}"), |bencher| {
         bencher.iter(|| Model::from_bytes(black_box(bytes)).unwrap());
+    });
+    group.bench_function(format!("metadata_rules/{name}"), |bencher| {
+        bencher.iter(|| {
+            let input = InputSpec::from_model(black_box(&model), None).unwrap();
+            (input, HeadSpec::from_model(&model).unwrap())
+        });
     });
 }
 

@@ -49,7 +49,8 @@ pub(crate) struct EmbedArguments {
     /// Pictures, and directories to search for pictures
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Write a file instead of standard output; its name ends in .jsonl, .csv or .npy
+    /// Write a file instead of standard output; its name ends in .jsonl, .csv (rows of path, head index, head name, values)
+    /// or .npy (an array with a row for each picture that did not fail)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]

@@ -102,7 +102,7 @@ impl Record {
 pub(crate) enum Output {
     Stdout,
     JsonLines(TemporaryFile),
-    Csv(csv::Writer<TemporaryFile>),
+    Csv(Box<csv::Writer<TemporaryFile>>),
     Array { file: TemporaryFile, rows: Vec<FeatureVector> },
 }
 
@@ -116,7 +116,8 @@ impl Output {
             "jsonl" => Ok(Self::JsonLines(TemporaryFile::new(path)?)),
             "csv" => {
                 let file = TemporaryFile::new(path)?;
-                Ok(Self::Csv(csv::WriterBuilder::new().flexible(true).from_writer(file)))
+                let writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
+                Ok(Self::Csv(Box::new(writer)))
             }
             "npy" => Ok(Self::Array { file: TemporaryFile::new(path)?, rows: Vec::new() }),
             _ => bail!(

@@ -28,7 +28,7 @@ impl Normalization {
     ///
     /// # Errors
     ///
-    /// The two differ in length, or are neither 1 nor 3 long.
+    /// The two differ in length, are neither 1 nor 3 long, or hold a value that is not finite.
     pub fn new(mean: &[f32], std: &[f32]) -> Result<Self> {
         let fail = |message: String| {
             Err(Error::invalid_argument(message)
@@ -39,6 +39,11 @@ impl Normalization {
                 "NormalizationOptions: expected mean and std of same dimension, got {} and {}.",
                 mean.len(),
                 std.len()
+            ));
+        }
+        if let Some(value) = mean.iter().chain(std).find(|value| !value.is_finite()) {
+            return fail(format!(
+                "NormalizationOptions: mean and std must be finite numbers, got {value}."
             ));
         }
         match (mean, std) {
@@ -115,9 +120,8 @@ impl InputSpec {
                 .with_support_code(SupportCode::InvalidNumInputTensors));
             }
         };
-        let [batch, height, width, depth] = match *input.shape.as_slice() {
-            [batch, height, width, depth] => [batch, height, width, depth],
-            _ => return Err(wrong_dimensions("Only 4D tensors in BHWD layout are supported.")),
+        let [batch, height, width, depth] = *input.shape.as_slice() else {
+            return Err(wrong_dimensions("Only 4D tensors in BHWD layout are supported."));
         };
         if !matches!(input.element_type, TensorType::FLOAT32 | TensorType::UINT8) {
             return Err(wrong_type("input", input, SupportCode::InvalidInputTensorType));

@@ -202,7 +202,11 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
         Exif::Ignore => Orientation::TopLeft,
     };
     let color = decoder.color_type();
-    let mut raw = vec![0; decoder.total_bytes() as usize];
+    let raw_bytes = decoder.total_bytes() as usize;
+    let mut raw = Vec::new();
+    raw.try_reserve_exact(raw_bytes)
+        .map_err(|_| too_large(format!("there is no memory for {raw_bytes} bytes of pixels")))?;
+    raw.resize(raw_bytes, 0);
     decoder.read_image(&mut raw).map_err(from_image)?;
     let (format, pixels) = to_bytes(color, raw)?;
     Ok(Picture { pixels, width: width as usize, height: height as usize, format, orientation })

@@ -7,6 +7,9 @@ use lookalike_core::{
 use crate::geometry::Size;
 use crate::kernels::{InstructionSet, NormalizationTable};
 
+/// Most pixels of an input tensor, whatever a model asks for: 8192 x 8192.
+const MAX_INPUT_PIXELS: usize = 1 << 26;
+
 /// The tensor that is being filled, of the size of the upright picture.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
@@ -31,7 +34,16 @@ impl<'a> Target<'a> {
         orientation: Orientation,
         set: InstructionSet,
     ) -> Result<Self> {
-        let shape = Shape::new(&[1, size.height, size.width, 3])?;
+        let Size { width, height } = size;
+        if width.saturating_mul(height) > MAX_INPUT_PIXELS {
+            return Err(Error::new(
+                ErrorKind::ResourceExhausted,
+                format!(
+                    "an input tensor of {width}x{height} pixels is larger than {MAX_INPUT_PIXELS}; give a smaller region of interest, or a model with a smaller input"
+                ),
+            ));
+        }
+        let shape = Shape::new(&[1, height, width, 3])?;
         let elements = match element {
             InputElement::U8 => Elements::Bytes(tensor.reset_u8(shape)),
             InputElement::F32(normalization) => {

@@ -7,6 +7,7 @@ use lookalike_schema::tflite::{
     self, BuiltinOperator, BuiltinOptions, Conv2DOptions, Operator, OperatorCode, Padding,
     SubGraph, Tensor, TensorType,
 };
+use tract_core::internal::ensure;
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::math::Mul;
 use tract_core::ops::quant::Scale;
@@ -15,16 +16,16 @@ use tract_core::prelude::{DatumType, OutletId, TractResult, TypedModel};
 /// The bytes of the model, or of one that computes the same.
 ///
 /// The schema knows the options of all operators that tract has, so that they survive the rewriting.
-pub(crate) fn for_tract(model: &Model) -> Cow<'_, [u8]> {
+pub(crate) fn for_tract(model: &Model) -> TractResult<Cow<'_, [u8]>> {
     if !model.operators().iter().any(|operator| operator.name == "DEPTHWISE_CONV_2D") {
-        return Cow::Borrowed(model.bytes());
+        return Ok(Cow::Borrowed(model.bytes()));
     }
     let mut rewritten = model.verified().root().to_owned();
-    if rewrite(&mut rewritten) {
+    Ok(if rewrite(&mut rewritten)? {
         Cow::Owned(rewritten.to_bytes())
     } else {
         Cow::Borrowed(model.bytes())
-    }
+    })
 }
 
 /// Makes the means of floats exact: tract-tflite multiplies a sum by its factor with an operator that rounds to whole numbers,
@@ -41,21 +42,43 @@ pub(crate) fn keep_fractions(graph: &mut TypedModel) -> TractResult<()> {
 }
 
 /// Returns whether anything was changed.
-fn rewrite(model: &mut tflite::Model) -> bool {
+fn rewrite(model: &mut tflite::Model) -> TractResult<bool> {
     let Some(mut graph) = model.subgraphs.first_mut().map(std::mem::take) else {
-        return false;
+        return Ok(false);
     };
     let operators = std::mem::take(&mut graph.operators);
     let count = operators.len();
     for mut operator in operators {
-        if let Some(repetition) = repeat_channels(model, &mut graph, &mut operator) {
+        if let Some((channels, repeated)) = depth_multiplier(&graph, &operator) {
+            ensure!(
+                channels as u64 * repeated as u64 <= MAX_REPEATING_WEIGHTS,
+                "a depthwise convolution from {channels} to {repeated} channels is too wide"
+            );
+            let repetition = repeat_channels(model, &mut graph, &mut operator, channels, repeated);
             graph.operators.push(repetition);
         }
         graph.operators.push(operator);
     }
     let changed = graph.operators.len() != count;
     model.subgraphs[0] = graph;
-    changed
+    Ok(changed)
+}
+
+/// Weights of an operator that repeats channels; a file of a few bytes must not ask for all memory.
+const MAX_REPEATING_WEIGHTS: u64 = 1 << 24;
+
+/// Channels of the input and of the output of a depthwise convolution of floats, where the output has more.
+fn depth_multiplier(graph: &SubGraph, operator: &Operator) -> Option<(i32, i32)> {
+    if !matches!(operator.builtin_options, BuiltinOptions::DepthwiseConv2DOptions(_)) {
+        return None;
+    }
+    let tensor =
+        |index: usize| graph.tensors.get(usize::try_from(*operator.inputs.get(index)?).ok()?);
+    let (input, filter) = (tensor(0)?, tensor(1)?);
+    let (channels, repeated) = (*input.shape.get(3)?, *filter.shape.get(3)?);
+    let is_float = input.element_type == TensorType::FLOAT32;
+    let is_multiple = channels > 0 && repeated > channels && repeated % channels == 0;
+    (is_float && is_multiple).then_some((channels, repeated))
 }
 
 /// A depthwise convolution with a depth multiplier, which tract takes for a plain one, gets an input whose channels are
@@ -65,20 +88,15 @@ fn repeat_channels(
     model: &mut tflite::Model,
     graph: &mut SubGraph,
     operator: &mut Operator,
-) -> Option<Operator> {
-    let BuiltinOptions::DepthwiseConv2DOptions(options) = &mut operator.builtin_options else {
-        return None;
-    };
-    let tensor =
-        |index: usize| graph.tensors.get(usize::try_from(*operator.inputs.get(index)?).ok()?);
-    let (input, filter) = (tensor(0)?, tensor(1)?);
-    let (channels, repeated) = (*input.shape.get(3)?, *filter.shape.get(3)?);
-    let is_float = input.element_type == TensorType::FLOAT32;
-    if !is_float || channels <= 0 || repeated <= channels || repeated % channels != 0 {
-        return None;
+    channels: i32,
+    repeated: i32,
+) -> Operator {
+    if let BuiltinOptions::DepthwiseConv2DOptions(options) = &mut operator.builtin_options {
+        options.depth_multiplier = 1;
     }
-    let name = format!("{}/repeated", filter.name.as_deref().unwrap_or("depthwise"));
-    let mut shape = input.shape.clone();
+    let tensor = |index: usize| &graph.tensors[operator.inputs[index] as usize];
+    let name = format!("{}/repeated", tensor(1).name.as_deref().unwrap_or("depthwise"));
+    let mut shape = tensor(0).shape.clone();
     shape[3] = repeated;
     let weights: Vec<f32> = (0..repeated)
         .flat_map(|output| {
@@ -101,10 +119,9 @@ fn repeat_channels(
         &vec![0.0; repeated as usize],
     );
     let output = add_tensor(graph, Tensor { shape, name: Some(name), ..Tensor::default() });
-    options.depth_multiplier = 1;
     let inputs = vec![operator.inputs[0], filter, bias];
     operator.inputs[0] = output;
-    Some(Operator {
+    Operator {
         opcode_index: add_operator_code(model, BuiltinOperator::CONV_2D),
         inputs,
         outputs: vec![output],
@@ -115,7 +132,7 @@ fn repeat_channels(
             ..Conv2DOptions::default()
         }),
         ..Operator::default()
-    })
+    }
 }
 
 /// Adds a tensor of floats and returns its index.

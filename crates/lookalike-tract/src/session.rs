@@ -26,7 +26,7 @@ pub(crate) struct TractSession {
 impl TractSession {
     pub(crate) fn load(model: &Model) -> TractResult<Self> {
         let mut graph =
-            tract_tflite::tflite().model_for_read(&mut Cursor::new(for_tract(model)))?;
+            tract_tflite::tflite().model_for_read(&mut Cursor::new(for_tract(model)?))?;
         keep_fractions(&mut graph)?;
         let plan = graph.into_optimized()?.into_runnable()?;
         Ok(Self { signature: Arc::new(model.signature().clone()), plan, state: None })

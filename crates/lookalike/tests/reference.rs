@@ -3,6 +3,8 @@
 //! The files are public but not committed: `cargo xtask models fetch` puts them into `models/cache/`. Without them these tests
 //! are listed as ignored, and fail if `LOOKALIKE_REQUIRE_MODELS` is set.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};

@@ -36,7 +36,8 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
         Some(0) => bail!("--jobs takes a number from 1"),
         Some(jobs) => jobs,
         None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
+    }
+    .min(found.len());
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(jobs)
         .build()

@@ -1,5 +1,7 @@
 //! The program as it is run: output, messages and exit codes.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,6 @@
 //! The profiles against captured numbers and against slow, plain code.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod golden;
 mod property;

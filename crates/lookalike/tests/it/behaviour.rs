@@ -224,7 +224,7 @@ impl InferenceSession for MoodySession {
     }
 
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        if self.runs.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+        if self.runs.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
             return Err(Error::internal("Invoke() failed."));
         }
         outputs[0].copy_from(inputs[0]);

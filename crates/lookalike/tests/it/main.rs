@@ -1,5 +1,7 @@
 //! The embedder as its users see it, on the committed fixtures.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod behaviour;
 mod golden;
 
