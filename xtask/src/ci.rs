@@ -68,10 +68,10 @@ pub(crate) fn run() -> Result<()> {
         )?;
     }
     for features in std::iter::once("").chain(FEATURES) {
-        shell::run_with(
+        shell::run(
             "cargo",
             &[
-                "check",
+                "clippy",
                 "--quiet",
                 "--locked",
                 "--package",
@@ -79,8 +79,10 @@ pub(crate) fn run() -> Result<()> {
                 "--no-default-features",
                 "--features",
                 features,
+                "--",
+                "-D",
+                "warnings",
             ],
-            &[("RUSTFLAGS", "-D warnings")],
         )?;
     }
     shell::run_with(
