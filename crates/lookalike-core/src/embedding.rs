@@ -73,7 +73,7 @@ impl Embedding {
 pub struct EmbeddingResult {
     /// One embedding per head, in graph order.
     pub embeddings: Vec<Embedding>,
-    /// When the picture was taken, in milliseconds, where the caller said so.
+    /// When the frame of a stream was taken, in milliseconds; `None` for a still picture.
     pub timestamp_ms: Option<i64>,
 }
 

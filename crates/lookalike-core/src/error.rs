@@ -1,7 +1,8 @@
 //! The one error type of every crate of the workspace.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::path::Path;
+use std::{fmt, io};
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,6 +57,21 @@ impl Error {
     /// An argument is not valid.
     pub fn invalid_argument(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// A file that could not be opened or read; kind and support code follow from the system's reason.
+    pub fn file(path: &Path, error: io::Error) -> Self {
+        let (kind, support_code) = match error.kind() {
+            io::ErrorKind::NotFound => (ErrorKind::NotFound, SupportCode::FileNotFound),
+            io::ErrorKind::PermissionDenied => {
+                (ErrorKind::PermissionDenied, SupportCode::FilePermissionDenied)
+            }
+            io::ErrorKind::Interrupted => (ErrorKind::Unavailable, SupportCode::FileRead),
+            _ => (ErrorKind::Unknown, SupportCode::FileRead),
+        };
+        Self::new(kind, format!("Unable to open file at {}", path.display()))
+            .with_support_code(support_code)
+            .with_source(error)
     }
 
     /// Something inside failed that the caller could not have known.

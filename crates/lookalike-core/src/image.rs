@@ -297,7 +297,7 @@ impl<'a> ImageView<'a> {
 
     /// A plane by its place in the format; empty where the format has fewer.
     pub fn plane(&self, index: usize) -> Plane<'a> {
-        self.planes[index]
+        self.planes.get(index).copied().unwrap_or(Plane { data: &[], row_stride: 0 })
     }
 }
 

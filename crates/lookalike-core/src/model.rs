@@ -1,6 +1,7 @@
 //! A verified TensorFlow Lite model with its metadata.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -112,9 +113,10 @@ impl Model {
         tensors.iter().map(|tensor| tensor_info(root, tensor)).collect()
     }
 
-    /// Data of a constant tensor, little-endian and row-major; empty for a value computed at run time.
+    /// Data of a constant tensor of this model, little-endian and row-major; empty for a value computed at run time.
     pub fn constant(&self, tensor: &TensorInfo) -> &[u8] {
-        self.inner.verified.root().buffers().get(tensor.buffer).data()
+        let buffers = self.inner.verified.root().buffers();
+        if tensor.buffer < buffers.len() { buffers.get(tensor.buffer).data() } else { &[] }
     }
 
     /// The named entry points.
@@ -233,7 +235,7 @@ pub struct Quantization {
 #[non_exhaustive]
 pub struct OperatorInfo {
     /// Its name in the schema, such as `CONV_2D`, or the name of a custom operator.
-    pub name: String,
+    pub name: Arc<str>,
     /// Version of its definition.
     pub version: i32,
     /// Whether it is a custom operator.
@@ -295,9 +297,14 @@ fn main_graph(root: tflite::ModelRef<'_>) -> Result<tflite::SubGraphRef<'_>> {
 fn read_signature(root: tflite::ModelRef<'_>, graph: tflite::SubGraphRef<'_>) -> Result<Signature> {
     let tensors = graph.tensors();
     let read = |indices: List<'_, i32>, what: &str| -> Result<Vec<TensorInfo>> {
+        let mut known = BTreeSet::new();
         indices
             .iter()
             .map(|index| match usize::try_from(index) {
+                // Otherwise a small file could have a long name copied any number of times.
+                _ if !known.insert(index) => {
+                    Err(broken_graph(format!("{what} tensor {index} is listed twice")))
+                }
                 Ok(position) if position < tensors.len() => {
                     tensor_info(root, tensors.get(position))
                 }
@@ -311,6 +318,9 @@ fn read_signature(root: tflite::ModelRef<'_>, graph: tflite::SubGraphRef<'_>) ->
     })
 }
 
+/// Most elements of a tensor: what an `i32` can count, with which the reference's kernels count them.
+const MAX_ELEMENTS: u32 = i32::MAX as u32;
+
 fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Result<TensorInfo> {
     let name = tensor.name().unwrap_or_default().to_owned();
     let buffer = tensor.buffer() as usize;
@@ -318,6 +328,18 @@ fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Res
         return Err(broken_graph(format!(
             "the data of tensor `{name}` is in buffer {buffer}, which does not exist"
         )));
+    }
+    if root.buffers().get(buffer).offset() > 1 {
+        return Err(broken_graph(format!(
+            "the data of tensor `{name}` lie behind the flatbuffer, which is not supported"
+        )));
+    }
+    let elements = tensor
+        .shape()
+        .iter()
+        .try_fold(1u32, |count, extent| count.checked_mul(extent.unsigned_abs()));
+    if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
+        return Err(broken_graph(format!("tensor `{name}` has more than {MAX_ELEMENTS} elements")));
     }
     let quantization = tensor
         .quantization()
@@ -342,6 +364,13 @@ fn read_operators(
     graph: tflite::SubGraphRef<'_>,
 ) -> Result<Vec<OperatorInfo>> {
     let codes = root.operator_codes();
+    let names: Vec<Arc<str>> = codes
+        .iter()
+        .map(|code| match (builtin_operator(code), code.custom_code()) {
+            (BuiltinOperator::CUSTOM, Some(name)) => Arc::from(name),
+            (operator, _) => Arc::from(operator.to_string()),
+        })
+        .collect();
     let tensor_count = graph.tensors().len();
     // The other subgraphs are not run, but their tensors must be as sound as any.
     for tensor in root.subgraphs().iter().flat_map(|graph| graph.tensors().iter()) {
@@ -365,15 +394,10 @@ fn read_operators(
                     "operator {position} uses tensor {tensor}, which does not exist"
                 ))),
             };
-            let builtin = builtin_operator(code);
-            let is_custom = builtin == BuiltinOperator::CUSTOM;
             Ok(OperatorInfo {
-                name: match code.custom_code() {
-                    Some(name) if is_custom => name.to_owned(),
-                    _ => builtin.to_string(),
-                },
+                name: Arc::clone(&names[index]),
                 version: code.version(),
-                is_custom,
+                is_custom: builtin_operator(code) == BuiltinOperator::CUSTOM,
                 inputs: operator
                     .inputs()
                     .iter()

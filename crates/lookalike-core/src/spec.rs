@@ -230,21 +230,21 @@ impl HeadSpec {
             .and_then(|metadata| metadata.name.as_deref())
             .filter(|name| !name.is_empty())
             .map(Arc::from);
-        // Without parameters the references read a scale of 0, so that all values are 0.
+        // Without parameters, or with several, the references read a scale of 0, so that all values are 0.
         let parameters = output.quantization.as_ref();
-        let scale = parameters.and_then(|parameters| parameters.scale.first()).copied();
-        let zero_point = parameters.and_then(|parameters| parameters.zero_point.first()).copied();
-        Ok(Self {
-            index,
-            name,
-            dimension,
-            scale: scale.unwrap_or(0.0),
+        let parameters =
+            parameters.map(|found| (found.scale.as_slice(), found.zero_point.as_slice()));
+        let (scale, zero_point) = match parameters {
             // The runtime keeps zero points in 32 bits.
-            zero_point: zero_point.unwrap_or(0) as i32,
-        })
+            Some((&[scale], &[zero_point])) => (scale, zero_point as i32),
+            _ => (0.0, 0),
+        };
+        Ok(Self { index, name, dimension, scale, zero_point })
     }
 
     /// The feature vector of this head's raw output: dequantised, then L2-normalised and scalar-quantised if asked for.
+    ///
+    /// Of an output that is longer than the model declares, the first values count, as in the reference.
     pub fn feature_vector(&self, output: TensorRef<'_>, l2: bool, quantize: bool) -> FeatureVector {
         let mut values = match output.data() {
             DataRef::F32(values) => values.to_vec(),
@@ -255,6 +255,7 @@ impl HeadSpec {
                 dequantize(values.iter().map(|&value| value.into()), self.scale, self.zero_point)
             }
         };
+        values.truncate(self.dimension);
         if l2 {
             l2_normalize(&mut values);
         }

@@ -23,7 +23,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind as IoErrorKind, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::{ColorType, ImageDecoder, ImageError, ImageReader, Limits};
@@ -117,18 +117,7 @@ impl Picture {
 /// The file is missing or unreadable, too large, or as for [`decode`].
 pub fn decode_file(path: impl AsRef<Path>, exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
     let path = path.as_ref();
-    let failure = |error: std::io::Error| {
-        let (kind, support_code) = match error.kind() {
-            IoErrorKind::NotFound => (ErrorKind::NotFound, SupportCode::FileNotFound),
-            IoErrorKind::PermissionDenied => {
-                (ErrorKind::PermissionDenied, SupportCode::FilePermissionDenied)
-            }
-            _ => (ErrorKind::Unknown, SupportCode::FileRead),
-        };
-        Error::new(kind, format!("Unable to open file at {}", path.display()))
-            .with_support_code(support_code)
-            .with_source(error)
-    };
+    let failure = |error| Error::file(path, error);
     let file = File::open(path).map_err(failure)?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too long from one that just fits.
@@ -201,6 +190,10 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
             .unwrap_or_default(),
         Exif::Ignore => Orientation::TopLeft,
     };
+    // What the pixels take, the decoder may not take again.
+    let mut rest = Limits::no_limits();
+    rest.max_alloc = Some(limits.max_alloc - decoder.total_bytes());
+    decoder.set_limits(rest).map_err(from_image)?;
     let color = decoder.color_type();
     let raw_bytes = decoder.total_bytes() as usize;
     let mut raw = Vec::new();
@@ -212,35 +205,41 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
     Ok(Picture { pixels, width: width as usize, height: height as usize, format, orientation })
 }
 
-/// Brings samples to eight bits and drops the alpha of grey pictures.
-fn to_bytes(color: ColorType, raw: Vec<u8>) -> Result<(PixelFormat, Vec<u8>)> {
-    let high_bytes = |raw: &[u8]| -> Vec<u8> {
-        raw.chunks_exact(2)
-            .map(|sample| (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8)
-            .collect()
+/// Brings samples to eight bits and drops the alpha of grey pictures, within the memory the samples have.
+fn to_bytes(color: ColorType, mut raw: Vec<u8>) -> Result<(PixelFormat, Vec<u8>)> {
+    let high_byte = |sample: &[u8]| (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8;
+    let scaled = |sample: &[u8]| {
+        let value = f32::from_ne_bytes([sample[0], sample[1], sample[2], sample[3]]);
+        (value * 255.0).round() as u8
     };
-    let float_bytes = |raw: &[u8]| -> Vec<u8> {
-        raw.chunks_exact(4)
-            .map(|sample| {
-                let value = f32::from_ne_bytes([sample[0], sample[1], sample[2], sample[3]]);
-                (value * 255.0).round() as u8
-            })
-            .collect()
-    };
-    let without_alpha = |pairs: Vec<u8>| -> Vec<u8> { pairs.into_iter().step_by(2).collect() };
-    Ok(match color {
-        ColorType::L8 => (PixelFormat::Gray, raw),
-        ColorType::La8 => (PixelFormat::Gray, without_alpha(raw)),
-        ColorType::L16 => (PixelFormat::Gray, high_bytes(&raw)),
-        ColorType::La16 => (PixelFormat::Gray, without_alpha(high_bytes(&raw))),
-        ColorType::Rgb8 => (PixelFormat::Rgb, raw),
-        ColorType::Rgb16 => (PixelFormat::Rgb, high_bytes(&raw)),
-        ColorType::Rgb32F => (PixelFormat::Rgb, float_bytes(&raw)),
-        ColorType::Rgba8 => (PixelFormat::Rgba, raw),
-        ColorType::Rgba16 => (PixelFormat::Rgba, high_bytes(&raw)),
-        ColorType::Rgba32F => (PixelFormat::Rgba, float_bytes(&raw)),
+    let without_alpha = |pair: &[u8]| pair[0];
+    let format = match color {
+        ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16 => PixelFormat::Gray,
+        ColorType::Rgb8 | ColorType::Rgb16 | ColorType::Rgb32F => PixelFormat::Rgb,
+        ColorType::Rgba8 | ColorType::Rgba16 | ColorType::Rgba32F => PixelFormat::Rgba,
         other => return Err(broken(format!("pixels of type {other:?} are not supported"))),
-    })
+    };
+    match color {
+        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
+            reduce::<2>(&mut raw, high_byte);
+        }
+        ColorType::Rgb32F | ColorType::Rgba32F => reduce::<4>(&mut raw, scaled),
+        _ => {}
+    }
+    if matches!(color, ColorType::La8 | ColorType::La16) {
+        reduce::<2>(&mut raw, without_alpha);
+    }
+    Ok((format, raw))
+}
+
+/// Makes one byte of every `N`.
+fn reduce<const N: usize>(bytes: &mut Vec<u8>, byte: impl Fn(&[u8]) -> u8) {
+    let count = bytes.len() / N;
+    for index in 0..count {
+        bytes[index] = byte(&bytes[index * N..][..N]);
+    }
+    bytes.truncate(count);
+    bytes.shrink_to_fit();
 }
 
 fn readable_formats() -> String {

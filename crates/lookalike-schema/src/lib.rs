@@ -48,7 +48,7 @@ impl VerifiedModel {
     pub fn new(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, InvalidFlatbuffer> {
         let bytes = bytes.into();
         check_identifier(&bytes, tflite::FILE_IDENTIFIER)?;
-        flatbuffers::root_with_opts::<tflite::ModelRef<'_>>(&verifier_options(), &bytes)
+        flatbuffers::root_with_opts::<tflite::ModelRef<'_>>(&verifier_options(&bytes), &bytes)
             .map_err(InvalidFlatbuffer::from_verifier)?;
         Ok(Self { bytes })
     }
@@ -78,7 +78,7 @@ impl fmt::Debug for VerifiedModel {
 /// The bytes carry another identifier than `M001`, or an offset, a length or a string in them is broken.
 pub fn read_metadata(bytes: &[u8]) -> Result<metadata::ModelMetadata, InvalidFlatbuffer> {
     check_identifier(bytes, metadata::FILE_IDENTIFIER)?;
-    flatbuffers::root_with_opts::<metadata::ModelMetadataRef<'_>>(&verifier_options(), bytes)
+    flatbuffers::root_with_opts::<metadata::ModelMetadataRef<'_>>(&verifier_options(bytes), bytes)
         .map(|root| root.to_owned())
         .map_err(InvalidFlatbuffer::from_verifier)
 }
@@ -99,12 +99,13 @@ fn check_identifier(bytes: &[u8], expected: &str) -> Result<(), InvalidFlatbuffe
     }
 }
 
-fn verifier_options() -> VerifierOptions {
+fn verifier_options(bytes: &[u8]) -> VerifierOptions {
     VerifierOptions {
         max_depth: 32,
         max_tables: 1_000_000,
-        // Tables may share vectors, so that this bounds the work a small file can ask for.
-        max_apparent_size: 1 << 31,
+        // Tables may share what they point at, so that a small file could ask for a lot of work and memory. Real models
+        // share names and options at most, and come to about twice their length.
+        max_apparent_size: bytes.len().saturating_mul(4).saturating_add(1 << 20),
         ignore_missing_null_terminator: false,
     }
 }

@@ -4,8 +4,6 @@ use crate::table::{enumerations, tables, unions};
 
 /// File identifier at byte 4 of every metadata buffer.
 pub const FILE_IDENTIFIER: &str = "M001";
-/// The schema version these tables cover.
-pub const SCHEMA_VERSION: &str = "1.5.0";
 
 enumerations! {
     /// What an associated file holds.

@@ -5,9 +5,11 @@
 mod rewrite;
 mod session;
 
+use std::collections::BTreeSet;
+
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, Result, SessionOptions,
-    SupportCode, contain_panics, one_line,
+    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, OperatorInfo, Result,
+    SessionOptions, SupportCode, TensorInfo, contain_panics, one_line,
 };
 use tract_core::prelude::TractResult;
 
@@ -93,6 +95,7 @@ impl InferenceBackend for Tract {
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         check_operators(model)?;
+        check_sizes_are_fixed(model)?;
         let session = contain("load the model", || TractSession::load(model))?;
         Ok(Box::new(session))
     }
@@ -100,27 +103,44 @@ impl InferenceBackend for Tract {
 
 /// Refuses a model with operators tract does not have, naming all of them.
 fn check_operators(model: &Model) -> Result<()> {
-    let mut missing: Vec<&str> = Vec::new();
-    let mut support_code = SupportCode::UnsupportedBuiltinOp;
-    for operator in model.operators() {
-        let name = operator.name.as_str();
-        if operator.is_custom || OPERATORS.binary_search(&name).is_err() {
-            if operator.is_custom {
-                support_code = SupportCode::UnsupportedCustomOp;
-            }
-            if !missing.contains(&name) {
-                missing.push(name);
-            }
-        }
-    }
-    if missing.is_empty() {
+    let is_missing = |operator: &&OperatorInfo| {
+        operator.is_custom || OPERATORS.binary_search(&operator.name.as_ref()).is_err()
+    };
+    let missing = || model.operators().iter().filter(is_missing);
+    let Some(first) = missing().find(|operator| operator.is_custom).or_else(|| missing().next())
+    else {
         return Ok(());
-    }
+    };
+    let all: BTreeSet<&str> = missing().map(|operator| operator.name.as_ref()).collect();
+    let all = all.into_iter().collect::<Vec<_>>().join(", ");
+    let (said, support_code) = if first.is_custom {
+        let said = format!("Encountered unresolved custom op: {}", first.name);
+        (said, SupportCode::UnsupportedCustomOp)
+    } else {
+        let (name, version) = (&first.name, first.version);
+        let said = format!("Didn't find op for builtin opcode '{name}' version '{version}'");
+        (said, SupportCode::UnsupportedBuiltinOp)
+    };
     Err(Error::invalid_argument(format!(
-        "the backend `tract` lacks operators of this model: {}",
-        missing.join(", ")
+        "{said}. The backend `tract` lacks these operators of the model: {all}"
     ))
     .with_support_code(support_code))
+}
+
+/// tract plans for one size, and would take the 1 that stands for an open one for the size. That of the batch is 1 anyway.
+fn check_sizes_are_fixed(model: &Model) -> Result<()> {
+    let is_open =
+        |input: &&TensorInfo| input.shape_signature.iter().skip(1).any(|&extent| extent == -1);
+    match model.signature().inputs.iter().find(is_open) {
+        None => Ok(()),
+        Some(input) => Err(Error::new(
+            ErrorKind::Unimplemented,
+            format!(
+                "the backend `tract` needs inputs of fixed size, and the model leaves that of `{}` open: {:?}",
+                input.name, input.shape_signature
+            ),
+        )),
+    }
 }
 
 /// Runs engine code; an error of the engine, and a panic inside it, becomes an error of ours.
@@ -135,8 +155,6 @@ fn contain<T>(what: &str, run: impl FnOnce() -> TractResult<T>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use lookalike_core::ErrorKind;
-
     use super::*;
 
     #[test]

@@ -17,7 +17,7 @@ use tract_core::prelude::{DatumType, OutletId, TractResult, TypedModel};
 ///
 /// The schema knows the options of all operators that tract has, so that they survive the rewriting.
 pub(crate) fn for_tract(model: &Model) -> TractResult<Cow<'_, [u8]>> {
-    if !model.operators().iter().any(|operator| operator.name == "DEPTHWISE_CONV_2D") {
+    if !model.operators().iter().any(|operator| &*operator.name == "DEPTHWISE_CONV_2D") {
         return Ok(Cow::Borrowed(model.bytes()));
     }
     let mut rewritten = model.verified().root().to_owned();
@@ -48,11 +48,13 @@ fn rewrite(model: &mut tflite::Model) -> TractResult<bool> {
     };
     let operators = std::mem::take(&mut graph.operators);
     let count = operators.len();
+    let mut weights = 0;
     for mut operator in operators {
         if let Some((channels, repeated)) = depth_multiplier(&graph, &operator) {
+            weights += channels as u64 * repeated as u64;
             ensure!(
-                channels as u64 * repeated as u64 <= MAX_REPEATING_WEIGHTS,
-                "a depthwise convolution from {channels} to {repeated} channels is too wide"
+                weights <= MAX_REPEATING_WEIGHTS,
+                "depthwise convolutions with a depth multiplier are too wide, the last one from {channels} to {repeated} channels"
             );
             let repetition = repeat_channels(model, &mut graph, &mut operator, channels, repeated);
             graph.operators.push(repetition);
@@ -64,7 +66,7 @@ fn rewrite(model: &mut tflite::Model) -> TractResult<bool> {
     Ok(changed)
 }
 
-/// Weights of an operator that repeats channels; a file of a few bytes must not ask for all memory.
+/// Weights of all operators that repeat channels; a file of a few bytes must not ask for all memory.
 const MAX_REPEATING_WEIGHTS: u64 = 1 << 24;
 
 /// Channels of the input and of the output of a depthwise convolution of floats, where the output has more.
@@ -82,8 +84,8 @@ fn depth_multiplier(graph: &SubGraph, operator: &Operator) -> Option<(i32, i32)>
 }
 
 /// A depthwise convolution with a depth multiplier, which tract takes for a plain one, gets an input whose channels are
-/// repeated as often; the result is the operator that does so. It is a 1x1 convolution and exact: it multiplies by one and
-/// adds zeros.
+/// repeated as often; the result is the operator that does so. It is a 1x1 convolution, and exact for finite values: it
+/// multiplies by one and adds zeros.
 fn repeat_channels(
     model: &mut tflite::Model,
     graph: &mut SubGraph,
@@ -95,7 +97,7 @@ fn repeat_channels(
         options.depth_multiplier = 1;
     }
     let tensor = |index: usize| &graph.tensors[operator.inputs[index] as usize];
-    let name = format!("{}/repeated", tensor(1).name.as_deref().unwrap_or("depthwise"));
+    let name = format!("repeated/{}", graph.tensors.len());
     let mut shape = tensor(0).shape.clone();
     shape[3] = repeated;
     let weights: Vec<f32> = (0..repeated)

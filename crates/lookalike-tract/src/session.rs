@@ -5,12 +5,14 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use lookalike_core::{
-    DataRef, Error, InferenceSession, Model, Result, Shape, Signature, Tensor, TensorRef,
+    DataRef, Error, InferenceSession, Model, Quantization, Result, Shape, Signature, Tensor,
+    TensorRef,
 };
 use tract_core::framework::Framework;
+use tract_core::internal::ensure;
 use tract_core::prelude::{
-    DatumType, IntoRunnable, TVec, Tensor as TractTensor, TractResult, TypedRunnableModel,
-    TypedSimpleState,
+    DatumType, IntoRunnable, TVec, Tensor as TractTensor, TractResult, TypedModel,
+    TypedRunnableModel, TypedSimpleState,
 };
 
 use crate::contain;
@@ -28,7 +30,11 @@ impl TractSession {
         let mut graph =
             tract_tflite::tflite().model_for_read(&mut Cursor::new(for_tract(model)?))?;
         keep_fractions(&mut graph)?;
-        let plan = graph.into_optimized()?.into_runnable()?;
+        check_sizes(&graph)?;
+        let graph = graph.into_optimized()?;
+        check_sizes(&graph)?;
+        check_quantization(&graph, model.signature())?;
+        let plan = graph.into_runnable()?;
         Ok(Self { signature: Arc::new(model.signature().clone()), plan, state: None })
     }
 
@@ -82,6 +88,48 @@ impl fmt::Debug for TractSession {
             .field("signature", &self.signature)
             .finish_non_exhaustive()
     }
+}
+
+/// Most bytes of a tensor between operators: a small file must not ask for all memory.
+const MAX_TENSOR_BYTES: usize = 1 << 30;
+
+fn check_sizes(graph: &TypedModel) -> TractResult<()> {
+    for output in graph.nodes().iter().flat_map(|node| &node.outputs) {
+        let fact = &output.fact;
+        let bytes = fact.shape.as_concrete().and_then(|dims| {
+            dims.iter().try_fold(fact.datum_type.size_of(), |bytes, &dim| bytes.checked_mul(dim))
+        });
+        ensure!(
+            bytes.is_some_and(|bytes| bytes <= MAX_TENSOR_BYTES),
+            "a tensor of {:?} is larger than {MAX_TENSOR_BYTES} bytes",
+            fact.shape
+        );
+    }
+    Ok(())
+}
+
+/// tract decides for itself how some results are quantised; where that is not what the model declares, its integers mean
+/// something else.
+fn check_quantization(graph: &TypedModel, signature: &Signature) -> TractResult<()> {
+    for (index, declared) in signature.outputs.iter().enumerate() {
+        let Some(Quantization { scale, zero_point, .. }) = &declared.quantization else {
+            continue;
+        };
+        let datum_type = graph.output_fact(index)?.datum_type;
+        let is_declared = match (datum_type.qparams(), scale.as_slice(), zero_point.as_slice()) {
+            (Some(_), &[scale], &[zero_point]) => {
+                datum_type.zp_scale() == (zero_point as i32, scale)
+            }
+            (None, ..) => true,
+            _ => false,
+        };
+        ensure!(
+            is_declared,
+            "it would give output `{}` as {datum_type:?} instead of scale {scale:?} and zero point {zero_point:?}",
+            declared.name
+        );
+    }
+    Ok(())
 }
 
 /// Copies a tensor; bytes take the quantised type that the graph gives them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lookalike_core::{
     Embedding, EmbeddingResult, Error, HeadSpec, ImageProcessingOptions, ImageView,
     InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SessionOptions,
-    Tensor,
+    SupportCode, Tensor,
 };
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -68,11 +68,23 @@ impl ImageEmbedder {
         l2_normalize: bool,
         quantize: bool,
     ) -> Result<Self> {
+        backend.check()?;
+        let is_lacking = |error: &Error| {
+            let code = error.support_code();
+            matches!(
+                code,
+                Some(SupportCode::UnsupportedBuiltinOp | SupportCode::UnsupportedCustomOp)
+            )
+        };
+        // An operator that the engine lacks is told before a rule that the model breaks, as in the reference, and anything else
+        // that the engine says of the model after.
+        let session = match backend.load(&model, session_options) {
+            Err(error) if is_lacking(&error) => return Err(error),
+            session => session,
+        };
         let input = InputSpec::from_model(&model, normalization)?;
         let heads = HeadSpec::from_model(&model)?;
-        backend.check()?;
-        let session = backend.load(&model, session_options)?;
-        let pool = SessionPool::new(session);
+        let pool = SessionPool::new(session?);
         Ok(Self {
             model,
             backend: backend.name(),
@@ -139,7 +151,7 @@ impl ImageEmbedder {
 
     fn embedding(&self, head: &HeadSpec, output: &Tensor) -> Result<Embedding> {
         let values = output.shape().element_count();
-        if values != head.dimension {
+        if values < head.dimension {
             return Err(Error::internal(format!(
                 "the backend `{}` gave {values} values for output {} of {}",
                 self.backend, head.index, head.dimension

@@ -1,7 +1,7 @@
 //! Reading a model file.
 
 use std::fs::File;
-use std::io::{ErrorKind as IoErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 
 use lookalike_core::{Error, ErrorKind, Model, Result, SupportCode};
@@ -17,19 +17,7 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<Model> {
         return Err(no_model());
     }
     let shown = path.display();
-    let failure = |error: std::io::Error| {
-        let (kind, support_code) = match error.kind() {
-            IoErrorKind::NotFound => (ErrorKind::NotFound, SupportCode::FileNotFound),
-            IoErrorKind::PermissionDenied => {
-                (ErrorKind::PermissionDenied, SupportCode::FilePermissionDenied)
-            }
-            IoErrorKind::Interrupted => (ErrorKind::Unavailable, SupportCode::FileRead),
-            _ => (ErrorKind::Unknown, SupportCode::FileRead),
-        };
-        Error::new(kind, format!("Unable to open file at {shown}"))
-            .with_support_code(support_code)
-            .with_source(error)
-    };
+    let failure = |error| Error::file(path, error);
     let too_large = || {
         let message =
             format!("{shown} has more than the 2 GiB that a TensorFlow Lite model can have");

@@ -137,8 +137,8 @@ impl ImageEmbedderOptions {
     ///
     /// The model cannot be read, breaks a rule of the Task Library, or lacks normalisation that was not given; the engine is
     /// not in this build, cannot run here or lacks operators of the model; the number of threads is less than -1.
-    pub fn build(&self) -> Result<ImageEmbedder> {
-        let model = self.load_model()?;
+    pub fn build(self) -> Result<ImageEmbedder> {
+        let model = self.model.load()?;
         let normalization = match &self.normalization {
             Some((mean, std)) => Some(Normalization::new(mean, std)?),
             None => None,
@@ -152,10 +152,7 @@ impl ImageEmbedderOptions {
             BackendChoice::Named(name) => backend(name)?,
             BackendChoice::Given(backend) => backend.as_ref(),
         };
-        let preprocessor = match &self.preprocessor {
-            Some(preprocessor) => Arc::clone(preprocessor),
-            None => Arc::new(TaskLibrary::new()),
-        };
+        let preprocessor = self.preprocessor.unwrap_or_else(|| Arc::new(TaskLibrary::new()));
         ImageEmbedder::new(
             model,
             backend,
@@ -166,14 +163,16 @@ impl ImageEmbedderOptions {
             self.quantize,
         )
     }
+}
 
-    fn load_model(&self) -> Result<Model> {
-        match &self.model {
-            ModelSource::BuiltIn => built_in_model(),
-            ModelSource::Bytes(bytes) if bytes.is_empty() => Err(no_model()),
-            ModelSource::Bytes(bytes) => Model::from_bytes(bytes.clone()),
-            ModelSource::File(path) => read_model(path),
-            ModelSource::Model(model) => Ok(model.clone()),
+impl ModelSource {
+    fn load(self) -> Result<Model> {
+        match self {
+            Self::BuiltIn => built_in_model(),
+            Self::Bytes(bytes) if bytes.is_empty() => Err(no_model()),
+            Self::Bytes(bytes) => Model::from_bytes(bytes),
+            Self::File(path) => read_model(path),
+            Self::Model(model) => Ok(model),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Report {
     fn new(model: &Model, path: String) -> Self {
         let mut operators = BTreeMap::new();
         for operator in model.operators() {
-            *operators.entry(operator.name.clone()).or_insert(0) += 1;
+            *operators.entry(operator.name.to_string()).or_insert(0) += 1;
         }
         let tensors = |tensors: &[TensorInfo]| tensors.iter().map(TensorReport::new).collect();
         let size = |name: &str| model.associated_file(name).map_or(0, <[u8]>::len);

@@ -1,5 +1,7 @@
 //! Reading models: what is in them, and what cannot be read.
 
+use std::sync::Arc;
+
 use lookalike_core::metadata::ModelMetadata;
 use lookalike_core::{ErrorKind, Model, SupportCode, TensorType};
 use lookalike_schema::tflite::*;
@@ -78,7 +80,7 @@ fn a_model_is_read_as_written() {
     let quantization = output.quantization.as_ref().unwrap();
     assert_eq!((&quantization.scale[..], &quantization.zero_point[..]), (&[0.5][..], &[7][..]));
     let names: Vec<&str> =
-        model.operators().iter().map(|operator| operator.name.as_str()).collect();
+        model.operators().iter().map(|operator| operator.name.as_ref()).collect();
     assert_eq!(names, ["CONV_2D", "RESHAPE", "Mine"]);
     assert!(model.operators()[2].is_custom && model.operators()[2].version == 2);
     assert_eq!(model.operators()[0].inputs, [Some(0), Some(2), None]);
@@ -159,6 +161,44 @@ fn broken_metadata_is_refused() {
             (ErrorKind::InvalidArgument, Some(code)),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn shapes_and_buffers_that_cannot_be_are_refused() {
+    let with_shape = |shape: &[i32]| {
+        let mut broken = model();
+        broken.subgraphs[0].tensors[2].shape = shape.to_vec();
+        Model::from_bytes(broken.to_bytes())
+    };
+    assert!(with_shape(&[1, i32::MAX]).is_ok());
+    for shape in [&[1 << 16, 1 << 15][..], &[-(1 << 16), -(1 << 15)], &[i32::MAX; 8]] {
+        let error = with_shape(shape).unwrap_err();
+        assert!(error.to_string().contains("tensor `weights`"), "{error}");
+    }
+    let mut elsewhere = model();
+    elsewhere.buffers[1] = Buffer { data: Vec::new(), offset: 4096, size: 8 };
+    let error = Model::from_bytes(elsewhere.to_bytes()).unwrap_err();
+    assert!(error.to_string().contains("behind the flatbuffer"), "{error}");
+}
+
+#[test]
+fn a_small_file_cannot_have_a_name_copied_many_times() {
+    let mut repeating = model();
+    repeating.operator_codes[2].custom_code = Some("name".repeat(1000));
+    repeating.subgraphs[0].operators =
+        vec![Operator { opcode_index: 2, ..Operator::default() }; 1000];
+    let read = Model::from_bytes(repeating.to_bytes()).unwrap();
+    let operators = read.operators();
+    assert!(operators.len() == 1000);
+    assert!(operators.iter().all(|operator| Arc::ptr_eq(&operator.name, &operators[0].name)));
+    for repeat in
+        [|graph: &mut SubGraph| graph.inputs.push(0), |graph: &mut SubGraph| graph.outputs.push(1)]
+    {
+        let mut repeating = model();
+        repeat(&mut repeating.subgraphs[0]);
+        let error = Model::from_bytes(repeating.to_bytes()).unwrap_err();
+        assert!(error.to_string().contains("is listed twice"), "{error}");
     }
 }
 

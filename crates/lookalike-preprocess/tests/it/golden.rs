@@ -138,3 +138,11 @@ fn every_modelled_yuv_picture_is_equal() {
         }
     }
 }
+
+#[test]
+fn the_longest_side_shrinks_to_one_pixel_by_copying() {
+    let rows = [10u8, 20, 30, 40].map(|value| vec![value; 32_768 * 3]).concat();
+    let image = ImageView::rgb(&rows, 32_768, 4).unwrap();
+    let expected = [10, 20, 30, 40].map(|value| [value; 3]).concat();
+    assert_eq!(prepare(&image, None, 1, 4), expected);
+}
