@@ -72,12 +72,14 @@ impl Case {
         };
         let mut input = tensor(&self.input_shape, self.input_type);
         input.shape_signature = self.shape_signature;
+        let mut tensors = vec![tensor(&self.output_shape, self.output_type)];
+        tensors.resize(1 + self.input_count, input);
         let mut model = tflite::Model {
             version: 3,
             subgraphs: vec![tflite::SubGraph {
-                tensors: vec![input, tensor(&self.output_shape, self.output_type)],
-                inputs: vec![0; self.input_count],
-                outputs: vec![1],
+                inputs: (1..tensors.len() as i32).collect(),
+                outputs: vec![0],
+                tensors,
                 ..tflite::SubGraph::default()
             }],
             buffers: vec![tflite::Buffer::default()],
