@@ -8,6 +8,7 @@ mod fixtures;
 mod golden;
 mod models;
 mod paths;
+mod runtimes;
 mod shell;
 mod test;
 
@@ -30,6 +31,8 @@ enum Task {
     },
     /// Capture vectors and messages of tflite-support on the fixtures
     Golden,
+    /// Fetch the shared libraries that the backends `tflitec` and `ort` run from
+    Runtimes,
     /// Public models, fixtures and the built-in model
     #[command(subcommand)]
     Models(Models),
@@ -59,6 +62,7 @@ fn main() -> anyhow::Result<()> {
                 filter.iter().flat_map(|filter| ["--", filter.as_str()]).collect();
             shell::run("cargo", &[&arguments[..], &filter].concat())
         }
+        Task::Runtimes => runtimes::fetch().map(|_| ()),
         Task::Golden => golden::capture(),
         Task::Models(Models::Fetch { from }) => models::fetch(from.as_deref()),
         Task::Models(Models::Build) => fixtures::build(),

@@ -64,6 +64,11 @@ pub(crate) fn verify() -> Result<()> {
     crate::fixtures::verify()
 }
 
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn manifest() -> Result<Manifest> {
     let text = fs::read_to_string(paths::manifest()).context("cannot read models/models.toml")?;
     toml::from_str(&text).context("models/models.toml is not as expected")
@@ -75,9 +80,7 @@ impl Entry {
     }
 
     fn is_hash_of(&self, bytes: &[u8]) -> bool {
-        let digest = Sha256::digest(bytes);
-        let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        hexadecimal == self.sha256
+        sha256(bytes) == self.sha256
     }
 
     /// The file's contents; `None` if there is nowhere to look.

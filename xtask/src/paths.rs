@@ -23,6 +23,11 @@ pub(crate) fn cache() -> PathBuf {
     root().join("models/cache")
 }
 
+/// Shared libraries of the optional backends.
+pub(crate) fn runtimes() -> PathBuf {
+    root().join("runtimes")
+}
+
 /// The list of what belongs in the cache.
 pub(crate) fn manifest() -> PathBuf {
     root().join("models/models.toml")

@@ -7,6 +7,8 @@ pub fn backends() -> &'static [&'static dyn InferenceBackend] {
     &[
         #[cfg(feature = "tract")]
         &lookalike_tract::Tract,
+        #[cfg(feature = "tflitec")]
+        &lookalike_tflitec::TfLiteC,
     ]
 }
 

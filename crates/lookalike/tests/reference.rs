@@ -15,7 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use lookalike::{
     Data, DecodeLimits, Exif, FeatureVector, ImageEmbedder, ImageEmbedderOptions,
     ImageProcessingOptions, ImageView, InputElement, InputSpec, Preprocessor, Region, TaskLibrary,
-    Tensor, cosine_similarity, decode_file,
+    Tensor, backends, cosine_similarity, decode_file,
 };
 use npyz::NpyFile;
 use serde::Deserialize;
@@ -162,32 +162,43 @@ fn vectors_are_close() {
         let decoded =
             case.image.as_deref().filter(|image| ["burger.jpg", "burger_crop.jpg"].contains(image));
         let (MODEL, Some(picture)) = (case.model.as_str(), decoded) else { continue };
-        let embedder = options(case.l2_normalize, case.quantize).build().unwrap();
-        let found = vector(&embedder, picture, case.roi_xywh);
-        let about =
-            format!("{picture} {:?} {} {}", case.roi_xywh, case.l2_normalize, case.quantize);
+        let options = || options(case.l2_normalize, case.quantize);
         let bytes = BASE64_STANDARD.decode(&case.base64_le).unwrap();
-        match &found {
-            FeatureVector::Quantized(found) => {
-                let expected: Vec<i8> = bytes.iter().map(|&byte| byte as i8).collect();
-                let worst = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
-                assert!(found.len() == expected.len() && worst <= Some(1), "{about}: {worst:?}");
-            }
-            FeatureVector::Float(values) => {
-                let expected: Vec<f32> = bytes
-                    .chunks_exact(4)
-                    .map(|value| f32::from_le_bytes(value.try_into().unwrap()))
-                    .collect();
-                assert_eq!(values.len(), expected.len());
-                let worst = worst_after_l2(values, &expected);
-                assert!(worst <= 2e-5, "{about}: {worst}");
-                let cosine = cosine_similarity(&found, &FeatureVector::Float(expected)).unwrap();
-                assert!(cosine >= 0.999_999, "{about}: {cosine}");
-            }
+        for backend in backends() {
+            let name = backend.name();
+            let embedder = options().backend(name).build().unwrap();
+            let found = vector(&embedder, picture, case.roi_xywh);
+            let about = format!(
+                "{name} {picture} {:?} {} {}",
+                case.roi_xywh, case.l2_normalize, case.quantize
+            );
+            compare(&found, &bytes, &about);
+            compared += 1;
         }
-        compared += 1;
     }
-    assert!(compared >= 12, "{compared}");
+    assert!(compared >= 12 * backends().len(), "{compared}");
+}
+
+/// Compares with the bytes of a captured vector.
+fn compare(found: &FeatureVector, bytes: &[u8], about: &str) {
+    match found {
+        FeatureVector::Quantized(found) => {
+            let expected: Vec<i8> = bytes.iter().map(|&byte| byte as i8).collect();
+            let worst = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(found.len() == expected.len() && worst <= Some(1), "{about}: {worst:?}");
+        }
+        FeatureVector::Float(values) => {
+            let expected: Vec<f32> = bytes
+                .chunks_exact(4)
+                .map(|value| f32::from_le_bytes(value.try_into().unwrap()))
+                .collect();
+            assert_eq!(values.len(), expected.len());
+            let worst = worst_after_l2(values, &expected);
+            assert!(worst <= 2e-5, "{about}: {worst}");
+            let cosine = cosine_similarity(found, &FeatureVector::Float(expected)).unwrap();
+            assert!(cosine >= 0.999_999, "{about}: {cosine}");
+        }
+    }
 }
 
 /// The largest difference of two vectors after both are divided by their norms.

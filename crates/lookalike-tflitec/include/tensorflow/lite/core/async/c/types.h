@@ -1,0 +1,1 @@
+/* Everything is declared in tensorflow/lite/c/c_api.h. */

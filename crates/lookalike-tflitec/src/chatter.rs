@@ -1,0 +1,50 @@
+//! What the library prints to standard error: kept off the terminal, and turned into causes of errors.
+
+/// Runs a step of the library that may print, and returns what it printed.
+///
+/// The library has no other way out through tflitec. While this runs, what other threads print to standard error is taken
+/// for the library's; it is logged with the rest.
+#[cfg(target_os = "linux")]
+pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
+    use std::fs::File;
+    use std::io::{Read, Seek, SeekFrom};
+    use std::sync::{Mutex, PoisonError};
+
+    use rustix::fs::{MemfdFlags, memfd_create};
+    use rustix::stdio::{dup2_stderr, stderr};
+
+    // One at a time: the saved descriptor of one must not be the file of another.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+
+    let redirected = (|| {
+        let saved = rustix::io::fcntl_dupfd_cloexec(stderr(), 3)?;
+        let file = memfd_create(c"tensorflow-lite", MemfdFlags::CLOEXEC)?;
+        dup2_stderr(&file)?;
+        Ok::<_, rustix::io::Errno>((saved, File::from(file)))
+    })();
+    let Ok((saved, mut file)) = redirected else {
+        // Without descriptors to spare the library prints where it likes.
+        return (run(), String::new());
+    };
+    let result = run();
+    let restored = dup2_stderr(&saved);
+    if let Err(error) = restored {
+        log::warn!("standard error could not be restored: {error}");
+    }
+    let mut text = String::new();
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
+    if let Err(error) = read {
+        log::debug!("what TensorFlow Lite printed cannot be read: {error}");
+    }
+    for line in text.lines() {
+        log::debug!("{line}");
+    }
+    (result, text)
+}
+
+/// Elsewhere the library prints where it likes.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
+    (run(), String::new())
+}

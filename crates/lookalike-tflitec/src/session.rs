@@ -1,0 +1,220 @@
+//! One loaded model in TensorFlow Lite.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lookalike_core::{
+    Data, DataRef, Error, InferenceSession, Model, Result, SessionOptions, Shape, Signature,
+    SupportCode, Tensor, TensorRef, contain_panics, one_line,
+};
+use self_cell::self_cell;
+use tflitec::interpreter::{Interpreter, Options};
+use tflitec::model::Model as TfLiteModel;
+use tflitec::tensor::{DataType, Shape as TfLiteShape};
+
+use crate::chatter::captured;
+
+self_cell! {
+    /// A model with the bytes it reads.
+    struct Loaded {
+        owner: AlignedModel,
+        #[covariant]
+        dependent: TfLiteModel,
+    }
+}
+
+self_cell! {
+    /// An interpreter with the model it reads.
+    struct Running {
+        owner: Arc<Loaded>,
+        #[covariant]
+        dependent: Interpreter,
+    }
+}
+
+/// A session: models are shared, interpreters are each session's own.
+pub(crate) struct TfLiteSession {
+    signature: Arc<Signature>,
+    options: Options,
+    running: Running,
+    /// Shapes of the inputs the interpreter is set up for.
+    shapes: Vec<Vec<usize>>,
+}
+
+impl TfLiteSession {
+    pub(crate) fn load(model: &Model, options: &SessionOptions) -> Result<Self> {
+        let loaded = contain(|| {
+            Loaded::try_new(AlignedModel::new(model), |model| {
+                TfLiteModel::from_bytes(model.bytes())
+            })
+        })?;
+        let (loaded, signature) = (Arc::new(loaded), Arc::new(model.signature().clone()));
+        let options = Options { thread_count: options.num_threads, is_xnnpack_enabled: true };
+        let with_xnnpack = Self::start(Arc::clone(&loaded), Arc::clone(&signature), options);
+        // XNNPACK refuses graphs whose sizes are known only when they run; the library's own kernels take them.
+        with_xnnpack.or_else(|_| {
+            Self::start(loaded, signature, Options { is_xnnpack_enabled: false, ..options })
+        })
+    }
+
+    fn start(loaded: Arc<Loaded>, signature: Arc<Signature>, options: Options) -> Result<Self> {
+        let running = contain(|| {
+            Running::try_new(loaded, |loaded| {
+                let interpreter = Interpreter::new(loaded.borrow_dependent(), Some(options))?;
+                interpreter.allocate_tensors()?;
+                Ok(interpreter)
+            })
+        })?;
+        let shapes = contain(|| {
+            let interpreter = running.borrow_dependent();
+            (0..signature.inputs.len())
+                .map(|index| Ok(interpreter.input(index)?.shape().dimensions().clone()))
+                .collect::<tflitec::Result<_>>()
+        })?;
+        Ok(Self { signature, options, running, shapes })
+    }
+
+    /// Gives the inputs these shapes; a model of open size plans anew.
+    fn resize(&mut self, inputs: &[TensorRef<'_>]) -> Result<()> {
+        let wanted = || inputs.iter().map(|input| input.shape().dims());
+        if wanted().eq(self.shapes.iter().map(Vec::as_slice)) {
+            return Ok(());
+        }
+        // Whatever happens, the interpreter is not set up for the old shapes any more.
+        self.shapes.clear();
+        let shapes: Vec<Vec<usize>> = wanted().map(<[usize]>::to_vec).collect();
+        let interpreter = self.running.borrow_dependent();
+        contain(|| {
+            for (index, shape) in shapes.iter().enumerate() {
+                interpreter.resize_input(index, TfLiteShape::new(shape.clone()))?;
+            }
+            interpreter.allocate_tensors()
+        })?;
+        self.shapes = shapes;
+        Ok(())
+    }
+}
+
+impl InferenceSession for TfLiteSession {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
+        let loaded = Arc::clone(self.running.borrow_owner());
+        Ok(Box::new(Self::start(loaded, Arc::clone(&self.signature), self.options)?))
+    }
+
+    fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
+        self.signature.check_arity(inputs.len(), outputs.len())?;
+        self.resize(inputs)?;
+        let interpreter = self.running.borrow_dependent();
+        contain_panics(|| run(interpreter, inputs, outputs))
+            .unwrap_or_else(|panic| Err(failure(&panic)))
+    }
+}
+
+fn run(
+    interpreter: &Interpreter<'_>,
+    inputs: &[TensorRef<'_>],
+    outputs: &mut [Tensor],
+) -> Result<()> {
+    let fail = |error: tflitec::Error| failure(&error.to_string());
+    for (index, input) in inputs.iter().enumerate() {
+        match input.data() {
+            DataRef::F32(values) => interpreter.copy(values, index),
+            DataRef::I8(values) => interpreter.copy(values, index),
+            DataRef::U8(values) => interpreter.copy(values, index),
+            other => return Err(failure(&format!("an input of type {other:?}"))),
+        }
+        .map_err(fail)?;
+    }
+    interpreter.invoke().map_err(fail)?;
+    for (index, output) in outputs.iter_mut().enumerate() {
+        let result = interpreter.output(index).map_err(fail)?;
+        let shape = Shape::new(result.shape().dimensions())?;
+        let count = shape.element_count();
+        match result.data_type() {
+            DataType::Float32 if result.data::<f32>().len() == count => {
+                output.reset_f32(shape).copy_from_slice(result.data());
+            }
+            DataType::UInt8 if result.data::<u8>().len() == count => {
+                output.reset_u8(shape).copy_from_slice(result.data());
+            }
+            DataType::Int8 if result.data::<i8>().len() == count => {
+                *output = Tensor::new(shape, Data::I8(result.data().to_vec()))?;
+            }
+            other => return Err(failure(&format!("an output of type {other:?}"))),
+        }
+    }
+    Ok(())
+}
+
+/// Runs a step that may print and may panic; its error has what the library printed as its reason.
+fn contain<T>(run: impl FnOnce() -> tflitec::Result<T>) -> Result<T> {
+    let (result, said) = captured(|| contain_panics(run));
+    let said = said.lines().filter_map(|line| line.strip_prefix("ERROR: ")).collect::<Vec<_>>();
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if said.is_empty() => Err(failure(&error.to_string())),
+        Ok(Err(_)) => Err(from_report(&said.join(" "))),
+        Err(panic) => Err(failure(&panic)),
+    }
+}
+
+/// An error in the library's own words.
+fn from_report(said: &str) -> Error {
+    let said = one_line(said);
+    if said.contains("unresolved custom op") {
+        return Error::invalid_argument(said).with_support_code(SupportCode::UnsupportedCustomOp);
+    }
+    if said.contains("Didn't find op for builtin opcode") {
+        return Error::invalid_argument(said).with_support_code(SupportCode::UnsupportedBuiltinOp);
+    }
+    failure(&said)
+}
+
+fn failure(cause: &str) -> Error {
+    Error::internal(format!("TensorFlow Lite could not run the model: {cause}"))
+        .with_support_code(SupportCode::Error)
+}
+
+impl fmt::Debug for TfLiteSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TfLiteSession")
+            .field("signature", &self.signature)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of a model at an address where the library's kernels may read weights as vectors.
+struct AlignedModel {
+    model: Model,
+    /// A copy that starts at this offset, if the model's own bytes lie badly.
+    copy: Option<(Vec<u8>, usize)>,
+}
+
+impl AlignedModel {
+    const ALIGNMENT: usize = 16;
+
+    fn new(model: &Model) -> Self {
+        let bytes = model.bytes();
+        let is_aligned = bytes.as_ptr().align_offset(Self::ALIGNMENT) == 0;
+        let copy = (!is_aligned).then(|| {
+            let mut copy = vec![0; bytes.len() + Self::ALIGNMENT];
+            let start = copy.as_ptr().align_offset(Self::ALIGNMENT).min(Self::ALIGNMENT);
+            copy[start..start + bytes.len()].copy_from_slice(bytes);
+            (copy, start)
+        });
+        Self { model: model.clone(), copy }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.copy {
+            Some((copy, start)) => &copy[*start..*start + self.model.bytes().len()],
+            None => self.model.bytes(),
+        }
+    }
+}
