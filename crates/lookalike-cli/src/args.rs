@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Embed(EmbedArguments),
     /// Show what a model takes and gives, what it says of itself, and which backends can run it
     Inspect(InspectArguments),
+    /// Translate a TensorFlow Lite model to ONNX
+    Convert(ConvertArguments),
     /// Show the inference engines of this build and whether they can run here
     Backends(BackendsArguments),
 }
@@ -75,6 +77,15 @@ pub(crate) struct InspectArguments {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArguments {
+    /// TensorFlow Lite model (.tflite)
+    pub(crate) model: PathBuf,
+    /// ONNX model to write
+    #[arg(short, long, value_name = "MODEL.onnx")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

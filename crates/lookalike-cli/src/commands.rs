@@ -2,5 +2,6 @@
 
 pub(crate) mod backends;
 pub(crate) mod compare;
+pub(crate) mod convert;
 pub(crate) mod embed;
 pub(crate) mod inspect;

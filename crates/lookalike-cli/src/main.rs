@@ -7,6 +7,7 @@ mod commands;
 mod output;
 mod pictures;
 mod pipe;
+mod temporary;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Compare(command) => commands::compare::run(command),
         Command::Embed(command) => commands::embed::run(command),
         Command::Inspect(command) => commands::inspect::run(command),
+        Command::Convert(command) => commands::convert::run(command),
         Command::Backends(command) => commands::backends::run(command),
     }
 }

@@ -1,15 +1,15 @@
 //! What `embed` writes: JSON lines, CSV or a NumPy array.
 
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use lookalike::{Embedding, Error, FeatureVector};
 use npyz::WriterBuilder;
 use serde::{Serialize, Serializer};
-use tempfile::NamedTempFile;
 
 use crate::pipe;
+use crate::temporary::TemporaryFile;
 
 /// What became of one picture.
 #[derive(Debug, Serialize)]
@@ -211,53 +211,4 @@ fn write_array(file: &mut TemporaryFile, rows: &[FeatureVector]) -> Result<()> {
         write(file, shape, rows.iter().filter_map(FeatureVector::as_quantized).flatten().copied())?;
     }
     Ok(())
-}
-
-/// A file that is written beside its place and moved there at the end.
-pub(crate) struct TemporaryFile {
-    writer: BufWriter<NamedTempFile>,
-    path: PathBuf,
-}
-
-impl TemporaryFile {
-    fn new(path: &Path) -> Result<Self> {
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let file = NamedTempFile::new_in(directory)
-            .with_context(|| format!("cannot write to {}", directory.display()))?;
-        Ok(Self { writer: BufWriter::new(file), path: path.to_path_buf() })
-    }
-
-    fn persist(self) -> Result<()> {
-        let shown = self.path.display();
-        let file = self.writer.into_inner().map_err(|error| error.into_error());
-        let file = file.with_context(|| format!("cannot write {shown}"))?;
-        make_readable(file.as_file()).with_context(|| format!("cannot write {shown}"))?;
-        file.persist(&self.path).with_context(|| format!("cannot write {shown}"))?;
-        Ok(())
-    }
-}
-
-/// A temporary file is its owner's alone; the finished one is as open as any new file usually is.
-#[cfg(unix)]
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_file: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
-}
-
-impl Write for TemporaryFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.writer.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.writer.flush()
-    }
 }

@@ -50,6 +50,11 @@ impl BackendInfo {
     pub fn built_in(version: impl Into<String>) -> Self {
         Self { version: version.into(), library: None }
     }
+
+    /// An engine in a shared library.
+    pub fn from_library(version: impl Into<String>, library: impl Into<PathBuf>) -> Self {
+        Self { version: version.into(), library: Some(library.into()) }
+    }
 }
 
 /// One loaded model, used by one caller at a time.

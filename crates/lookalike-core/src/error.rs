@@ -59,6 +59,11 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 
+    /// What could be asked for, and is not there.
+    pub fn unimplemented(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Unimplemented, message)
+    }
+
     /// A file that could not be opened or read; kind and support code follow from the system's reason.
     pub fn file(path: &Path, error: io::Error) -> Self {
         let (kind, support_code) = match error.kind() {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookalike_schema::metadata::ModelMetadata;
-use lookalike_schema::tflite::{self, BuiltinOperator, TensorType};
+use lookalike_schema::tflite::{self, BuiltinOperator, BuiltinOptionsRef, TensorType};
 use lookalike_schema::{List, Tables, VerifiedModel, file_identifier, read_metadata};
 
 use crate::associated_files::{self, AssociatedFiles};
@@ -92,6 +92,38 @@ impl Model {
         &self.inner.operators
     }
 
+    /// Parameters of the operator at this place among the [operators](Self::operators).
+    pub fn operator_options(&self, position: usize) -> BuiltinOptionsRef<'_> {
+        let graph = self.inner.verified.root().subgraphs().iter().next();
+        let operator = graph.and_then(|graph| graph.operators().iter().nth(position));
+        operator.map_or(BuiltinOptionsRef::None, |operator| operator.builtin_options())
+    }
+
+    /// Checks that an engine, or whatever else reads the graph, has all operators of the model.
+    ///
+    /// # Errors
+    ///
+    /// The reference's words for the first operator that is missing, custom ones before others; then all that are missing.
+    pub fn check_operators(&self, reader: &str, has: impl Fn(&OperatorInfo) -> bool) -> Result<()> {
+        let missing = || self.operators().iter().filter(|operator| !has(operator));
+        let custom = missing().find(|operator| operator.is_custom);
+        let Some(first) = custom.or_else(|| missing().next()) else { return Ok(()) };
+        let all: BTreeSet<&str> = missing().map(|operator| operator.name.as_ref()).collect();
+        let all = all.into_iter().collect::<Vec<_>>().join(", ");
+        let (said, support_code) = if first.is_custom {
+            let said = format!("Encountered unresolved custom op: {}", first.name);
+            (said, SupportCode::UnsupportedCustomOp)
+        } else {
+            let (name, version) = (&first.name, first.version);
+            let said = format!("Didn't find op for builtin opcode '{name}' version '{version}'");
+            (said, SupportCode::UnsupportedBuiltinOp)
+        };
+        Err(Error::invalid_argument(format!(
+            "{said}. {reader} lacks these operators of the model: {all}"
+        ))
+        .with_support_code(support_code))
+    }
+
     /// What the model says of itself, if it does.
     pub fn metadata(&self) -> Option<&ModelMetadata> {
         self.inner.metadata.as_ref()
@@ -111,6 +143,25 @@ impl Model {
         let root = self.inner.verified.root();
         let tensors = main_graph(root)?.tensors();
         tensors.iter().map(|tensor| tensor_info(root, tensor)).collect()
+    }
+
+    /// Places of the inputs among the [tensors](Self::tensors).
+    pub fn input_indices(&self) -> impl Iterator<Item = usize> + '_ {
+        self.indices(|graph| graph.inputs())
+    }
+
+    /// Places of the outputs among the [tensors](Self::tensors).
+    pub fn output_indices(&self) -> impl Iterator<Item = usize> + '_ {
+        self.indices(|graph| graph.outputs())
+    }
+
+    fn indices<'a>(
+        &'a self,
+        list: impl Fn(tflite::SubGraphRef<'a>) -> List<'a, i32>,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let graph = self.inner.verified.root().subgraphs().iter().next();
+        // Reading found every index to be that of a tensor.
+        graph.map(list).into_iter().flatten().map(|index| index as usize)
     }
 
     /// Data of a constant tensor of this model, little-endian and row-major; empty for a value computed at run time.
@@ -216,6 +267,13 @@ pub struct TensorInfo {
     pub quantization: Option<Quantization>,
     /// Buffer of a constant.
     buffer: usize,
+}
+
+impl TensorInfo {
+    /// Whether the size of more than the batch is left open until the model runs.
+    pub fn has_open_size(&self) -> bool {
+        self.shape_signature.iter().skip(1).any(|&extent| extent == -1)
+    }
 }
 
 /// Affine quantisation, `real = scale * (stored - zero_point)`: one pair, or one per slice of a dimension.

@@ -515,6 +515,62 @@ tables! {
         /// Whether inputs are quantised asymmetrically at run time.
         2 asymmetric_quantize_inputs: scalar(bool = false),
     }
+
+    /// Parameters of L2_NORMALIZATION.
+    table L2NormOptions, L2NormOptionsRef {
+        /// Activation of the result.
+        0 fused_activation_function: code(Activation, i8 = 0),
+    }
+
+    /// Parameters of GATHER.
+    table GatherOptions, GatherOptionsRef {
+        /// The dimension that indices count along.
+        0 axis: scalar(i32 = 0),
+        /// Number of outer dimensions that indices share with the values.
+        1 batch_dims: scalar(i32 = 0),
+    }
+
+    /// Parameters of SPLIT.
+    table SplitOptions, SplitOptionsRef {
+        /// Number of parts.
+        0 num_splits: scalar(i32 = 0),
+    }
+
+    /// Parameters of CAST.
+    table CastOptions, CastOptionsRef {
+        /// Element type of the input.
+        0 in_data_type: code(TensorType, i8 = 0),
+        /// Element type of the result.
+        1 out_data_type: code(TensorType, i8 = 0),
+    }
+
+    /// Parameters of PACK.
+    table PackOptions, PackOptionsRef {
+        /// Number of inputs.
+        0 values_count: scalar(i32 = 0),
+        /// The dimension that is made.
+        1 axis: scalar(i32 = 0),
+    }
+
+    /// Parameters of UNPACK.
+    table UnpackOptions, UnpackOptionsRef {
+        /// Number of results.
+        0 num: scalar(i32 = 0),
+        /// The dimension that goes.
+        1 axis: scalar(i32 = 0),
+    }
+
+    /// Parameters of MIRROR_PAD.
+    table MirrorPadOptions, MirrorPadOptionsRef {
+        /// 0 leaves the border out of the reflection, 1 takes it in.
+        0 mode: scalar(i8 = 0),
+    }
+
+    /// Parameters of GELU.
+    table GeluOptions, GeluOptionsRef {
+        /// Whether the hyperbolic tangent stands for the error function.
+        0 approximate: scalar(bool = false),
+    }
 }
 
 unions! {
@@ -534,12 +590,16 @@ unions! {
         10 ConcatenationOptions(ConcatenationOptionsRef),
         /// ADD.
         11 AddOptions(AddOptionsRef),
+        /// L2_NORMALIZATION.
+        12 L2NormOptions(L2NormOptionsRef),
         /// RESIZE_BILINEAR.
         15 ResizeBilinearOptions(ResizeBilinearOptionsRef),
         /// RESHAPE.
         17 ReshapeOptions(ReshapeOptionsRef),
         /// MUL.
         21 MulOptions(MulOptionsRef),
+        /// GATHER.
+        23 GatherOptions(GatherOptionsRef),
         /// MEAN, SUM and the other reductions.
         27 ReducerOptions(ReducerOptionsRef),
         /// SUB.
@@ -550,13 +610,25 @@ unions! {
         30 SqueezeOptions(SqueezeOptionsRef),
         /// STRIDED_SLICE.
         32 StridedSliceOptions(StridedSliceOptionsRef),
+        /// SPLIT.
+        35 SplitOptions(SplitOptionsRef),
+        /// CAST.
+        37 CastOptions(CastOptionsRef),
         /// SHAPE.
         55 ShapeOptions(ShapeOptionsRef),
+        /// PACK.
+        59 PackOptions(PackOptionsRef),
+        /// UNPACK.
+        64 UnpackOptions(UnpackOptionsRef),
         /// RESIZE_NEAREST_NEIGHBOR.
         74 ResizeNearestNeighborOptions(ResizeNearestNeighborOptionsRef),
         /// LEAKY_RELU.
         75 LeakyReluOptions(LeakyReluOptionsRef),
+        /// MIRROR_PAD.
+        77 MirrorPadOptions(MirrorPadOptionsRef),
         /// BATCH_MATMUL.
         101 BatchMatMulOptions(BatchMatMulOptionsRef),
+        /// GELU.
+        116 GeluOptions(GeluOptionsRef),
     }
 }

@@ -2,14 +2,21 @@
 
 use lookalike_core::{Error, ErrorKind, InferenceBackend, Result};
 
+#[cfg(feature = "ort")]
+static ORT: lookalike_ort::Ort = lookalike_ort::Ort::new();
+
+static BACKENDS: &[&dyn InferenceBackend] = &[
+    #[cfg(feature = "tract")]
+    &lookalike_tract::Tract,
+    #[cfg(feature = "tflitec")]
+    &lookalike_tflitec::TfLiteC,
+    #[cfg(feature = "ort")]
+    &ORT,
+];
+
 /// All engines that this build has; the first one is taken when none is asked for.
 pub fn backends() -> &'static [&'static dyn InferenceBackend] {
-    &[
-        #[cfg(feature = "tract")]
-        &lookalike_tract::Tract,
-        #[cfg(feature = "tflitec")]
-        &lookalike_tflitec::TfLiteC,
-    ]
+    BACKENDS
 }
 
 /// The engine of this name.

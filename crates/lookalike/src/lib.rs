@@ -10,6 +10,15 @@ mod pool;
 #[cfg(feature = "decode")]
 pub use lookalike_decode::{DecodeLimits, Exif, Picture, decode, decode_file};
 
+#[cfg(feature = "onnx")]
+pub use lookalike_onnx as onnx;
+#[cfg(feature = "ort")]
+pub use lookalike_ort::Ort;
+#[cfg(feature = "tflitec")]
+pub use lookalike_tflitec::TfLiteC;
+#[cfg(feature = "tract")]
+pub use lookalike_tract::Tract;
+
 pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, EntryPoint, Error, ErrorKind,
     FeatureVector, HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,

@@ -1,0 +1,206 @@
+//! Constants of a model, as numbers.
+
+use half::f16;
+use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
+
+/// Extents and elements of a constant.
+#[derive(Clone, Debug)]
+pub(crate) struct Constant {
+    pub(crate) dims: Vec<usize>,
+    pub(crate) values: Values,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    F32(Vec<f32>),
+    /// Bytes of a quantised constant, signed ones as their bits.
+    Quantized(Vec<u8>, TensorType, Quantization),
+    Int(Vec<i64>, TensorType),
+}
+
+impl Constant {
+    pub(crate) fn ints_of(dims: Vec<usize>, values: Vec<i64>, element_type: TensorType) -> Self {
+        Self { dims, values: Values::Int(values, element_type) }
+    }
+
+    /// The constant in a tensor's buffer; `None` for a value that is computed.
+    pub(crate) fn read(model: &Model, tensor: &TensorInfo) -> Result<Option<Self>> {
+        let bytes = model.constant(tensor);
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let dims = declared_dims(tensor)?;
+        let count: usize = dims.iter().product();
+        let size = match tensor.element_type {
+            TensorType::FLOAT32 | TensorType::INT32 => 4,
+            TensorType::FLOAT16 => 2,
+            TensorType::INT64 => 8,
+            TensorType::INT8 | TensorType::UINT8 | TensorType::BOOL => 1,
+            other => {
+                return Err(Error::unimplemented(format!(
+                    "constants of type {other} have no translation"
+                )));
+            }
+        };
+        if bytes.len() != count * size {
+            return Err(Error::invalid_argument(format!(
+                "the constant `{}` of {dims:?} has {} bytes",
+                tensor.name,
+                bytes.len()
+            )));
+        }
+        let int = |values| Values::Int(values, tensor.element_type);
+        let values = match (tensor.element_type, &tensor.quantization) {
+            (TensorType::FLOAT32, _) => Values::F32(elements(bytes, f32::from_le_bytes)),
+            (TensorType::FLOAT16, _) => {
+                Values::F32(elements(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()))
+            }
+            (TensorType::INT8 | TensorType::UINT8, Some(quantization)) => {
+                let slices = quantization.scale.len();
+                let axis = usize::try_from(quantization.dimension).ok();
+                let extent = axis.and_then(|axis| dims.get(axis));
+                if slices != 1 && extent != Some(&slices) {
+                    return Err(Error::invalid_argument(format!(
+                        "the constant `{}` of {dims:?} has {slices} scales",
+                        tensor.name
+                    )));
+                }
+                Values::Quantized(bytes.to_vec(), tensor.element_type, quantization.clone())
+            }
+            (TensorType::INT8, None) => int(elements(bytes, |[byte]| (byte as i8).into())),
+            (TensorType::INT32, _) => int(elements(bytes, |bytes| i32::from_le_bytes(bytes).into())),
+            (TensorType::INT64, _) => int(elements(bytes, i64::from_le_bytes)),
+            _ => int(elements(bytes, |[byte]| byte.into())),
+        };
+        Ok(Some(Self { dims, values }))
+    }
+
+    /// The integers.
+    pub(crate) fn ints(&self) -> Option<&[i64]> {
+        match &self.values {
+            Values::Int(values, _) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The real values.
+    pub(crate) fn floats(&self) -> Vec<f32> {
+        match &self.values {
+            Values::F32(values) => values.clone(),
+            Values::Int(values, _) => values.iter().map(|&value| value as f32).collect(),
+            Values::Quantized(bytes, element_type, quantization) => {
+                let (scale, zero_point) = parameters(quantization);
+                let axis = usize::try_from(quantization.dimension).unwrap_or_default();
+                let inner: usize = self.dims.iter().skip(axis + 1).product();
+                let value = |(index, &byte): (usize, &u8)| {
+                    let slice = if scale.len() == 1 { 0 } else { index / inner % scale.len() };
+                    let stored = match *element_type {
+                        TensorType::INT8 => i64::from(byte as i8),
+                        _ => byte.into(),
+                    };
+                    scale[slice] * (stored - zero_point[slice]) as f32
+                };
+                bytes.iter().enumerate().map(value).collect()
+            }
+        }
+    }
+
+    /// The same elements with other extents of the same count. A scale per slice is lost with its dimension: such
+    /// constants become floats.
+    pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
+        let values = match &self.values {
+            Values::Quantized(_, _, quantization) if quantization.scale.len() > 1 => {
+                Values::F32(self.floats())
+            }
+            values => values.clone(),
+        };
+        Self { dims: dims.to_vec(), values }
+    }
+
+    /// Dimensions of extent 1 put in front, up to a rank.
+    pub(crate) fn with_rank(mut self, rank: usize) -> Self {
+        while self.dims.len() < rank {
+            self.dims.insert(0, 1);
+            if let Values::Quantized(_, _, quantization) = &mut self.values {
+                quantization.dimension += 1;
+            }
+        }
+        self
+    }
+
+    /// The constant with its dimensions in another order.
+    pub(crate) fn transposed(&self, order: &[usize]) -> Self {
+        let strides = self.strides();
+        let dims = order.iter().map(|&axis| self.dims[axis]).collect();
+        let steps: Vec<isize> = order.iter().map(|&axis| strides[axis]).collect();
+        let mut result = self.gathered(dims, 0, &steps);
+        if let Values::Quantized(_, _, quantization) = &mut result.values {
+            let moved = order.iter().position(|&axis| axis as i32 == quantization.dimension);
+            quantization.dimension = moved.unwrap_or_default() as i32;
+        }
+        result
+    }
+
+    /// A part: for each dimension where it begins, by how much it goes on, and how often.
+    pub(crate) fn sliced(&self, ranges: &[(isize, isize, usize)]) -> Self {
+        let strides = self.strides();
+        let start = ranges.iter().zip(&strides).map(|((begin, ..), stride)| begin * stride).sum();
+        let steps: Vec<isize> =
+            ranges.iter().zip(&strides).map(|((_, step, _), stride)| step * stride).collect();
+        self.gathered(ranges.iter().map(|&(.., count)| count).collect(), start, &steps)
+    }
+
+    fn strides(&self) -> Vec<isize> {
+        (0..self.dims.len())
+            .map(|axis| self.dims[axis + 1..].iter().product::<usize>() as isize)
+            .collect()
+    }
+
+    fn gathered(&self, dims: Vec<usize>, start: isize, steps: &[isize]) -> Self {
+        let count: usize = dims.iter().product();
+        let source = |mut index: usize| {
+            let mut offset = start;
+            for (&extent, step) in dims.iter().zip(steps).rev() {
+                offset += (index % extent) as isize * step;
+                index /= extent;
+            }
+            offset as usize
+        };
+        fn pick<T: Copy>(values: &[T], count: usize, source: impl Fn(usize) -> usize) -> Vec<T> {
+            (0..count).map(|index| values[source(index)]).collect()
+        }
+        let values = match &self.values {
+            Values::F32(values) => Values::F32(pick(values, count, source)),
+            Values::Int(values, element_type) => {
+                Values::Int(pick(values, count, source), *element_type)
+            }
+            Values::Quantized(bytes, element_type, quantization) => {
+                Values::Quantized(pick(bytes, count, source), *element_type, quantization.clone())
+            }
+        };
+        Self { dims, values }
+    }
+}
+
+/// Scales and as many zero points.
+pub(crate) fn parameters(quantization: &Quantization) -> (&[f32], Vec<i64>) {
+    let scale = quantization.scale.as_slice();
+    let zero_point = &quantization.zero_point;
+    let zero_point =
+        (0..scale.len()).map(|index| zero_point.get(index).copied().unwrap_or_default()).collect();
+    (scale, zero_point)
+}
+
+/// Extents that the model declares for a tensor.
+pub(crate) fn declared_dims(tensor: &TensorInfo) -> Result<Vec<usize>> {
+    let extent = |&extent: &i32| {
+        usize::try_from(extent).map_err(|_| {
+            Error::invalid_argument(format!("tensor `{}` has the extent {extent}", tensor.name))
+        })
+    };
+    tensor.shape.iter().map(extent).collect()
+}
+
+fn elements<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().copied().map(element).collect()
+}

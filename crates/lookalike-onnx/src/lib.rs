@@ -1,0 +1,100 @@
+//! TensorFlow Lite models translated to ONNX.
+//!
+//! The inputs and outputs of the ONNX model are those of the TensorFlow Lite model: names, types, shapes, channels last. In
+//! between, pictures have their channels first where ONNX's operators want them so; a transposition stands only where the
+//! order really changes, so that a convolutional network has one behind its input and at most one before its output.
+//! Quantised models become `QuantizeLinear` and `DequantizeLinear` around operators of floats, which engines fuse into
+//! operators of integers. Quantised weights of an operator that computes with floats stand for their real values.
+//!
+//! ```no_run
+//! let model = lookalike_core::Model::from_bytes(std::fs::read("model.tflite")?)?;
+//! std::fs::write("model.onnx", lookalike_onnx::translate(&model)?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod constant;
+mod graph;
+mod operators;
+mod proto;
+
+use lookalike_core::{Error, Model, OperatorInfo, Result, TensorInfo};
+use prost::Message;
+
+use crate::graph::Graph;
+use crate::operators::Op;
+use crate::proto::{ModelProto, OperatorSetIdProto};
+
+/// Version of the operator set that translations are written in.
+pub const OPSET: i64 = 17;
+
+/// Version of the file format that came with this operator set.
+const IR_VERSION: i64 = 8;
+
+/// Translates a model whose inputs have the sizes it declares; an open batch is 1.
+///
+/// # Errors
+///
+/// The model has operators that have no translation, all of which are named; it uses one in a form that has none; it
+/// contradicts itself; or it leaves extents other than the batch open, for which there is [`translate_for`].
+pub fn translate(model: &Model) -> Result<Vec<u8>> {
+    let input_dims = fixed_input_dims(model).ok_or_else(|| {
+        let open = model.signature().inputs.iter().find(|input| input.has_open_size());
+        Error::unimplemented(format!(
+            "the translation to ONNX needs inputs of fixed size, and the model leaves that of one open: {:?}",
+            open.map(|input| &input.shape_signature)
+        ))
+    })?;
+    translate_for(model, &input_dims)
+}
+
+/// Extents of the inputs, one list for each; an open batch is 1. `None` for a model that leaves other extents open.
+pub fn fixed_input_dims(model: &Model) -> Option<Vec<Vec<usize>>> {
+    let dims = |input: &TensorInfo| {
+        let extents = input.shape.iter().map(|&extent| usize::try_from(extent).ok());
+        if input.has_open_size() { None } else { extents.collect() }
+    };
+    model.signature().inputs.iter().map(dims).collect()
+}
+
+/// Translates a model for inputs of these extents, one list for each input.
+///
+/// # Errors
+///
+/// As [`translate`]; or there is not a list for each input.
+pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>> {
+    check_operators(model)?;
+    model.signature().check_arity(input_dims.len(), model.signature().outputs.len())?;
+    let mut graph = Graph::new(model, input_dims)?;
+    for (position, info) in model.operators().iter().enumerate() {
+        let Some(translate) = operators::translation(&info.name) else { continue };
+        let op = Op { info, options: model.operator_options(position) };
+        translate(&mut graph, &op).map_err(|error| {
+            let what = format!("operator {position} ({}): {error}", info.name);
+            Error::new(error.kind(), what)
+        })?;
+    }
+    let model = ModelProto {
+        ir_version: IR_VERSION,
+        producer_name: env!("CARGO_PKG_NAME").to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        graph: Some(graph.finish()?),
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+    };
+    Ok(model.encode_to_vec())
+}
+
+/// Names of the operators that have a translation, as the schema spells them.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    operators::OPERATORS.iter().map(|&(name, _)| name)
+}
+
+/// Whether an operator has a translation, in the forms that are known.
+pub fn has_translation(operator: &OperatorInfo) -> bool {
+    !operator.is_custom && operators::translation(&operator.name).is_some()
+}
+
+fn check_operators(model: &Model) -> Result<()> {
+    model.check_operators("The translation to ONNX", has_translation)
+}
