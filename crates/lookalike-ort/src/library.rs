@@ -77,12 +77,9 @@ impl Library {
         &self.environment
     }
 
-    /// Its version, as far as the build tells.
+    /// What the library says of its build; its bindings tell the version only of one that is too old.
     pub(crate) fn version(&self) -> String {
-        let info = ort::info();
-        // `ORT Build Info: git-branch=rel-1.32.0, ...`
-        let branch = info.split(['=', ',']).nth(1).unwrap_or(info).trim();
-        branch.strip_prefix("rel-").unwrap_or(branch).to_owned()
+        ort::info().to_owned()
     }
 }
 

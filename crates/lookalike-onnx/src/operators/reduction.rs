@@ -80,7 +80,19 @@ pub(super) fn softmax(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         let beta = graph.number(options.beta())?;
         value = graph.node("Mul", &[&value, &beta], vec![]);
     }
-    let result = graph.node("Softmax", &[&value], vec![("axis", Attribute::Int(-1))]);
+    let result = if graph.quantization(input).is_none() {
+        graph.node("Softmax", &[&value], vec![("axis", Attribute::Int(-1))])
+    } else {
+        // tract takes ONNX's operator for one that goes value by value where it lies between integers, and makes a table of it.
+        let (axes, keep) = (Attribute::Ints(vec![-1]), Attribute::Int(1));
+        let most = graph.node("ReduceMax", &[&value], vec![("axes", axes), ("keepdims", keep)]);
+        let value = graph.node("Sub", &[&value, &most], vec![]);
+        let powers = graph.node("Exp", &[&value], vec![]);
+        let axes = graph.list(&[-1])?;
+        let keep = Attribute::Int(1);
+        let sum = graph.node("ReduceSum", &[&powers, &axes], vec![("keepdims", keep)]);
+        graph.node("Div", &[&powers, &sum], vec![])
+    };
     graph.define(output, Layout::Plain, result, dims)
 }
 
