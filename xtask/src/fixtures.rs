@@ -4,6 +4,7 @@ mod gist;
 mod graph;
 mod metadata;
 mod models;
+mod operators;
 mod pictures;
 
 use std::collections::BTreeSet;
@@ -34,7 +35,8 @@ pub(crate) fn verify() -> Result<()> {
         );
     }
     let built: BTreeSet<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
-    for entry in fs::read_dir(paths::fixtures())? {
+    let folders = [fs::read_dir(paths::fixtures())?, fs::read_dir(paths::operators())?];
+    for entry in folders.into_iter().flatten() {
         let path = entry?.path();
         ensure!(
             path.is_dir() || built.contains(path.as_path()),
@@ -50,6 +52,8 @@ fn files() -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = vec![(paths::built_in_model(), gist::model().to_bytes())];
     let fixtures = models::all()?.into_iter().chain(pictures::all()?);
     files.extend(fixtures.map(|(name, bytes)| (paths::fixtures().join(name), bytes)));
+    let operators = operators::all().into_iter();
+    files.extend(operators.map(|(name, bytes)| (paths::operators().join(name), bytes)));
     Ok(files)
 }
 

@@ -13,6 +13,11 @@ pub(crate) fn fixtures() -> PathBuf {
     root().join("models/fixtures")
 }
 
+/// Models of one operator each.
+pub(crate) fn operators() -> PathBuf {
+    fixtures().join("operators")
+}
+
 /// Numbers captured from the reference library on the fixtures.
 pub(crate) fn golden() -> PathBuf {
     fixtures().join("golden")

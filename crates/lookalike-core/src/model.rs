@@ -11,6 +11,7 @@ use lookalike_schema::{List, Tables, VerifiedModel, file_identifier, read_metada
 
 use crate::associated_files::{self, AssociatedFiles};
 use crate::error::{Error, ErrorKind, Result, SupportCode};
+use crate::tensor::{DataRef, TensorRef};
 
 /// A TensorFlow Lite model that passed verification: immutable, and cheap to clone.
 ///
@@ -234,20 +235,23 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Checks how many tensors a caller brings to a run.
+    /// Checks what a caller brings to a run.
     ///
     /// # Errors
     ///
-    /// Not one for each input and each output.
-    pub fn check_arity(&self, inputs: usize, outputs: usize) -> Result<()> {
-        if inputs == self.inputs.len() && outputs == self.outputs.len() {
-            return Ok(());
+    /// Not one tensor for each input and each output; or an input of another element type or other extents than the model
+    /// declares. An extent that the model leaves open may be any above 0, but for the first one, the batch, which is as
+    /// declared.
+    pub fn check_run(&self, inputs: &[TensorRef<'_>], outputs: usize) -> Result<()> {
+        if inputs.len() != self.inputs.len() || outputs != self.outputs.len() {
+            return Err(Error::invalid_argument(format!(
+                "a run with {} inputs and {outputs} outputs; the model has {} and {}",
+                inputs.len(),
+                self.inputs.len(),
+                self.outputs.len()
+            )));
         }
-        Err(Error::invalid_argument(format!(
-            "a run with {inputs} inputs and {outputs} outputs; the model has {} and {}",
-            self.inputs.len(),
-            self.outputs.len()
-        )))
+        self.inputs.iter().zip(inputs).try_for_each(|(declared, given)| declared.check(given))
     }
 }
 
@@ -273,6 +277,30 @@ impl TensorInfo {
     /// Whether the size of more than the batch is left open until the model runs.
     pub fn has_open_size(&self) -> bool {
         self.shape_signature.iter().skip(1).any(|&extent| extent == -1)
+    }
+
+    fn check(&self, given: &TensorRef<'_>) -> Result<()> {
+        let element_type = match given.data() {
+            DataRef::F32(_) => TensorType::FLOAT32,
+            DataRef::I8(_) => TensorType::INT8,
+            DataRef::U8(_) => TensorType::UINT8,
+        };
+        let dims = given.shape().dims();
+        let is_open = |axis: usize| axis > 0 && self.shape_signature.get(axis) == Some(&-1);
+        let is_fitting = |(axis, &declared): (usize, &i32)| {
+            let given = dims[axis];
+            if is_open(axis) { given > 0 } else { usize::try_from(declared) == Ok(given) }
+        };
+        let fits = dims.len() == self.shape.len() && self.shape.iter().enumerate().all(is_fitting);
+        if element_type == self.element_type && fits {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(format!(
+            "a tensor of {element_type} {dims:?} for the input `{}`, which is of {} {:?}",
+            self.name,
+            self.element_type,
+            if self.has_open_size() { &self.shape_signature } else { &self.shape }
+        )))
     }
 }
 

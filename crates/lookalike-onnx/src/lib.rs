@@ -65,7 +65,13 @@ pub fn fixed_input_dims(model: &Model) -> Option<Vec<Vec<usize>>> {
 /// As [`translate`]; or there is not a list for each input.
 pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>> {
     check_operators(model)?;
-    model.signature().check_arity(input_dims.len(), model.signature().outputs.len())?;
+    if input_dims.len() != model.signature().inputs.len() {
+        return Err(Error::invalid_argument(format!(
+            "extents for {} inputs, of which the model has {}",
+            input_dims.len(),
+            model.signature().inputs.len()
+        )));
+    }
     let mut graph = Graph::new(model, input_dims)?;
     for (position, info) in model.operators().iter().enumerate() {
         let Some(translate) = operators::translation(&info.name) else { continue };

@@ -83,7 +83,7 @@ impl InferenceSession for OrtSession {
     }
 
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature().check_arity(inputs.len(), outputs.len())?;
+        self.signature().check_run(inputs, outputs.len())?;
         let dims = inputs.iter().map(|input| input.shape().dims().to_vec()).collect();
         let planned = self.plan_for(dims)?;
         contain("run the model", || planned.run(inputs, outputs))?

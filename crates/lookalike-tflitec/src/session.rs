@@ -106,7 +106,7 @@ impl InferenceSession for TfLiteSession {
     }
 
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature.check_arity(inputs.len(), outputs.len())?;
+        self.signature().check_run(inputs, outputs.len())?;
         self.resize(inputs)?;
         let interpreter = self.running.borrow_dependent();
         contain_panics(|| run(interpreter, inputs, outputs))

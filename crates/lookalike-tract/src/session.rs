@@ -99,7 +99,7 @@ impl InferenceSession for TractSession {
     }
 
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature().check_arity(inputs.len(), outputs.len())?;
+        self.signature().check_run(inputs, outputs.len())?;
         let plan = self.plan_for(inputs)?;
         contain("run the model", || self.run_contained(&plan, inputs, outputs))
     }

@@ -131,6 +131,15 @@ impl ImageEmbedderOptions {
         self
     }
 
+    /// Reads the model.
+    ///
+    /// # Errors
+    ///
+    /// The model cannot be read or verified.
+    pub fn read_model(&self) -> Result<Model> {
+        self.model.clone().load()
+    }
+
     /// Loads the model and makes the embedder.
     ///
     /// # Errors

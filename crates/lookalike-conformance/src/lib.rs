@@ -1,0 +1,148 @@
+//! The suite that every backend runs: operators one by one, whole models, errors.
+//!
+//! A case has a name such as `vector/gist.tflite/landscape.png/l2/tract`. What the backends give is compared with numbers that were
+//! captured from tflite-support (whole models) and from TensorFlow Lite's C library (operators), and with one another.
+
+#![forbid(unsafe_code)]
+
+mod bounds;
+mod compared;
+mod errors;
+mod exceptions;
+mod files;
+mod operators;
+mod report;
+mod sessions;
+mod subjects;
+mod vectors;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use libtest_mimic::{Failed, Trial};
+use lookalike::InferenceBackend;
+
+pub use crate::exceptions::Exceptions;
+pub use crate::operators::capture as capture_operators;
+pub use crate::report::Report;
+
+/// A backend as the suite sees it.
+pub type Backend = &'static dyn InferenceBackend;
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// Models and pictures that are committed.
+    pub fixtures: PathBuf,
+    /// Public ones, which may be missing.
+    pub cache: PathBuf,
+}
+
+impl Folders {
+    /// Those of a checkout.
+    pub fn of_checkout(root: impl Into<PathBuf>) -> Self {
+        let models = root.into().join("models");
+        Self { fixtures: models.join("fixtures"), cache: models.join("cache") }
+    }
+}
+
+/// A case before it becomes a trial.
+pub(crate) struct Case {
+    name: String,
+    /// The backend it is about; `None` if it is about all.
+    backend: Option<Backend>,
+    run: Box<dyn FnOnce() -> Result<()> + Send>,
+}
+
+impl Case {
+    fn new(name: String, run: impl FnOnce() -> Result<()> + Send + 'static) -> Self {
+        Self { name, backend: None, run: Box::new(run) }
+    }
+
+    fn of(
+        backend: Backend,
+        name: &str,
+        run: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Self {
+        let name = format!("{name}/{}", backend.name());
+        Self { name, backend: Some(backend), run: Box::new(run) }
+    }
+}
+
+/// What a run has to be able to do.
+#[derive(Clone, Debug, Default)]
+pub struct Requirements {
+    /// Names of the backends that must be usable.
+    pub backends: Vec<String>,
+    /// Whether the public models must be there.
+    pub models: bool,
+}
+
+/// All cases for these backends.
+///
+/// A case of a backend that cannot run here is ignored, with the reason, or fails if the backend is required.
+///
+/// # Errors
+///
+/// A file that is committed is missing or unreadable.
+pub fn trials(
+    backends: &[Backend],
+    folders: &Folders,
+    exceptions: &Exceptions,
+    requirements: &Requirements,
+) -> Result<Vec<Trial>> {
+    let usable: Vec<Backend> =
+        backends.iter().copied().filter(|backend| backend.check().is_ok()).collect();
+    let subjects = subjects::all(folders)?;
+    let mut cases = operators::cases(backends, folders)?;
+    cases.extend(vectors::cases(backends, &usable, &subjects));
+    cases.extend(sessions::cases(backends, &subjects));
+    cases.extend(errors::cases(backends, folders)?);
+    let mut trials: Vec<Trial> =
+        exceptions.unknown(cases.iter().map(|case| case.name.as_str())).into_iter().collect();
+    for name in &requirements.backends {
+        let backend = backends.iter().find(|backend| backend.name() == name);
+        let missing = match backend.map(|backend| backend.check()) {
+            Some(Ok(_)) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some("it is not compiled in".to_owned()),
+        };
+        let name = name.clone();
+        trials.push(Trial::test(format!("required/{name}"), move || match missing {
+            None => Ok(()),
+            Some(reason) => Err(Failed::from(format!("the backend `{name}` must be usable: {reason}"))),
+        }));
+    }
+    for missing in files::missing(folders) {
+        let name = format!("models/cache/{missing}");
+        trials.push(if requirements.models {
+            Trial::test(name, || Err(Failed::from("it is missing: cargo xtask models fetch")))
+        } else {
+            Trial::test(name, || Ok(()))
+                .with_kind("missing: cargo xtask models fetch")
+                .with_ignored_flag(true)
+        });
+    }
+    trials.extend(cases.into_iter().map(|case| into_trial(case, exceptions)));
+    Ok(trials)
+}
+
+fn into_trial(case: Case, exceptions: &Exceptions) -> Trial {
+    let Case { name, backend, run } = case;
+    if let Some(Err(error)) = backend.map(|backend| backend.check()) {
+        let reason = format!("cannot run here: {error}");
+        return Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true);
+    }
+    let run = move || run().map_err(|error| Failed::from(format!("{error:#}")));
+    match exceptions.reason(&name) {
+        None => Trial::test(name, run),
+        Some(reason) => {
+            let kind = format!("exception: {reason}");
+            Trial::test(name, move || match run() {
+                Err(_) => Ok(()),
+                Ok(()) => Err(Failed::from("it is listed as an exception, and passes")),
+            })
+            .with_kind(kind)
+        }
+    }
+}

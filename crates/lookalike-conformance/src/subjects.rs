@@ -1,0 +1,276 @@
+//! The models that are embedded with, and what the reference gave for them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use lookalike::{
+    FeatureVector, ImageEmbedder, ImageEmbedderOptions, ImageProcessingOptions, Region, TensorType,
+};
+use serde::Deserialize;
+
+use crate::files::{Pixels, floats, from_base64};
+use crate::{Backend, Folders};
+
+/// Pictures that the reference was captured on, without those whose decoders differ.
+const COMMITTED_PICTURES: [&str; 3] = ["landscape.png", "tiles.png", "tiny.png"];
+const PUBLIC_PICTURES: [&str; 3] = ["burger.jpg", "burger_crop.jpg", "burger-224.png"];
+
+/// What is asked of an embedder.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Query {
+    pub(crate) picture: &'static str,
+    pub(crate) l2_normalize: bool,
+    pub(crate) quantize: bool,
+    pub(crate) roi: Option<[i64; 4]>,
+    pub(crate) rotation: i32,
+}
+
+impl Query {
+    pub(crate) fn of(picture: &'static str) -> Self {
+        Self { picture, l2_normalize: false, quantize: false, roi: None, rotation: 0 }
+    }
+
+    /// As it stands in the names of cases.
+    pub(crate) fn name(&self) -> String {
+        let mut name = self.picture.to_owned();
+        for (is_set, word) in [(self.l2_normalize, "/l2"), (self.quantize, "/quantize")] {
+            if is_set {
+                name.push_str(word);
+            }
+        }
+        if let Some([x, y, width, height]) = self.roi {
+            name.push_str(&format!("/roi={x},{y},{width},{height}"));
+        }
+        if self.rotation != 0 {
+            name.push_str(&format!("/rotation={}", self.rotation));
+        }
+        name
+    }
+}
+
+/// A query with the vectors that the reference gave, one for each head.
+pub(crate) type Captured = (Query, Vec<FeatureVector>);
+
+/// A model.
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    options: ImageEmbedderOptions,
+    pub(crate) is_quantized: bool,
+    /// The two pictures whose similarity is compared.
+    pub(crate) pair: [&'static str; 2],
+    pub(crate) captured: Vec<Captured>,
+    pictures: BTreeMap<&'static str, Pixels>,
+    /// Embedders that were loaded before; loading takes longer than anything else here.
+    embedders: Mutex<BTreeMap<(&'static str, bool, bool), Arc<ImageEmbedder>>>,
+}
+
+impl Subject {
+    pub(crate) fn options(&self, backend: Backend) -> ImageEmbedderOptions {
+        self.options.clone().backend(backend.name())
+    }
+
+    pub(crate) fn pixels(&self, picture: &str) -> Result<&Pixels> {
+        self.pictures.get(picture).with_context(|| format!("there is no picture {picture}"))
+    }
+
+    pub(crate) fn pictures(&self) -> impl Iterator<Item = &'static str> {
+        self.pictures.keys().copied()
+    }
+
+    pub(crate) fn embedder(&self, backend: Backend, query: &Query) -> Result<Arc<ImageEmbedder>> {
+        let key = (backend.name(), query.l2_normalize, query.quantize);
+        let mut embedders = self.embedders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(embedder) = embedders.get(&key) {
+            return Ok(Arc::clone(embedder));
+        }
+        let options = self.options(backend).l2_normalize(query.l2_normalize).quantize(query.quantize);
+        let embedder = Arc::new(options.build()?);
+        embedders.insert(key, Arc::clone(&embedder));
+        Ok(embedder)
+    }
+
+    /// The vectors of all heads.
+    pub(crate) fn embed(&self, backend: Backend, query: &Query) -> Result<Vec<FeatureVector>> {
+        let embedder = self.embedder(backend, query)?;
+        self.embed_on(&embedder, query)
+    }
+
+    pub(crate) fn embed_on(
+        &self,
+        embedder: &ImageEmbedder,
+        query: &Query,
+    ) -> Result<Vec<FeatureVector>> {
+        let region = |[x, y, width, height]: [i64; 4]| Region::Pixels { x, y, width, height };
+        let processing = ImageProcessingOptions {
+            region_of_interest: query.roi.map(region),
+            rotation_degrees: query.rotation,
+        };
+        let result = embedder.embed_with(&self.pixels(query.picture)?.view()?, &processing)?;
+        Ok(result.embeddings.into_iter().map(|embedding| embedding.feature_vector).collect())
+    }
+}
+
+/// All models that are there.
+pub(crate) fn all(folders: &Folders) -> Result<Vec<Arc<Subject>>> {
+    let golden = committed(folders)?;
+    let mut subjects = vec![subject("gist.tflite", ImageEmbedder::builder(), folders, &golden)?];
+    let mut names: Vec<String> = fs::read_dir(&folders.fixtures)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    names.retain(|name| name.ends_with(".tflite") && !name.starts_with("refused"));
+    names.sort();
+    for name in &names {
+        let options = ImageEmbedder::builder().model_file(folders.fixtures.join(name));
+        subjects.push(subject(name, options, folders, &golden)?);
+    }
+    let captured = folders.cache.join("task_library_embeddings.json");
+    if !captured.exists() {
+        return Ok(subjects);
+    }
+    let golden = public(&captured)?;
+    // The last two say nothing of their normalisation.
+    for (name, normalization) in [
+        ("mobilenet_v3_small.tflite", None),
+        ("mobilenet_v1_0.25_224_1_metadata_1.tflite", None),
+        ("mobilenet_v1_0.25_224_quant.tflite", None),
+        ("automl_labeler_model.tflite", None),
+        ("mobilenet_v1_0.25_224_1_default_1.tflite", Some(127.5)),
+        ("dilated_conv.tflite", Some(127.5)),
+    ] {
+        let path = folders.cache.join(name);
+        if path.exists() {
+            let mut options = ImageEmbedder::builder().model_file(path);
+            if let Some(value) = normalization {
+                options = options.normalization([value], [value]);
+            }
+            subjects.push(subject(name, options, folders, &golden)?);
+        }
+    }
+    Ok(subjects)
+}
+
+type Golden = BTreeMap<String, Vec<Captured>>;
+
+fn subject(
+    name: &str,
+    options: ImageEmbedderOptions,
+    folders: &Folders,
+    golden: &Golden,
+) -> Result<Arc<Subject>> {
+    let mut pictures = BTreeMap::new();
+    for picture in COMMITTED_PICTURES {
+        pictures.insert(picture, Pixels::read(&folders.fixtures, picture)?);
+    }
+    let is_public = folders.cache.join(name).exists();
+    if is_public {
+        for picture in PUBLIC_PICTURES {
+            pictures.insert(picture, Pixels::read(&folders.cache, picture)?);
+        }
+    }
+    let model = options.read_model()?;
+    let is_byte = |element_type| element_type != TensorType::FLOAT32;
+    Ok(Arc::new(Subject {
+        name: name.to_owned(),
+        options,
+        is_quantized: model.signature().outputs.iter().any(|output| is_byte(output.element_type)),
+        pair: if is_public { ["burger.jpg", "burger_crop.jpg"] } else { ["landscape.png", "tiles.png"] },
+        captured: golden.get(name).cloned().unwrap_or_default(),
+        pictures,
+        embedders: Mutex::default(),
+    }))
+}
+
+#[derive(Deserialize)]
+struct CommittedGolden {
+    cases: Vec<CommittedCase>,
+}
+
+#[derive(Deserialize)]
+struct CommittedCase {
+    model: String,
+    image: String,
+    l2_normalize: bool,
+    quantize: bool,
+    roi: Option<[i64; 4]>,
+    #[serde(default)]
+    heads: Vec<CommittedHead>,
+}
+
+#[derive(Deserialize)]
+struct CommittedHead {
+    r#type: String,
+    base64: String,
+}
+
+fn vector(element_type: &str, base64: &str) -> Result<FeatureVector> {
+    let bytes = from_base64(base64)?;
+    Ok(if element_type == "i8" {
+        FeatureVector::Quantized(bytes.iter().map(|&byte| byte as i8).collect())
+    } else {
+        FeatureVector::Float(floats(&bytes))
+    })
+}
+
+/// What was captured on the committed models.
+fn committed(folders: &Folders) -> Result<Golden> {
+    let file = folders.fixtures.join("golden/task_library.json");
+    let golden: CommittedGolden = serde_json::from_slice(&fs::read(file)?)?;
+    let mut captured = Golden::new();
+    for case in golden.cases {
+        let picture = COMMITTED_PICTURES.into_iter().find(|picture| *picture == case.image);
+        let (Some(picture), false) = (picture, case.heads.is_empty()) else { continue };
+        let query = Query {
+            l2_normalize: case.l2_normalize,
+            quantize: case.quantize,
+            roi: case.roi,
+            ..Query::of(picture)
+        };
+        let heads = case.heads.iter().map(|head| vector(&head.r#type, &head.base64));
+        captured.entry(case.model).or_default().push((query, heads.collect::<Result<_>>()?));
+    }
+    Ok(captured)
+}
+
+#[derive(Deserialize)]
+struct PublicGolden {
+    cases: Vec<PublicCase>,
+}
+
+#[derive(Deserialize)]
+struct PublicCase {
+    model: String,
+    image: Option<String>,
+    #[serde(default)]
+    l2_normalize: bool,
+    #[serde(default)]
+    quantize: bool,
+    #[serde(default)]
+    roi_xywh: Option<[i64; 4]>,
+    #[serde(default)]
+    dtype: String,
+    #[serde(default)]
+    base64_le: String,
+}
+
+/// What was captured on the public models.
+fn public(file: &Path) -> Result<Golden> {
+    let golden: PublicGolden = serde_json::from_slice(&fs::read(file)?)?;
+    let mut captured = Golden::new();
+    for case in golden.cases {
+        let picture =
+            PUBLIC_PICTURES.into_iter().find(|picture| Some(*picture) == case.image.as_deref());
+        let (Some(picture), false) = (picture, case.base64_le.is_empty()) else { continue };
+        let query = Query {
+            l2_normalize: case.l2_normalize,
+            quantize: case.quantize,
+            roi: case.roi_xywh,
+            ..Query::of(picture)
+        };
+        let heads = vec![vector(&case.dtype, &case.base64_le)?];
+        captured.entry(case.model).or_default().push((query, heads));
+    }
+    Ok(captured)
+}

@@ -1,0 +1,260 @@
+//! Whole models: the input tensor, vectors and cosines.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+use lookalike::{
+    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, Model,
+    SessionOptions, Signature, Tensor, TensorRef, cosine_similarity,
+};
+
+use crate::bounds::{FLOAT_COSINE, FLOAT_VALUE, QUANTIZED_COSINE};
+use crate::compared::{after_l2, steps};
+use crate::subjects::{Query, Subject};
+use crate::{Backend, Case};
+
+pub(crate) fn cases(
+    backends: &[Backend],
+    usable: &[Backend],
+    subjects: &[Arc<Subject>],
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for subject in subjects {
+        for &backend in backends {
+            for (index, (query, _)) in subject.captured.iter().enumerate() {
+                let name = format!("vector/{}/{}", subject.name, query.name());
+                let subject = Arc::clone(subject);
+                cases.push(Case::of(backend, &name, move || {
+                    let (query, expected) = &subject.captured[index];
+                    let found = subject.embed(backend, query)?;
+                    compare(&subject, backend, query, &found, expected).map(|_| ())
+                }));
+            }
+        }
+        for query in queries(subject) {
+            let (name, usable) = (query.name(), usable.to_vec());
+            let each = Arc::clone(subject);
+            cases.push(Case::new(format!("agreement/{}/{name}", subject.name), move || {
+                agree(&each, &usable, &query)
+            }));
+        }
+        for (l2_normalize, quantize) in [(false, false), (true, false), (false, true), (true, true)] {
+            let query = Query { l2_normalize, quantize, ..Query::of(subject.pair[0]) };
+            let (name, usable) = (query.name(), usable.to_vec());
+            let each = Arc::clone(subject);
+            cases.push(Case::new(format!("cosine/{}/{name}", subject.name), move || {
+                cosines_agree(&each, &usable, &query)
+            }));
+        }
+        let (usable, each) = (usable.to_vec(), Arc::clone(subject));
+        cases.push(Case::new(format!("input/{}", subject.name), move || {
+            inputs_are_equal(&each, &usable)
+        }));
+    }
+    cases
+}
+
+/// Every picture plain; one with all that can be asked for.
+fn queries(subject: &Subject) -> Vec<Query> {
+    let mut queries: Vec<Query> = subject.pictures().map(Query::of).collect();
+    let first = Query::of(subject.pair[0]);
+    for rotation in [90, 180, 270] {
+        queries.push(Query { rotation, ..first.clone() });
+    }
+    queries.push(Query { roi: Some([3, 2, 15, 11]), rotation: 90, ..first.clone() });
+    queries.push(Query { l2_normalize: true, quantize: true, ..first });
+    queries
+}
+
+/// Checks vectors against others of the same model and query. Returns the largest difference: of values after L2, or of steps.
+pub(crate) fn compare(
+    subject: &Subject,
+    backend: Backend,
+    query: &Query,
+    found: &[FeatureVector],
+    expected: &[FeatureVector],
+) -> Result<f32> {
+    ensure!(found.len() >= expected.len(), "{} heads instead of {}", found.len(), expected.len());
+    let mut worst = 0f32;
+    for (head, (found, expected)) in found.iter().zip(expected).enumerate() {
+        worst = worst.max(match (found, expected) {
+            (FeatureVector::Float(found), FeatureVector::Float(expected)) if subject.is_quantized => {
+                if backend.name() == "tflitec" && !query.l2_normalize {
+                    ensure!(found == expected, "raw values differ from those of the reference");
+                }
+                quantized_floats(subject, backend, query, head, found, expected)?
+            }
+            (FeatureVector::Float(found), FeatureVector::Float(expected)) => {
+                let worst = after_l2(found, expected)?;
+                ensure!(worst <= FLOAT_VALUE, "values differ by {worst} after L2");
+                worst
+            }
+            (FeatureVector::Quantized(found), FeatureVector::Quantized(expected)) => {
+                let whole = |values: &[i8]| values.iter().map(|&value| value.into()).collect::<Vec<f32>>();
+                let worst = steps(&whole(found), &whole(expected))?;
+                if !subject.is_quantized {
+                    ensure!(worst <= 1.0, "integers differ by {worst}");
+                }
+                worst
+            }
+            _ => anyhow::bail!("one vector is quantised and the other is not"),
+        });
+    }
+    Ok(worst)
+}
+
+/// Dequantised values, in steps of the output's scale.
+fn quantized_floats(
+    subject: &Subject,
+    backend: Backend,
+    query: &Query,
+    head: usize,
+    found: &[f32],
+    expected: &[f32],
+) -> Result<f32> {
+    if query.l2_normalize {
+        let (u, v) = (FeatureVector::Float(found.to_vec()), FeatureVector::Float(expected.to_vec()));
+        let cosine = cosine_similarity(&u, &v)?;
+        ensure!(cosine >= 1.0 - QUANTIZED_COSINE, "their cosine is {cosine}");
+        return Ok(0.0);
+    }
+    let embedder = subject.embedder(backend, query)?;
+    let output = &embedder.model().signature().outputs[head];
+    let scale = output.quantization.as_ref().and_then(|quantization| quantization.scale.first());
+    // Without parameters every value is 0.
+    let scale = scale.copied().unwrap_or(1.0);
+    let whole = |values: &[f32]| values.iter().map(|value| (value / scale).round()).collect::<Vec<_>>();
+    steps(&whole(found), &whole(expected))
+}
+
+/// Every backend's vectors are near those of every other.
+fn agree(subject: &Subject, usable: &[Backend], query: &Query) -> Result<()> {
+    let all = on_all(usable, |backend| subject.embed(backend, query))?;
+    for (place, (backend, found)) in all.iter().enumerate() {
+        for (other, expected) in &all[..place] {
+            // None of the two is the reference here, of which more is asked.
+            let (backend, other) = (*backend, *other);
+            let judge = if backend.name() == "tflitec" { other } else { backend };
+            compare(subject, judge, query, found, expected)
+                .with_context(|| format!("{} and {}", backend.name(), other.name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The similarity of two pictures is the same on every backend.
+fn cosines_agree(subject: &Subject, usable: &[Backend], query: &Query) -> Result<()> {
+    let cosines = on_all(usable, |backend| {
+        let of = |picture| subject.embed(backend, &Query { picture, ..query.clone() });
+        let (u, v) = (of(subject.pair[0])?, of(subject.pair[1])?);
+        // Where a vector has no length, all backends must say so.
+        Ok(u.iter().zip(&v).map(|(u, v)| cosine_similarity(u, v).ok()).collect::<Vec<_>>())
+    })?;
+    let is_coarse = subject.is_quantized || query.quantize;
+    let bound = if is_coarse { QUANTIZED_COSINE } else { FLOAT_COSINE };
+    for (place, (backend, found)) in cosines.iter().enumerate() {
+        for (other, expected) in &cosines[..place] {
+            for (found, expected) in found.iter().zip(expected) {
+                let is_near = match (found, expected) {
+                    (Some(found), Some(expected)) => (found - expected).abs() <= bound,
+                    (found, expected) => found == expected,
+                };
+                ensure!(
+                    is_near,
+                    "{} gives {found:?}, {} {expected:?}",
+                    backend.name(),
+                    other.name()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn on_all<T>(
+    usable: &[Backend],
+    get: impl Fn(Backend) -> Result<T>,
+) -> Result<Vec<(Backend, T)>> {
+    usable
+        .iter()
+        .map(|&backend| {
+            let got = get(backend).with_context(|| backend.name())?;
+            Ok((backend, got))
+        })
+        .collect()
+}
+
+/// An engine that keeps what it is given.
+#[derive(Debug)]
+struct Recorder {
+    engine: Backend,
+    inputs: Arc<Mutex<Vec<Tensor>>>,
+}
+
+impl InferenceBackend for Recorder {
+    fn name(&self) -> &'static str {
+        self.engine.name()
+    }
+
+    fn check(&self) -> lookalike::Result<BackendInfo> {
+        self.engine.check()
+    }
+
+    fn load(
+        &self,
+        model: &Model,
+        options: &SessionOptions,
+    ) -> lookalike::Result<Box<dyn InferenceSession>> {
+        let session = self.engine.load(model, options)?;
+        Ok(Box::new(RecordedSession { session, inputs: Arc::clone(&self.inputs) }))
+    }
+}
+
+#[derive(Debug)]
+struct RecordedSession {
+    session: Box<dyn InferenceSession>,
+    inputs: Arc<Mutex<Vec<Tensor>>>,
+}
+
+impl InferenceSession for RecordedSession {
+    fn signature(&self) -> &Signature {
+        self.session.signature()
+    }
+
+    fn fork(&self) -> lookalike::Result<Box<dyn InferenceSession>> {
+        let session = self.session.fork()?;
+        Ok(Box::new(Self { session, inputs: Arc::clone(&self.inputs) }))
+    }
+
+    fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> lookalike::Result<()> {
+        let mut kept = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        for input in inputs {
+            let mut tensor = Tensor::empty();
+            tensor.copy_from(*input);
+            kept.push(tensor);
+        }
+        drop(kept);
+        self.session.run(inputs, outputs)
+    }
+}
+
+/// Every engine is handed the same tensor.
+fn inputs_are_equal(subject: &Subject, usable: &[Backend]) -> Result<()> {
+    let all = on_all(usable, |engine| {
+        let inputs = Arc::new(Mutex::new(Vec::new()));
+        let recorder = Recorder { engine, inputs: Arc::clone(&inputs) };
+        let options = subject.options(engine).custom_backend(Arc::new(recorder));
+        let embedder: ImageEmbedder = options.build()?;
+        for query in queries(subject) {
+            subject.embed_on(&embedder, &query)?;
+        }
+        let inputs = std::mem::take(&mut *inputs.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(inputs)
+    })?;
+    let (_, expected) = all.first().context("there is no backend")?;
+    ensure!(expected.len() == queries(subject).len(), "{} tensors were recorded", expected.len());
+    for (backend, found) in &all {
+        ensure!(found == expected, "`{}` was handed another tensor", backend.name());
+    }
+    Ok(())
+}
