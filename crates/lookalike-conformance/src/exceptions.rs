@@ -5,18 +5,23 @@ use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
 
 /// The list of exceptions.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exceptions {
     #[serde(default)]
     exception: Vec<Exception>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Exception {
+pub(crate) struct Exception {
     case: String,
-    reason: String,
+    /// Backends and public files without which there is no such case.
+    needs: Vec<String>,
+    /// Whether the case passes on some processors.
+    #[serde(default)]
+    pub(crate) varies: bool,
+    pub(crate) reason: String,
 }
 
 impl Exceptions {
@@ -29,11 +34,14 @@ impl Exceptions {
         toml::from_str(include_str!("../exceptions.toml")).context("exceptions.toml")
     }
 
-    pub(crate) fn reason(&self, case: &str) -> Option<&str> {
-        self.exception
-            .iter()
-            .find(|exception| exception.case == case)
-            .map(|exception| exception.reason.as_str())
+    /// Those whose needs are met.
+    pub(crate) fn that_apply(&self, is_there: impl Fn(&str) -> bool) -> Self {
+        let applies = |exception: &&Exception| exception.needs.iter().all(|need| is_there(need));
+        Self { exception: self.exception.iter().filter(applies).cloned().collect() }
+    }
+
+    pub(crate) fn of(&self, case: &str) -> Option<&Exception> {
+        self.exception.iter().find(|exception| exception.case == case)
     }
 
     /// A failing trial for each exception that names none of these cases.

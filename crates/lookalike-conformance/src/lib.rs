@@ -49,14 +49,14 @@ impl Folders {
 /// A case before it becomes a trial.
 pub(crate) struct Case {
     name: String,
-    /// The backend it is about; `None` if it is about all.
-    backend: Option<Backend>,
+    /// The backends it is about; none if it is about all.
+    backends: Vec<Backend>,
     run: Box<dyn FnOnce() -> Result<()> + Send>,
 }
 
 impl Case {
     fn new(name: String, run: impl FnOnce() -> Result<()> + Send + 'static) -> Self {
-        Self { name, backend: None, run: Box::new(run) }
+        Self { name, backends: Vec::new(), run: Box::new(run) }
     }
 
     fn of(
@@ -65,7 +65,16 @@ impl Case {
         run: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Self {
         let name = format!("{name}/{}", backend.name());
-        Self { name, backend: Some(backend), run: Box::new(run) }
+        Self { name, backends: vec![backend], run: Box::new(run) }
+    }
+
+    fn of_two(
+        backends: [Backend; 2],
+        name: &str,
+        run: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Self {
+        let name = format!("{name}/{}+{}", backends[0].name(), backends[1].name());
+        Self { name, backends: backends.to_vec(), run: Box::new(run) }
     }
 }
 
@@ -98,8 +107,13 @@ pub fn trials(
     cases.extend(vectors::cases(backends, &usable, &subjects));
     cases.extend(sessions::cases(backends, &subjects));
     cases.extend(errors::cases(backends, folders)?);
-    let mut trials: Vec<Trial> =
-        exceptions.unknown(cases.iter().map(|case| case.name.as_str())).into_iter().collect();
+    let missing = files::missing(folders);
+    let is_there = |need: &str| {
+        !missing.contains(&need)
+            && (need.contains('.') || usable.iter().any(|backend| backend.name() == need))
+    };
+    let exceptions = exceptions.that_apply(is_there);
+    let mut trials = exceptions.unknown(cases.iter().map(|case| case.name.as_str()));
     for name in &requirements.backends {
         let backend = backends.iter().find(|backend| backend.name() == name);
         let missing = match backend.map(|backend| backend.check()) {
@@ -113,7 +127,7 @@ pub fn trials(
             Some(reason) => Err(Failed::from(format!("the backend `{name}` must be usable: {reason}"))),
         }));
     }
-    for missing in files::missing(folders) {
+    for missing in missing {
         let name = format!("models/cache/{missing}");
         trials.push(if requirements.models {
             Trial::test(name, || Err(Failed::from("it is missing: cargo xtask models fetch")))
@@ -123,26 +137,26 @@ pub fn trials(
                 .with_ignored_flag(true)
         });
     }
-    trials.extend(cases.into_iter().map(|case| into_trial(case, exceptions)));
+    trials.extend(cases.into_iter().map(|case| into_trial(case, &exceptions)));
     Ok(trials)
 }
 
 fn into_trial(case: Case, exceptions: &Exceptions) -> Trial {
-    let Case { name, backend, run } = case;
-    if let Some(Err(error)) = backend.map(|backend| backend.check()) {
-        let reason = format!("cannot run here: {error}");
+    let Case { name, backends, run } = case;
+    let unusable = backends.iter().find_map(|backend| Some((backend.name(), backend.check().err()?)));
+    if let Some((backend, error)) = unusable {
+        let reason = format!("`{backend}` cannot run here: {error}");
         return Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true);
     }
     let run = move || run().map_err(|error| Failed::from(format!("{error:#}")));
-    match exceptions.reason(&name) {
-        None => Trial::test(name, run),
-        Some(reason) => {
-            let kind = format!("exception: {reason}");
-            Trial::test(name, move || match run() {
-                Err(_) => Ok(()),
-                Ok(()) => Err(Failed::from("it is listed as an exception, and passes")),
-            })
-            .with_kind(kind)
-        }
+    let Some(exception) = exceptions.of(&name) else { return Trial::test(name, run) };
+    let kind = format!("exception: {}", exception.reason);
+    if exception.varies {
+        return Trial::test(name, || Ok(())).with_kind(kind).with_ignored_flag(true);
     }
+    let must_fail = move || match run() {
+        Err(_) => Ok(()),
+        Ok(()) => Err(Failed::from("it is listed as an exception, and passes")),
+    };
+    Trial::test(name, must_fail).with_kind(kind)
 }

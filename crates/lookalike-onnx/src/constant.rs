@@ -75,6 +75,15 @@ impl Constant {
         Ok(Some(Self { dims, values }))
     }
 
+    /// Number of values that are there, whatever the extents say.
+    pub(crate) fn element_count(&self) -> usize {
+        match &self.values {
+            Values::F32(values) => values.len(),
+            Values::Int(values, _) => values.len(),
+            Values::Quantized(bytes, ..) => bytes.len(),
+        }
+    }
+
     /// The integers.
     pub(crate) fn ints(&self) -> Option<&[i64]> {
         match &self.values {

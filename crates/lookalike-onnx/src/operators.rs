@@ -52,7 +52,6 @@ pub(crate) const OPERATORS: &[(&str, Translation)] = &[
     ("AVERAGE_POOL_2D", convolution::average_pool),
     ("BATCH_MATMUL", convolution::batch_matmul),
     ("BATCH_TO_SPACE_ND", layout::batch_to_space),
-    ("BROADCAST_TO", layout::broadcast_to),
     ("CAST", elementwise::cast),
     ("CEIL", |graph, op| elementwise::unary(graph, op, "Ceil")),
     ("CONCATENATION", layout::concatenation),

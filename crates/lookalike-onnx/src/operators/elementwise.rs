@@ -131,10 +131,20 @@ pub(super) fn dequantize(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 
 /// To integers, or from some integers to others.
 pub(super) fn quantize(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
-    if graph.quantization(op.output()?).is_none() {
+    let (input, output) = (op.input(0)?, op.output()?);
+    if graph.quantization(output).is_none() {
         return Err(Error::unimplemented("its result is not quantised to 8 bits"));
     }
-    map(graph, op, |_, value| Ok(value.to_owned()))
+    let is_quantized = graph.quantization(input).is_some();
+    if !is_quantized || graph.element_type(input) == graph.element_type(output) {
+        return map(graph, op, |_, value| Ok(value.to_owned()));
+    }
+    // tract confuses the two kinds of bytes where they follow each other: between them the values are taken in halves.
+    map(graph, op, |graph, value| {
+        let half = graph.number(0.5)?;
+        let value = graph.node("Mul", &[value, &half], vec![]);
+        Ok(graph.node("Add", &[&value, &value], vec![]))
+    })
 }
 
 pub(super) fn add(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {

@@ -107,21 +107,6 @@ pub(super) fn transpose(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     graph.define_stored(output, Layout::Plain, value, dims)
 }
 
-pub(super) fn broadcast_to(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
-    let (input, output) = (op.input(0)?, op.output()?);
-    let wanted = graph.ints(op.input(1)?)?;
-    let dims: Option<Vec<usize>> =
-        wanted.iter().map(|&extent| usize::try_from(extent).ok()).collect();
-    let dims = dims.ok_or_else(|| Error::invalid_argument(format!("no tensor has {wanted:?}")))?;
-    if super::elementwise::broadcast(&graph.dims(input)?, &dims)? != dims {
-        return Err(Error::invalid_argument(format!("its input is larger than {dims:?}")));
-    }
-    let value = graph.stored(input, Layout::Plain)?;
-    let shape = graph.list(&wanted)?;
-    let value = graph.node("Expand", &[&value, &shape], vec![]);
-    graph.define_stored(output, Layout::Plain, value, dims)
-}
-
 /// Whether a value can be taken over as it is stored: both tensors' integers mean the same.
 fn is_alike(graph: &Graph<'_>, one: usize, other: usize) -> bool {
     let meaning = |tensor: usize| {
@@ -467,7 +452,10 @@ pub(super) fn pad(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let layout = graph.layout(input);
     let value = graph.stored(input, layout)?;
     let filling = match op.optional_input(2) {
-        Some(filling) => graph.stored(filling, Layout::Plain)?,
+        Some(filling) => match graph.constant(filling)?.map(|constant| constant.reshaped(&[])) {
+            Some(number) if number.element_count() == 1 => graph.initializer(&number)?,
+            _ => return Err(Error::unimplemented("it pads with what is not one constant number")),
+        },
         None => {
             let zero = graph.quantization(input).map(|quantization| parameters(quantization).1);
             let zero = zero.and_then(|zero| zero.first().copied()).unwrap_or_default();
