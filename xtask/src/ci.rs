@@ -7,26 +7,31 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::runtimes::BACKENDS;
-use crate::{paths, runtimes, shell};
+use crate::{conformance, onnx, paths, runtimes, shell};
 
 /// Packages in an order that compiles little twice.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 13] = [
     "lookalike-schema",
     "lookalike-core",
     "lookalike-preprocess",
     "lookalike-decode",
+    "lookalike-onnx",
     "lookalike-tract",
     "lookalike-tflitec",
+    "lookalike-ort",
     "lookalike",
+    "lookalike-conformance",
     "lookalike-cli",
     "lookalike-benches",
     "xtask",
 ];
 
 /// Features of the facade that must compile each alone.
-const FEATURES: [&str; 11] = [
+const FEATURES: [&str; 13] = [
     "tract",
     "tflitec",
+    "ort",
+    "onnx",
     "built-in-model",
     "decode",
     "bmp",
@@ -109,7 +114,9 @@ pub(crate) fn run() -> Result<()> {
     for backend in BACKENDS.iter().filter(|backend| left_out(backend.package)) {
         documented.extend(["--exclude", backend.package]);
     }
-    shell::run_with("cargo", &documented, &[("RUSTDOCFLAGS", "-D warnings")])
+    shell::run_with("cargo", &documented, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    onnx::check()?;
+    conformance::check_report(&backends)
 }
 
 /// Habits that no compiler checks.

@@ -1,22 +1,17 @@
-//! Capturing what the reference library says of the fixtures.
+//! Capturing what the reference libraries say of the fixtures.
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::{paths, shell};
+use crate::{conformance, paths, python, runtimes, shell};
 
-/// Installs tflite-support in a virtual environment below `target/` and runs it on the fixtures.
+/// Installs tflite-support in a virtual environment below `target/` and runs it on the fixtures; then TensorFlow Lite's C library
+/// on the operators.
 ///
 /// The library needs Debian's packages libusb-1.0-0 and libportaudio2, and a Python it has wheels for (3.8 to 3.11).
 pub(crate) fn capture() -> Result<()> {
-    let environment = paths::root().join("target/golden");
-    let python = environment.join("bin/python");
-    if !python.exists() {
-        let place = environment.to_string_lossy();
-        shell::run("python3", &["-m", "venv", &place])?;
-    }
-    shell::run(&python, &["-m", "pip", "install", "--quiet", "numpy<2", "tflite-support==0.4.4"])?;
+    let python = python::environment("golden", &["numpy<2", "tflite-support==0.4.4"])?;
     fs::create_dir_all(paths::golden())?;
     let paths = [
         paths::root().join("xtask/golden/task_library.py"),
@@ -28,5 +23,8 @@ pub(crate) fn capture() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     shell::run(&python, &arguments).context(
         "tflite-support did not run; it needs `apt-get install libusb-1.0-0 libportaudio2`",
-    )
+    )?;
+    let backends = runtimes::fetch()?;
+    ensure!(backends.contains(&"tflitec"), "the operators are captured from `tflitec`");
+    conformance::run(&backends, &["--capture", "tflitec"])
 }

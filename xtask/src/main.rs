@@ -4,10 +4,13 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 mod ci;
+mod conformance;
 mod fixtures;
 mod golden;
 mod models;
+mod onnx;
 mod paths;
+mod python;
 mod runtimes;
 mod shell;
 mod test;
@@ -27,6 +30,21 @@ enum Task {
     /// Run the benchmarks
     Bench {
         /// Those whose name contains this
+        filter: Option<String>,
+    },
+    /// Measure every backend on the same model and picture, and two of them against their bare engines
+    BenchBackends,
+    /// Have Python's onnx and onnxruntime check converted models
+    CheckOnnx,
+    /// Compare every backend with the references and with the others
+    Conformance {
+        /// Only this backend
+        #[arg(long, value_name = "NAME")]
+        backend: Option<String>,
+        /// Write the table of models and backends to this file instead
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Only cases whose name contains this
         filter: Option<String>,
     },
     /// Capture vectors and messages of tflite-support on the fixtures
@@ -57,12 +75,31 @@ fn main() -> anyhow::Result<()> {
         Task::Test => test::run(),
         Task::Ci => ci::run(),
         Task::Bench { filter } => {
-            let arguments = ["bench", "--package", "lookalike-benches"];
+            let arguments = ["bench", "--package", "lookalike-benches", "--bench", "stages"];
             let filter: Vec<&str> =
                 filter.iter().flat_map(|filter| ["--", filter.as_str()]).collect();
             shell::run("cargo", &[&arguments[..], &filter].concat())
         }
+        Task::BenchBackends => {
+            let features = runtimes::fetch()?.join(",");
+            let model = onnx::tf2onnx()?;
+            let arguments = ["bench", "--package", "lookalike-benches", "--features", &features];
+            let variable = ("LOOKALIKE_TF2ONNX_MODEL", &*model.to_string_lossy());
+            shell::run_with(
+                "cargo",
+                &[&arguments[..], &["--bench", "backends"]].concat(),
+                &[variable],
+            )
+        }
+        Task::CheckOnnx => onnx::check(),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
+        Task::Conformance { report: Some(file), .. } => conformance::report(&file),
+        Task::Conformance { backend, filter, .. } => {
+            let backends = runtimes::fetch()?;
+            let chosen = backend.iter().flat_map(|name| ["--backend", name]);
+            let arguments: Vec<&str> = chosen.chain(filter.as_deref()).collect();
+            conformance::run(&backends, &arguments)
+        }
         Task::Golden => golden::capture(),
         Task::Models(Models::Fetch { from }) => models::fetch(from.as_deref()),
         Task::Models(Models::Build) => fixtures::build(),

@@ -64,6 +64,11 @@ pub(crate) fn verify() -> Result<()> {
     crate::fixtures::verify()
 }
 
+/// Whether all public files are there.
+pub(crate) fn is_cache_filled() -> Result<bool> {
+    Ok(manifest()?.file.iter().all(|entry| paths::cache().join(&entry.name).exists()))
+}
+
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -105,17 +105,14 @@ const RUNTIMES: &[Runtime] = &[];
 pub(crate) struct Backend {
     /// Its name, and the feature of the command line that compiles it in.
     pub(crate) feature: &'static str,
-    /// The same as `cargo test --workspace` takes it.
-    pub(crate) facade_feature: &'static str,
     /// The crate.
     pub(crate) package: &'static str,
 }
 
-pub(crate) const BACKENDS: [Backend; 1] = [Backend {
-    feature: "tflitec",
-    facade_feature: "lookalike-cli/tflitec",
-    package: "lookalike-tflitec",
-}];
+pub(crate) const BACKENDS: [Backend; 2] = [
+    Backend { feature: "tflitec", package: "lookalike-tflitec" },
+    Backend { feature: "ort", package: "lookalike-ort" },
+];
 
 /// Names the backends that must be there, separated by commas.
 const REQUIRED: &str = "LOOKALIKE_REQUIRE_BACKENDS";

@@ -23,8 +23,29 @@ pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Text of a file or a name, with what would move a terminal's cursor written out.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|letter| {
+            let escaped = letter.is_control().then(|| letter.escape_default());
+            let plain = escaped.is_none().then_some(letter);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
 /// Says on standard error, on one line, what went wrong and why.
 pub(crate) fn report(error: &anyhow::Error) {
     // With standard error closed there is nobody left to tell.
-    writeln!(io::stderr(), "error: {error:#}").ok();
+    writeln!(io::stderr(), "error: {}", printable(&format!("{error:#}"))).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_on_its_line() {
+        assert_eq!(printable("größe\n\u{1b}[31m x"), "größe\\n\\u{1b}[31m x");
+    }
 }

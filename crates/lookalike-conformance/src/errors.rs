@@ -3,9 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use lookalike::{
-    Data, ErrorKind, ImageEmbedder, SessionOptions, Shape, Tensor, read_model,
-};
+use lookalike::{Data, ErrorKind, ImageEmbedder, SessionOptions, Shape, Tensor, read_model};
 
 use crate::operators::inputs;
 use crate::{Backend, Case, Folders};

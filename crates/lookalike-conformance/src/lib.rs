@@ -59,11 +59,7 @@ impl Case {
         Self { name, backends: Vec::new(), run: Box::new(run) }
     }
 
-    fn of(
-        backend: Backend,
-        name: &str,
-        run: impl FnOnce() -> Result<()> + Send + 'static,
-    ) -> Self {
+    fn of(backend: Backend, name: &str, run: impl FnOnce() -> Result<()> + Send + 'static) -> Self {
         let name = format!("{name}/{}", backend.name());
         Self { name, backends: vec![backend], run: Box::new(run) }
     }
@@ -124,7 +120,9 @@ pub fn trials(
         let name = name.clone();
         trials.push(Trial::test(format!("required/{name}"), move || match missing {
             None => Ok(()),
-            Some(reason) => Err(Failed::from(format!("the backend `{name}` must be usable: {reason}"))),
+            Some(reason) => {
+                Err(Failed::from(format!("the backend `{name}` must be usable: {reason}")))
+            }
         }));
     }
     for missing in missing {
@@ -143,7 +141,8 @@ pub fn trials(
 
 fn into_trial(case: Case, exceptions: &Exceptions) -> Trial {
     let Case { name, backends, run } = case;
-    let unusable = backends.iter().find_map(|backend| Some((backend.name(), backend.check().err()?)));
+    let unusable =
+        backends.iter().find_map(|backend| Some((backend.name(), backend.check().err()?)));
     if let Some((backend, error)) = unusable {
         let reason = format!("`{backend}` cannot run here: {error}");
         return Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true);

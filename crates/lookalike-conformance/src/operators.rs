@@ -68,12 +68,19 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
             let (golden, model, path) = (Arc::clone(&golden), name.clone(), path.clone());
             cases.push(Case::of(backend, &format!("operator/{name}"), move || {
                 let found = run(backend, &path)?;
-                let expected = golden.results.get(&model).with_context(|| match golden.refused.get(&model) {
-                    Some(reason) => format!("it runs, and {} refused it: {reason}", golden.engine),
-                    None => "nothing was captured for it".to_owned(),
+                let expected = golden.results.get(&model).with_context(|| {
+                    match golden.refused.get(&model) {
+                        Some(reason) => {
+                            format!("it runs, and {} refused it: {reason}", golden.engine)
+                        }
+                        None => "nothing was captured for it".to_owned(),
+                    }
                 })?;
                 ensure!(found.len() == expected.len(), "{} results", found.len());
-                found.iter().zip(expected).try_for_each(|(found, expected)| compare(found, expected))
+                found
+                    .iter()
+                    .zip(expected)
+                    .try_for_each(|(found, expected)| compare(found, expected))
             }));
         }
     }
@@ -117,7 +124,8 @@ fn run(backend: Backend, path: &Path) -> Result<Vec<Tensor>> {
 pub(crate) fn inputs(model: &Model) -> Result<Vec<Tensor>> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as u32
     };
     let mut tensor = |input: &TensorInfo| {
@@ -144,7 +152,9 @@ impl Values {
             DataRef::F32(values) => {
                 (ElementType::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
             }
-            DataRef::I8(values) => (ElementType::I8, values.iter().map(|&value| value as u8).collect()),
+            DataRef::I8(values) => {
+                (ElementType::I8, values.iter().map(|&value| value as u8).collect())
+            }
             DataRef::U8(values) => (ElementType::U8, values.to_vec()),
             _ => (ElementType::U8, Vec::new()),
         };

@@ -42,7 +42,10 @@ impl Report {
                 (subject.name.clone(), cells.collect())
             })
             .collect();
-        Ok(Self { backends: usable.iter().map(|backend| backend.name().to_owned()).collect(), rows })
+        Ok(Self {
+            backends: usable.iter().map(|backend| backend.name().to_owned()).collect(),
+            rows,
+        })
     }
 
     /// Checks that another report, as it was written, says the same but for figures.
@@ -54,7 +57,8 @@ impl Report {
         let verdicts = |report: &str| -> Vec<String> {
             let rows = report.lines().filter(|line| line.starts_with('|'));
             rows.map(|row| {
-                let cells = row.split('|').map(|cell| cell.split(':').next().unwrap_or_default().trim());
+                let cells =
+                    row.split('|').map(|cell| cell.split(':').next().unwrap_or_default().trim());
                 cells.collect::<Vec<_>>().join("|")
             })
             .collect()

@@ -40,7 +40,10 @@ fn sessions_are_equal(subject: &Subject, backend: Backend) -> Result<()> {
             (0..RUNS).map(|_| subject.embed_on(&embedder, &query)).collect()
         };
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(run)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Ok(Vec::new()))).collect::<Vec<_>>()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Ok(Vec::new())))
+            .collect::<Vec<_>>()
     });
     for run in runs {
         let found = run?;
@@ -48,7 +51,10 @@ fn sessions_are_equal(subject: &Subject, backend: Backend) -> Result<()> {
         ensure!(found.iter().all(|found| *found == expected), "two runs differ");
     }
     let again = subject.options(backend).build()?;
-    ensure!(subject.embed_on(&again, &query)? == expected, "the model loaded again gives other bits");
+    ensure!(
+        subject.embed_on(&again, &query)? == expected,
+        "the model loaded again gives other bits"
+    );
     Ok(())
 }
 

@@ -54,6 +54,9 @@ impl Query {
 /// A query with the vectors that the reference gave, one for each head.
 pub(crate) type Captured = (Query, Vec<FeatureVector>);
 
+/// Backend, `l2_normalize`, `quantize`.
+type EmbedderKey = (&'static str, bool, bool);
+
 /// A model.
 pub(crate) struct Subject {
     pub(crate) name: String,
@@ -64,7 +67,7 @@ pub(crate) struct Subject {
     pub(crate) captured: Vec<Captured>,
     pictures: BTreeMap<&'static str, Pixels>,
     /// Embedders that were loaded before; loading takes longer than anything else here.
-    embedders: Mutex<BTreeMap<(&'static str, bool, bool), Arc<ImageEmbedder>>>,
+    embedders: Mutex<BTreeMap<EmbedderKey, Arc<ImageEmbedder>>>,
 }
 
 impl Subject {
@@ -86,7 +89,8 @@ impl Subject {
         if let Some(embedder) = embedders.get(&key) {
             return Ok(Arc::clone(embedder));
         }
-        let options = self.options(backend).l2_normalize(query.l2_normalize).quantize(query.quantize);
+        let options =
+            self.options(backend).l2_normalize(query.l2_normalize).quantize(query.quantize);
         let embedder = Arc::new(options.build()?);
         embedders.insert(key, Arc::clone(&embedder));
         Ok(embedder)
@@ -176,7 +180,11 @@ fn subject(
         name: name.to_owned(),
         options,
         is_quantized: model.signature().outputs.iter().any(|output| is_byte(output.element_type)),
-        pair: if is_public { ["burger.jpg", "burger_crop.jpg"] } else { ["landscape.png", "tiles.png"] },
+        pair: if is_public {
+            ["burger.jpg", "burger_crop.jpg"]
+        } else {
+            ["landscape.png", "tiles.png"]
+        },
         captured: golden.get(name).cloned().unwrap_or_default(),
         pictures,
         embedders: Mutex::default(),

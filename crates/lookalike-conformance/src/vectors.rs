@@ -44,7 +44,8 @@ pub(crate) fn cases(
                 }
             }
         }
-        for (l2_normalize, quantize) in [(false, false), (true, false), (false, true), (true, true)] {
+        for (l2_normalize, quantize) in [(false, false), (true, false), (false, true), (true, true)]
+        {
             let query = Query { l2_normalize, quantize, ..Query::of(subject.pair[0]) };
             let (name, usable) = (query.name(), usable.to_vec());
             let each = Arc::clone(subject);
@@ -63,12 +64,10 @@ pub(crate) fn cases(
 /// Every picture plain; one with all that can be asked for.
 fn queries(subject: &Subject) -> Vec<Query> {
     let mut queries: Vec<Query> = subject.pictures().map(Query::of).collect();
-    let first = Query::of(subject.pair[0]);
-    for rotation in [90, 180, 270] {
-        queries.push(Query { rotation, ..first.clone() });
-    }
-    queries.push(Query { roi: Some([3, 2, 15, 11]), rotation: 90, ..first.clone() });
-    queries.push(Query { l2_normalize: true, quantize: true, ..first });
+    let first = || Query::of(subject.pair[0]);
+    queries.extend([90, 180, 270].map(|rotation| Query { rotation, ..first() }));
+    queries.push(Query { l2_normalize: true, quantize: true, ..first() });
+    queries.push(Query { roi: Some([3, 2, 15, 11]), rotation: 90, ..first() });
     queries
 }
 
@@ -87,7 +86,9 @@ pub(crate) fn compare(
             continue;
         }
         worst = worst.max(match (found, expected) {
-            (FeatureVector::Float(found), FeatureVector::Float(expected)) if subject.is_quantized => {
+            (FeatureVector::Float(found), FeatureVector::Float(expected))
+                if subject.is_quantized =>
+            {
                 quantized_floats(subject, backend, query, head, found, expected)?
             }
             (FeatureVector::Float(found), FeatureVector::Float(expected)) => {
@@ -96,7 +97,8 @@ pub(crate) fn compare(
                 worst
             }
             (FeatureVector::Quantized(found), FeatureVector::Quantized(expected)) => {
-                let whole = |values: &[i8]| values.iter().map(|&value| value.into()).collect::<Vec<f32>>();
+                let whole =
+                    |values: &[i8]| values.iter().map(|&value| value.into()).collect::<Vec<f32>>();
                 let worst = steps(&whole(found), &whole(expected))?;
                 if !subject.is_quantized {
                     ensure!(worst <= 1.0, "integers differ by {worst}");
@@ -119,7 +121,8 @@ fn quantized_floats(
     expected: &[f32],
 ) -> Result<f32> {
     if query.l2_normalize {
-        let (u, v) = (FeatureVector::Float(found.to_vec()), FeatureVector::Float(expected.to_vec()));
+        let (u, v) =
+            (FeatureVector::Float(found.to_vec()), FeatureVector::Float(expected.to_vec()));
         let cosine = cosine_similarity(&u, &v)?;
         ensure!(cosine >= 1.0 - QUANTIZED_COSINE, "their cosine is {cosine}");
         return Ok(0.0);
@@ -129,7 +132,8 @@ fn quantized_floats(
     let scale = output.quantization.as_ref().and_then(|quantization| quantization.scale.first());
     // Without parameters every value is 0.
     let scale = scale.copied().unwrap_or(1.0);
-    let whole = |values: &[f32]| values.iter().map(|value| (value / scale).round()).collect::<Vec<_>>();
+    let whole =
+        |values: &[f32]| values.iter().map(|value| (value / scale).round()).collect::<Vec<_>>();
     steps(&whole(found), &whole(expected))
 }
 
@@ -162,10 +166,7 @@ fn cosines_agree(subject: &Subject, usable: &[Backend], query: &Query) -> Result
     Ok(())
 }
 
-fn on_all<T>(
-    usable: &[Backend],
-    get: impl Fn(Backend) -> Result<T>,
-) -> Result<Vec<(Backend, T)>> {
+fn on_all<T>(usable: &[Backend], get: impl Fn(Backend) -> Result<T>) -> Result<Vec<(Backend, T)>> {
     usable
         .iter()
         .map(|&backend| {

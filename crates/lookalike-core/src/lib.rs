@@ -26,7 +26,9 @@ pub use crate::embedding::{
 };
 pub use crate::error::{Error, ErrorKind, Result, SupportCode};
 pub use crate::image::{ImageView, Orientation, PixelFormat, Plane};
-pub use crate::model::{EntryPoint, Model, OperatorInfo, Quantization, Signature, TensorInfo};
+pub use crate::model::{
+    EntryPoint, Model, ModelFormat, OperatorInfo, Quantization, Signature, TensorInfo,
+};
 pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions};
 pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
 pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

@@ -1,4 +1,4 @@
-//! A verified TensorFlow Lite model with its metadata.
+//! A model with its metadata: verified TensorFlow Lite, or ONNX as its reader describes it.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -28,11 +28,36 @@ pub struct Model {
 }
 
 struct Inner {
-    verified: VerifiedModel,
+    source: Source,
     signature: Signature,
     operators: Vec<OperatorInfo>,
     metadata: Option<ModelMetadata>,
     associated_files: AssociatedFiles,
+}
+
+enum Source {
+    TfLite(VerifiedModel),
+    Onnx(Cow<'static, [u8]>),
+}
+
+/// How a model is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ModelFormat {
+    /// TensorFlow Lite's flatbuffer.
+    TfLite,
+    /// ONNX's protocol buffer.
+    Onnx,
+}
+
+impl ModelFormat {
+    /// The format's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TfLite => "TensorFlow Lite",
+            Self::Onnx => "ONNX",
+        }
+    }
 }
 
 impl Model {
@@ -69,18 +94,75 @@ impl Model {
         let graph = main_graph(root)?;
         let signature = read_signature(root, graph)?;
         let operators = read_operators(root, graph)?;
-        let inner = Inner { signature, operators, metadata, associated_files, verified };
+        let source = Source::TfLite(verified);
+        let inner = Inner { signature, operators, metadata, associated_files, source };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A model in ONNX, as a reader of that format describes it: `lookalike_onnx::read`. Pictures and results have their
+    /// channels last in the signature, whatever order the model itself has.
+    pub fn from_onnx(
+        bytes: impl Into<Cow<'static, [u8]>>,
+        signature: Signature,
+        operators: Vec<OperatorInfo>,
+        metadata: ModelMetadata,
+    ) -> Self {
+        let inner = Inner {
+            source: Source::Onnx(bytes.into()),
+            signature,
+            operators,
+            metadata: Some(metadata),
+            associated_files: AssociatedFiles::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Whether bytes carry the mark of a TensorFlow Lite model.
+    pub fn is_tflite(bytes: &[u8]) -> bool {
+        file_identifier(bytes).is_some_and(|found| found == tflite::FILE_IDENTIFIER.as_bytes())
+    }
+
+    /// How the model is written.
+    pub fn format(&self) -> ModelFormat {
+        match self.inner.source {
+            Source::TfLite(_) => ModelFormat::TfLite,
+            Source::Onnx(_) => ModelFormat::Onnx,
+        }
+    }
+
+    /// Checks that the model is written in the one format that an engine, or another reader, can take.
+    ///
+    /// # Errors
+    ///
+    /// It is written in another.
+    pub fn require_format(&self, reader: &str, format: ModelFormat) -> Result<()> {
+        if self.format() == format {
+            return Ok(());
+        }
+        Err(Error::unimplemented(format!(
+            "{reader} takes models in {}, and this one is in {}; `lookalike backends` lists the engines, and `ort` takes both",
+            format.name(),
+            self.format().name()
+        )))
+    }
+
+    fn root(&self) -> Option<tflite::ModelRef<'_>> {
+        match &self.inner.source {
+            Source::TfLite(verified) => Some(verified.root()),
+            Source::Onnx(_) => None,
+        }
+    }
+
+    fn graph(&self) -> Option<tflite::SubGraphRef<'_>> {
+        self.root()?.subgraphs().iter().next()
     }
 
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
-        self.inner.verified.bytes()
-    }
-
-    /// The verified file, for engines that read or rewrite the graph themselves.
-    pub fn verified(&self) -> &VerifiedModel {
-        &self.inner.verified
+        match &self.inner.source {
+            Source::TfLite(verified) => verified.bytes(),
+            Source::Onnx(bytes) => bytes,
+        }
     }
 
     /// Inputs and outputs of the graph.
@@ -95,8 +177,7 @@ impl Model {
 
     /// Parameters of the operator at this place among the [operators](Self::operators).
     pub fn operator_options(&self, position: usize) -> BuiltinOptionsRef<'_> {
-        let graph = self.inner.verified.root().subgraphs().iter().next();
-        let operator = graph.and_then(|graph| graph.operators().iter().nth(position));
+        let operator = self.graph().and_then(|graph| graph.operators().iter().nth(position));
         operator.map_or(BuiltinOptionsRef::None, |operator| operator.builtin_options())
     }
 
@@ -132,18 +213,17 @@ impl Model {
 
     /// Free text of the converter.
     pub fn description(&self) -> Option<&str> {
-        self.inner.verified.root().description()
+        self.root()?.description()
     }
 
-    /// All tensors of the graph, constants included; an operator's indices point here.
+    /// All tensors of the graph, constants included; an operator's indices point here. None for a model in ONNX.
     ///
     /// # Errors
     ///
     /// Never, for a graph that was read before; the tensors are read anew.
     pub fn tensors(&self) -> Result<Vec<TensorInfo>> {
-        let root = self.inner.verified.root();
-        let tensors = main_graph(root)?.tensors();
-        tensors.iter().map(|tensor| tensor_info(root, tensor)).collect()
+        let (Some(root), Some(graph)) = (self.root(), self.graph()) else { return Ok(Vec::new()) };
+        graph.tensors().iter().map(|tensor| tensor_info(root, tensor)).collect()
     }
 
     /// Places of the inputs among the [tensors](Self::tensors).
@@ -160,15 +240,16 @@ impl Model {
         &'a self,
         list: impl Fn(tflite::SubGraphRef<'a>) -> List<'a, i32>,
     ) -> impl Iterator<Item = usize> + 'a {
-        let graph = self.inner.verified.root().subgraphs().iter().next();
         // Reading found every index to be that of a tensor.
-        graph.map(list).into_iter().flatten().map(|index| index as usize)
+        self.graph().map(list).into_iter().flatten().map(|index| index as usize)
     }
 
     /// Data of a constant tensor of this model, little-endian and row-major; empty for a value computed at run time.
     pub fn constant(&self, tensor: &TensorInfo) -> &[u8] {
-        let buffers = self.inner.verified.root().buffers();
-        if tensor.buffer < buffers.len() { buffers.get(tensor.buffer).data() } else { &[] }
+        match self.root().map(|root| root.buffers()) {
+            Some(buffers) if tensor.buffer < buffers.len() => buffers.get(tensor.buffer).data(),
+            _ => &[],
+        }
     }
 
     /// The named entry points.
@@ -178,11 +259,10 @@ impl Model {
                 .map(|map| (map.name().unwrap_or_default().to_owned(), map.tensor_index() as usize))
                 .collect()
         };
-        self.inner
-            .verified
-            .root()
-            .signature_defs()
-            .iter()
+        let definitions = self.root().map(|root| root.signature_defs());
+        definitions
+            .into_iter()
+            .flatten()
             .map(|definition| EntryPoint {
                 name: definition.signature_key().unwrap_or_default().to_owned(),
                 inputs: names(definition.inputs()),
@@ -235,6 +315,11 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// The signature of a model with these inputs and outputs.
+    pub fn new(inputs: Vec<TensorInfo>, outputs: Vec<TensorInfo>) -> Self {
+        Self { inputs, outputs }
+    }
+
     /// Checks what a caller brings to a run.
     ///
     /// # Errors
@@ -274,6 +359,25 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
+    /// A tensor that is not quantised. Extents of -1 are those that are left open.
+    pub fn new(
+        name: impl Into<String>,
+        shape_signature: Vec<i32>,
+        element_type: TensorType,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            shape: shape_signature
+                .iter()
+                .map(|&extent| if extent == -1 { 1 } else { extent })
+                .collect(),
+            shape_signature,
+            element_type,
+            quantization: None,
+            buffer: 0,
+        }
+    }
+
     /// Whether the size of more than the batch is left open until the model runs.
     pub fn has_open_size(&self) -> bool {
         self.shape_signature.iter().skip(1).any(|&extent| extent == -1)
@@ -330,6 +434,14 @@ pub struct OperatorInfo {
     pub inputs: Vec<Option<usize>>,
     /// Tensors it writes.
     pub outputs: Vec<usize>,
+}
+
+impl OperatorInfo {
+    /// An operator of another format than TensorFlow Lite's, whose tensors are not told.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        let (name, inputs, outputs) = (name.into(), Vec::new(), Vec::new());
+        Self { name, version: 1, is_custom: false, inputs, outputs }
+    }
 }
 
 /// A named entry point of a model (`SignatureDef`).

@@ -285,15 +285,12 @@ fn input_metadata(model: &Model) -> Result<Option<&TensorMetadata>> {
 
 /// Whether the input is an RGB picture, as it is when the metadata does not say.
 fn has_rgb_content(metadata: &TensorMetadata) -> Result<bool> {
-    let properties = metadata.content.as_ref().map(|content| &content.content_properties);
-    let is_image = properties.is_some_and(|properties| properties.name() == "ImageProperties");
-    match properties {
-        None | Some(ContentProperties::None) => Ok(true),
+    match metadata.content.as_ref().map(|content| &content.content_properties) {
+        // A kind of content of which nothing is said counts as none.
+        None | Some(ContentProperties::None | ContentProperties::Unknown(_)) => Ok(true),
         Some(ContentProperties::ImageProperties(image)) => {
             Ok(image.color_space == ColorSpaceType::RGB)
         }
-        // A picture of which nothing is said.
-        Some(ContentProperties::Unknown(_)) if is_image => Ok(true),
         Some(other) => Err(Error::invalid_argument(format!(
             "Expected ImageProperties for tensor {}, got {}.",
             metadata.name.as_deref().unwrap_or("#0"),

@@ -26,7 +26,7 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use image::{ColorType, ImageDecoder, ImageError, ImageReader, Limits};
+use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use lookalike_core::{
     Error, ErrorKind, ImageView, Orientation, PixelFormat, Result, SupportCode, contain_panics,
     one_line,
@@ -49,13 +49,14 @@ pub struct DecodeLimits {
     pub max_file_bytes: u64,
     /// Most pixels a picture may have. Default 100 million.
     pub max_pixels: u64,
-    /// Most bytes a decoder may hold at a time, the decoded picture included. Default 512 MiB.
+    /// Most bytes a decoder may hold at a time, the decoded picture included. Default 1 GiB. JPEG and WebP decoders do not count:
+    /// they are taken to need three times the decoded picture, which is what a progressive JPEG does need.
     pub max_alloc: u64,
 }
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self { max_file_bytes: 256 << 20, max_pixels: 100_000_000, max_alloc: 512 << 20 }
+        Self { max_file_bytes: 256 << 20, max_pixels: 100_000_000, max_alloc: 1 << 30 }
     }
 }
 
@@ -172,7 +173,11 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
             limits.max_pixels
         )));
     }
-    if decoder.total_bytes() > limits.max_alloc {
+    // These two take limits on sides only.
+    let counts = !matches!(format, ImageFormat::Jpeg | ImageFormat::WebP);
+    let needed =
+        if counts { decoder.total_bytes() } else { decoder.total_bytes().saturating_mul(3) };
+    if needed > limits.max_alloc {
         return Err(too_large(format!(
             "the image of {width}x{height} pixels needs more than {} bytes (max_alloc)",
             limits.max_alloc
@@ -243,7 +248,7 @@ fn reduce<const N: usize>(bytes: &mut Vec<u8>, byte: impl Fn(&[u8]) -> u8) {
 }
 
 fn readable_formats() -> String {
-    let formats = image::ImageFormat::all().filter(image::ImageFormat::reading_enabled);
+    let formats = ImageFormat::all().filter(ImageFormat::reading_enabled);
     formats.map(|format| format!("{format:?}")).collect::<Vec<_>>().join(", ")
 }
 

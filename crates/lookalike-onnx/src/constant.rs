@@ -1,5 +1,7 @@
 //! Constants of a model, as numbers.
 
+use std::borrow::Cow;
+
 use half::f16;
 use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
 
@@ -68,7 +70,9 @@ impl Constant {
                 Values::Quantized(bytes.to_vec(), tensor.element_type, quantization.clone())
             }
             (TensorType::INT8, None) => int(elements(bytes, |[byte]| (byte as i8).into())),
-            (TensorType::INT32, _) => int(elements(bytes, |bytes| i32::from_le_bytes(bytes).into())),
+            (TensorType::INT32, _) => {
+                int(elements(bytes, |bytes| i32::from_le_bytes(bytes).into()))
+            }
             (TensorType::INT64, _) => int(elements(bytes, i64::from_le_bytes)),
             _ => int(elements(bytes, |[byte]| byte.into())),
         };
@@ -127,14 +131,17 @@ impl Constant {
     }
 
     /// Dimensions of extent 1 put in front, up to a rank.
-    pub(crate) fn with_rank(mut self, rank: usize) -> Self {
-        while self.dims.len() < rank {
-            self.dims.insert(0, 1);
-            if let Values::Quantized(_, _, quantization) = &mut self.values {
-                quantization.dimension += 1;
-            }
+    pub(crate) fn with_rank(&self, rank: usize) -> Cow<'_, Self> {
+        let missing = rank.saturating_sub(self.dims.len());
+        if missing == 0 {
+            return Cow::Borrowed(self);
         }
-        self
+        let mut padded = self.clone();
+        padded.dims.splice(0..0, vec![1; missing]);
+        if let Values::Quantized(_, _, quantization) = &mut padded.values {
+            quantization.dimension += missing as i32;
+        }
+        Cow::Owned(padded)
     }
 
     /// The constant with its dimensions in another order.
@@ -166,29 +173,44 @@ impl Constant {
     }
 
     fn gathered(&self, dims: Vec<usize>, start: isize, steps: &[isize]) -> Self {
-        let count: usize = dims.iter().product();
-        let source = |mut index: usize| {
-            let mut offset = start;
-            for (&extent, step) in dims.iter().zip(steps).rev() {
-                offset += (index % extent) as isize * step;
-                index /= extent;
-            }
-            offset as usize
-        };
-        fn pick<T: Copy>(values: &[T], count: usize, source: impl Fn(usize) -> usize) -> Vec<T> {
-            (0..count).map(|index| values[source(index)]).collect()
-        }
         let values = match &self.values {
-            Values::F32(values) => Values::F32(pick(values, count, source)),
+            Values::F32(values) => Values::F32(gather(values, &dims, start, steps)),
             Values::Int(values, element_type) => {
-                Values::Int(pick(values, count, source), *element_type)
+                Values::Int(gather(values, &dims, start, steps), *element_type)
             }
             Values::Quantized(bytes, element_type, quantization) => {
-                Values::Quantized(pick(bytes, count, source), *element_type, quantization.clone())
+                let bytes = gather(bytes, &dims, start, steps);
+                Values::Quantized(bytes, *element_type, quantization.clone())
             }
         };
         Self { dims, values }
     }
+}
+
+/// Copies elements that lie apart by a step for each dimension.
+fn gather<T: Copy>(values: &[T], dims: &[usize], start: isize, steps: &[isize]) -> Vec<T> {
+    let count = dims.iter().product();
+    let mut gathered = Vec::with_capacity(count);
+    let (Some((&inner, outer)), Some((&step, outer_steps))) =
+        (dims.split_last(), steps.split_last())
+    else {
+        return values.to_vec();
+    };
+    let mut place = vec![0; outer.len()];
+    let mut offset = start;
+    while gathered.len() < count {
+        gathered.extend((0..inner as isize).map(|index| values[(offset + index * step) as usize]));
+        for axis in (0..outer.len()).rev() {
+            place[axis] += 1;
+            offset += outer_steps[axis];
+            if place[axis] < outer[axis] {
+                break;
+            }
+            offset -= outer_steps[axis] * outer[axis] as isize;
+            place[axis] = 0;
+        }
+    }
+    gathered
 }
 
 /// Scales and as many zero points.

@@ -1,6 +1,8 @@
 //! The ONNX graph while it is written: values in the layouts they exist in, constants, nodes.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
 
@@ -49,7 +51,7 @@ pub(crate) struct Graph<'m> {
     tensors: Vec<TensorInfo>,
     /// Extents of the values computed so far.
     extents: HashMap<usize, Vec<usize>>,
-    constants: HashMap<usize, Constant>,
+    constants: HashMap<usize, Rc<Constant>>,
     /// Values as they are stored, by tensor and layout; quantised ones as integers.
     stored: HashMap<(usize, Layout), String>,
     /// Quantised values as floats.
@@ -138,39 +140,41 @@ impl<'m> Graph<'m> {
     }
 
     /// The value of a tensor that is constant, or was found to be.
-    pub(crate) fn constant(&mut self, tensor: usize) -> Result<Option<&Constant>> {
+    pub(crate) fn constant(&mut self, tensor: usize) -> Result<Option<Rc<Constant>>> {
         if !self.constants.contains_key(&tensor)
             && !self.extents.contains_key(&tensor)
             && let Some(constant) = Constant::read(self.model, &self.tensors[tensor])?
         {
             self.fold(tensor, constant)?;
         }
-        Ok(self.constants.get(&tensor))
+        Ok(self.constants.get(&tensor).cloned())
     }
 
     /// The value of a tensor if it consists of constant integers.
-    pub(crate) fn known_ints(&mut self, tensor: usize) -> Result<Option<Constant>> {
+    pub(crate) fn known_ints(&mut self, tensor: usize) -> Result<Option<Rc<Constant>>> {
         let constant = self.constant(tensor)?;
-        Ok(constant.filter(|constant| constant.ints().is_some()).cloned())
+        Ok(constant.filter(|constant| constant.ints().is_some()))
     }
 
     /// Makes a tensor a constant, which was computed here.
     pub(crate) fn fold(&mut self, tensor: usize, constant: Constant) -> Result<()> {
         self.spend(constant.dims.iter().product())?;
-        self.constants.insert(tensor, constant);
+        self.constants.insert(tensor, Rc::new(constant));
         Ok(())
     }
 
     fn spend(&mut self, elements: usize) -> Result<()> {
         self.budget = self.budget.checked_sub(elements).ok_or_else(|| {
-            Error::invalid_argument("the constants of the model take more room than its file explains")
+            Error::invalid_argument(
+                "the constants of the model take more room than its file explains",
+            )
         })?;
         Ok(())
     }
 
     /// The integers of a constant operand.
     pub(crate) fn ints(&mut self, tensor: usize) -> Result<Vec<i64>> {
-        match self.constant(tensor)?.and_then(Constant::ints) {
+        match self.constant(tensor)?.as_deref().and_then(Constant::ints) {
             Some(ints) => Ok(ints.to_vec()),
             None => Err(Error::unimplemented(format!(
                 "`{}` must be a constant of integers",
@@ -217,7 +221,7 @@ impl<'m> Graph<'m> {
         if let Some(name) = self.stored.get(&(tensor, layout)) {
             return Ok(name.clone());
         }
-        let name = if let Some(constant) = self.constant(tensor)?.cloned() {
+        let name = if let Some(constant) = self.constant(tensor)? {
             self.initializer(&in_layout(&constant, layout))?
         } else {
             let (from, order) = match layout {
@@ -254,7 +258,7 @@ impl<'m> Graph<'m> {
         if self.quantization(tensor).is_none() {
             return self.stored(tensor, layout);
         }
-        let name = match self.constant(tensor)?.cloned() {
+        let name = match self.constant(tensor)? {
             Some(constant) => self.dequantized(&in_layout(&constant, layout))?,
             None => {
                 let stored = self.stored(tensor, layout)?;
@@ -319,9 +323,7 @@ impl<'m> Graph<'m> {
         let info = &self.tensors[tensor];
         let (element_type, quantization) = (info.element_type, info.quantization.clone());
         match quantization {
-            Some(quantization)
-                if matches!(quantization.scale[..], [scale] if scale > 0.0 && scale.is_finite()) =>
-            {
+            Some(quantization) if matches!(quantization.scale[..], [scale] if scale > 0.0 && scale.is_finite()) => {
                 self.parameters(&quantization, element_type)
             }
             _ => Err(Error::invalid_argument(format!(
@@ -507,10 +509,12 @@ fn is_layout_free([_, height, width, channels]: &[usize; 4]) -> bool {
     height * width == 1 || *channels == 1
 }
 
-fn in_layout(constant: &Constant, layout: Layout) -> Constant {
+fn in_layout(constant: &Constant, layout: Layout) -> Cow<'_, Constant> {
     match layout {
-        Layout::Plain => constant.clone(),
-        Layout::ChannelsFirst => constant.clone().with_rank(4).transposed(&Layout::TO_CHANNELS_FIRST),
+        Layout::Plain => Cow::Borrowed(constant),
+        Layout::ChannelsFirst => {
+            Cow::Owned(constant.with_rank(4).transposed(&Layout::TO_CHANNELS_FIRST))
+        }
     }
 }
 
@@ -521,10 +525,8 @@ fn scales(scale: &[f32]) -> Constant {
 }
 
 fn value_info(name: String, element_type: TensorType, dims: &[usize]) -> Result<ValueInfoProto> {
-    let dim = dims
-        .iter()
-        .map(|&extent| DimensionProto { dim_value: Some(extent as i64) })
-        .collect();
+    let dim =
+        dims.iter().map(|&extent| DimensionProto { dim_value: Some(extent as i64) }).collect();
     let tensor_type = TensorTypeProto {
         elem_type: element_code(element_type)?,
         shape: Some(TensorShapeProto { dim }),
@@ -542,7 +544,9 @@ pub(crate) fn element_code(element_type: TensorType) -> Result<i32> {
         TensorType::INT64 => element::INT64,
         TensorType::BOOL => element::BOOL,
         other => {
-            return Err(Error::unimplemented(format!("values of type {other} have no translation")));
+            return Err(Error::unimplemented(format!(
+                "values of type {other} have no translation"
+            )));
         }
     })
 }

@@ -18,9 +18,12 @@ mod constant;
 mod graph;
 mod operators;
 mod proto;
+mod read;
 
-use lookalike_core::{Error, Model, OperatorInfo, Result, TensorInfo};
+use lookalike_core::{Error, Model, ModelFormat, OperatorInfo, Result, TensorInfo};
 use prost::Message;
+
+pub use crate::read::{has_channels_first, is_onnx, read};
 
 use crate::graph::Graph;
 use crate::operators::Op;
@@ -64,7 +67,8 @@ pub fn fixed_input_dims(model: &Model) -> Option<Vec<Vec<usize>>> {
 ///
 /// As [`translate`]; or there is not a list for each input.
 pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>> {
-    check_operators(model)?;
+    model.require_format("The translation to ONNX", ModelFormat::TfLite)?;
+    model.check_operators("The translation to ONNX", has_translation)?;
     if input_dims.len() != model.signature().inputs.len() {
         return Err(Error::invalid_argument(format!(
             "extents for {} inputs, of which the model has {}",
@@ -81,12 +85,14 @@ pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>
             Error::new(error.kind(), what)
         })?;
     }
+    let metadata_props = read::properties(model);
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: Some(graph.finish()?),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        metadata_props,
     };
     Ok(model.encode_to_vec())
 }
@@ -99,8 +105,4 @@ pub fn operators() -> impl Iterator<Item = &'static str> {
 /// Whether an operator has a translation, in the forms that are known.
 pub fn has_translation(operator: &OperatorInfo) -> bool {
     !operator.is_custom && operators::translation(&operator.name).is_some()
-}
-
-fn check_operators(model: &Model) -> Result<()> {
-    model.check_operators("The translation to ONNX", has_translation)
 }

@@ -39,7 +39,10 @@ impl Op<'_> {
     }
 
     fn wrong_options(&self) -> Error {
-        Error::invalid_argument(format!("its options are those of {}", self.options.to_owned().name()))
+        Error::invalid_argument(format!(
+            "its options are those of {}",
+            self.options.to_owned().name()
+        ))
     }
 }
 

@@ -14,6 +14,54 @@ pub(crate) struct ModelProto {
     pub(crate) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(crate) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<StringStringEntryProto>,
+}
+
+/// What is read of a model: everything but the weights, which are not copied.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ModelOutline {
+    #[prost(message, optional, tag = "7")]
+    pub(crate) graph: Option<GraphOutline>,
+    #[prost(message, repeated, tag = "8")]
+    pub(crate) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<StringStringEntryProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct GraphOutline {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) node: Vec<NodeOutline>,
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) initializer: Vec<TensorOutline>,
+    #[prost(message, repeated, tag = "11")]
+    pub(crate) input: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "12")]
+    pub(crate) output: Vec<ValueInfoProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct NodeOutline {
+    #[prost(string, tag = "4")]
+    pub(crate) op_type: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TensorOutline {
+    #[prost(string, tag = "8")]
+    pub(crate) name: String,
+    /// 1 for weights in another file.
+    #[prost(int32, tag = "14")]
+    pub(crate) data_location: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct StringStringEntryProto {
+    #[prost(string, tag = "1")]
+    pub(crate) key: String,
+    #[prost(string, tag = "2")]
+    pub(crate) value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -111,6 +159,7 @@ pub(crate) struct TensorShapeProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct DimensionProto {
+    /// Missing for an extent that is left open.
     #[prost(int64, optional, tag = "1")]
     pub(crate) dim_value: Option<i64>,
 }

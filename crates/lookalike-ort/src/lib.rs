@@ -2,16 +2,14 @@
 //!
 //! TensorFlow Lite models are translated in memory, ONNX models taken as they are.
 
-#![forbid(unsafe_code)]
-
 mod library;
 mod session;
 
 use std::path::PathBuf;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, Result, SessionOptions,
-    SupportCode, contain_panics, one_line,
+    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, Result,
+    SessionOptions, SupportCode, contain_panics, one_line,
 };
 
 use crate::library::Library;
@@ -49,7 +47,9 @@ impl InferenceBackend for Ort {
     }
 
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
-        model.check_operators("The backend `ort`", lookalike_onnx::has_translation)?;
+        if model.format() == ModelFormat::TfLite {
+            model.check_operators("The backend `ort`", lookalike_onnx::has_translation)?;
+        }
         let library = Library::load(self.library.as_deref())?;
         Ok(Box::new(OrtSession::load(library, model, options)?))
     }

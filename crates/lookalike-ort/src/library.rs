@@ -1,6 +1,7 @@
 //! The shared library: found, checked, loaded once.
 
 use std::env;
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -13,6 +14,7 @@ use ort::logging::LogLevel;
 #[derive(Debug)]
 pub(crate) struct Library {
     path: PathBuf,
+    version: String,
     environment: Environment,
 }
 
@@ -66,7 +68,8 @@ impl Library {
             .build()
             .map_err(|error| unusable(&path, &error.to_string()))?;
         environment.set_log_level(LogLevel::Warning);
-        Ok(Self { path, environment })
+        let version = version_of(&path).unwrap_or_else(|| ort::info().to_owned());
+        Ok(Self { path, version, environment })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,9 +80,22 @@ impl Library {
         &self.environment
     }
 
-    /// What the library says of its build; its bindings tell the version only of one that is too old.
-    pub(crate) fn version(&self) -> String {
-        ort::info().to_owned()
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+/// What the library says of its version. The bindings tell it only of one that is too old.
+#[expect(unsafe_code, reason = "there is no other way to the library's C interface")]
+fn version_of(path: &Path) -> Option<String> {
+    // SAFETY: the bindings loaded this very library just before and called the same function of it, which has no arguments and
+    // returns a pointer to constants of the library. They keep it loaded, and the text is copied here.
+    unsafe {
+        let library = libloading::Library::new(path).ok()?;
+        let base: libloading::Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> =
+            library.get(b"OrtGetApiBase").ok()?;
+        let version = (base().as_ref()?.GetVersionString)();
+        (!version.is_null()).then(|| CStr::from_ptr(version).to_string_lossy().into_owned())
     }
 }
 

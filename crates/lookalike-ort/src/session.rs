@@ -1,14 +1,17 @@
 //! One loaded model in ONNX Runtime.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use lookalike_core::{
-    DataRef, Error, InferenceSession, Model, Result, SessionOptions, Shape, Signature, Tensor,
-    TensorRef,
+    DataRef, Error, InferenceSession, Model, ModelFormat, Result, SessionOptions, Shape, Signature,
+    Tensor, TensorRef,
 };
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
-use ort::value::{DynValue, TensorElementType, TensorRef as OrtTensorRef};
+use ort::value::{
+    DynValue, Outlet, Tensor as OrtTensor, TensorElementType, TensorRef as OrtTensorRef, ValueType,
+};
 
 use crate::contain;
 use crate::library::Library;
@@ -24,7 +27,24 @@ pub(crate) struct OrtSession {
 struct Planned {
     input_dims: Vec<Vec<usize>>,
     session: Session,
-    input_names: Vec<String>,
+    inputs: Vec<Input>,
+}
+
+/// An input of the ONNX model.
+struct Input {
+    name: String,
+    has_channels_first: bool,
+}
+
+impl Input {
+    fn new(outlet: &Outlet) -> Self {
+        let shape = match outlet.dtype() {
+            ValueType::Tensor { shape, .. } => shape.iter().map(|&extent| extent as i32).collect(),
+            _ => Vec::new(),
+        };
+        let has_channels_first = lookalike_onnx::has_channels_first(&shape);
+        Self { name: outlet.name().to_owned(), has_channels_first }
+    }
 }
 
 impl OrtSession {
@@ -36,20 +56,31 @@ impl OrtSession {
     ) -> Result<Self> {
         let mut session =
             Self { library, model: model.clone(), num_threads: options.num_threads, planned: None };
-        if let Some(dims) = lookalike_onnx::fixed_input_dims(model) {
+        // An ONNX model is planned once, for whatever sizes it takes.
+        let dims = match model.format() {
+            ModelFormat::TfLite => lookalike_onnx::fixed_input_dims(model),
+            _ => Some(Vec::new()),
+        };
+        if let Some(dims) = dims {
             session.plan_for(dims)?;
         }
         Ok(session)
     }
 
     fn plan_for(&mut self, input_dims: Vec<Vec<usize>>) -> Result<&mut Planned> {
+        let is_translated = self.model.format() == ModelFormat::TfLite;
         let planned = match self.planned.take() {
-            Some(planned) if planned.input_dims == input_dims => planned,
+            Some(planned) if planned.input_dims == input_dims || !is_translated => planned,
             _ => {
-                let translation = lookalike_onnx::translate_for(&self.model, &input_dims)?;
+                let translation = match self.model.format() {
+                    ModelFormat::TfLite => {
+                        Cow::Owned(lookalike_onnx::translate_for(&self.model, &input_dims)?)
+                    }
+                    _ => Cow::Borrowed(self.model.bytes()),
+                };
                 let session = contain("load the model", || self.start(&translation))?;
-                let names = session.inputs().iter().map(|input| input.name().to_owned());
-                Planned { input_dims, input_names: names.collect(), session }
+                let inputs = session.inputs().iter().map(Input::new);
+                Planned { input_dims, inputs: inputs.collect(), session }
             }
         };
         Ok(self.planned.insert(planned))
@@ -59,7 +90,9 @@ impl OrtSession {
         let mut builder = Session::builder(self.library.environment())?
             .with_optimization_level(GraphOptimizationLevel::All)?
             // An arena keeps whatever a session ever needed, and there are as many sessions as callers.
-            .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?;
+            .with_execution_providers([ort::ep::CPU::default()
+                .with_arena_allocator(false)
+                .build()])?;
         if let Ok(threads @ 1..) = usize::try_from(self.num_threads) {
             builder = builder.with_intra_threads(threads)?;
         }
@@ -93,10 +126,10 @@ impl InferenceSession for OrtSession {
 impl Planned {
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> ort::Result<Result<()>> {
         let values = self
-            .input_names
+            .inputs
             .iter()
             .zip(inputs)
-            .map(|(name, input)| Ok((name.as_str(), to_ort(input)?)))
+            .map(|(declared, input)| Ok((declared.name.as_str(), to_ort(declared, input)?)))
             .collect::<ort::Result<Vec<(&str, SessionInputValue<'_>)>>>()?;
         let results = self.session.run(values)?;
         for (output, (_, result)) in outputs.iter_mut().zip(results.iter()) {
@@ -108,8 +141,23 @@ impl Planned {
     }
 }
 
-fn to_ort<'a>(input: &'a TensorRef<'a>) -> ort::Result<SessionInputValue<'a>> {
-    let dims = input.shape().dims().to_vec();
+fn to_ort<'a>(declared: &Input, input: &'a TensorRef<'a>) -> ort::Result<SessionInputValue<'a>> {
+    let dims = input.shape().dims();
+    if let (true, &[batch, height, width, channels]) = (declared.has_channels_first, dims) {
+        let dims = [batch, channels, height, width];
+        return Ok(match input.data() {
+            DataRef::F32(values) => {
+                OrtTensor::from_array((dims, channels_first(values, channels)))?.into()
+            }
+            DataRef::U8(values) => {
+                OrtTensor::from_array((dims, channels_first(values, channels)))?.into()
+            }
+            DataRef::I8(values) => {
+                OrtTensor::from_array((dims, channels_first(values, channels)))?.into()
+            }
+            other => return Err(ort::Error::new(format!("an input of type {other:?}"))),
+        });
+    }
     Ok(match input.data() {
         DataRef::F32(values) => OrtTensorRef::from_array_view((dims, values))?.into(),
         DataRef::U8(values) => OrtTensorRef::from_array_view((dims, values))?.into(),
@@ -118,8 +166,15 @@ fn to_ort<'a>(input: &'a TensorRef<'a>) -> ort::Result<SessionInputValue<'a>> {
     })
 }
 
+/// One picture, its colours taken apart.
+fn channels_first<T: Copy>(pixels: &[T], channels: usize) -> Vec<T> {
+    (0..channels)
+        .flat_map(|channel| pixels.iter().skip(channel).step_by(channels).copied())
+        .collect()
+}
+
 fn from_ort(result: &DynValue, output: &mut Tensor) -> ort::Result<Result<()>> {
-    let ort::value::ValueType::Tensor { ty, shape, .. } = result.dtype() else {
+    let ValueType::Tensor { ty, shape, .. } = result.dtype() else {
         return Ok(Err(Error::internal("ONNX Runtime gave something that is no tensor")));
     };
     let dims: Vec<usize> = shape.iter().map(|&extent| extent.max(0) as usize).collect();

@@ -35,6 +35,11 @@ impl<'a> Target<'a> {
         set: InstructionSet,
     ) -> Result<Self> {
         let Size { width, height } = size;
+        if width == 0 || height == 0 {
+            return Err(Error::invalid_argument(format!(
+                "an input tensor of {width}x{height} pixels holds no picture"
+            )));
+        }
         if width.saturating_mul(height) > MAX_INPUT_PIXELS {
             return Err(Error::new(
                 ErrorKind::ResourceExhausted,

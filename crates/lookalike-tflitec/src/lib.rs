@@ -6,7 +6,7 @@ mod chatter;
 mod session;
 
 use lookalike_core::{
-    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, Result,
+    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, ModelFormat, Result,
     SessionOptions,
 };
 
@@ -41,6 +41,7 @@ impl InferenceBackend for TfLiteC {
 
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         self.check()?;
+        model.require_format("The backend `tflitec`", ModelFormat::TfLite)?;
         Ok(Box::new(TfLiteSession::load(model, options)?))
     }
 }

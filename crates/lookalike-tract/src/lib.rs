@@ -7,8 +7,8 @@
 mod session;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, Result, SessionOptions,
-    SupportCode, contain_panics, one_line,
+    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, Result,
+    SessionOptions, SupportCode, contain_panics, one_line,
 };
 use tract_onnx::prelude::TractResult;
 
@@ -31,6 +31,7 @@ impl InferenceBackend for Tract {
     }
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+        model.require_format("The backend `tract`", ModelFormat::TfLite)?;
         model.check_operators("The backend `tract`", lookalike_onnx::has_translation)?;
         Ok(Box::new(TractSession::load(model)?))
     }

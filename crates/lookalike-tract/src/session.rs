@@ -8,8 +8,8 @@ use lookalike_core::{
     DataRef, Error, InferenceSession, Model, Result, Shape, Signature, Tensor, TensorRef,
 };
 use tract_onnx::prelude::{
-    DatumType, Framework, InferenceModelExt, IntoRunnable, TVec, Tensor as TractTensor, TractResult,
-    TypedModel, TypedRunnableModel, TypedSimpleState,
+    DatumType, Framework, InferenceModelExt, IntoRunnable, TVec, Tensor as TractTensor,
+    TractResult, TypedModel, TypedRunnableModel, TypedSimpleState,
 };
 use tract_onnx::tract_core::internal::{bail, ensure};
 

@@ -1,12 +1,13 @@
 //! Reading a model file.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use lookalike_core::{Error, ErrorKind, Model, Result, SupportCode};
 
-/// Reads and verifies a model file.
+/// Reads and verifies a model file, in TensorFlow Lite's format or, with the feature `onnx`, in ONNX.
 ///
 /// # Errors
 ///
@@ -51,6 +52,16 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<Model> {
             format!("Unable to get file size: {shown} is empty"),
         )
         .with_support_code(SupportCode::FileRead));
+    }
+    parse_model(bytes)
+}
+
+/// A model from the contents of a file of either format.
+pub(crate) fn parse_model(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Model> {
+    let bytes = bytes.into();
+    #[cfg(feature = "onnx")]
+    if !Model::is_tflite(&bytes) && lookalike_onnx::is_onnx(&bytes) {
+        return lookalike_onnx::read(bytes);
     }
     Model::from_bytes(bytes)
 }

@@ -22,9 +22,10 @@ pub use lookalike_tract::Tract;
 pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, EntryPoint, Error, ErrorKind,
     FeatureVector, HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
-    InputElement, InputSpec, Model, Normalization, OperatorInfo, Orientation, PixelFormat, Plane,
-    Preprocessor, Quantization, Region, Result, SessionOptions, Shape, Signature, SupportCode,
-    Tensor, TensorInfo, TensorRef, TensorType, contain_panics, cosine_similarity, metadata,
+    InputElement, InputSpec, Model, ModelFormat, Normalization, OperatorInfo, Orientation,
+    PixelFormat, Plane, Preprocessor, Quantization, Region, Result, SessionOptions, Shape,
+    Signature, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
+    cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{InstructionSet, TaskLibrary};
 

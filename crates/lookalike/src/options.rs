@@ -11,7 +11,7 @@ use lookalike_preprocess::TaskLibrary;
 
 use crate::backends::{backend, default_backend};
 use crate::embedder::ImageEmbedder;
-use crate::file::{no_model, read_model};
+use crate::file::{no_model, parse_model, read_model};
 
 /// Options of an [`ImageEmbedder`], and its builder.
 ///
@@ -179,7 +179,7 @@ impl ModelSource {
         match self {
             Self::BuiltIn => built_in_model(),
             Self::Bytes(bytes) if bytes.is_empty() => Err(no_model()),
-            Self::Bytes(bytes) => Model::from_bytes(bytes),
+            Self::Bytes(bytes) => parse_model(bytes),
             Self::File(path) => read_model(path),
             Self::Model(model) => Ok(model),
         }

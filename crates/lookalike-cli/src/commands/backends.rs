@@ -1,55 +1,66 @@
 //! `lookalike backends`.
 
 use anyhow::Result;
-use lookalike::InferenceBackend;
 use serde::Serialize;
 
 use crate::args::BackendsArguments;
 use crate::{Outcome, pipe};
 
+/// All engines there are, each the name of the feature that compiles it in.
+const KNOWN: [&str; 3] = ["tract", "tflitec", "ort"];
+
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
+    compiled_in: bool,
     usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     library: Option<String>,
+    /// Why it is not usable, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 impl Row {
-    fn new(backend: &dyn InferenceBackend) -> Self {
-        let name = backend.name();
-        match backend.check() {
-            Ok(info) => Self {
+    fn new(name: &'static str) -> Self {
+        let Ok(backend) = lookalike::backend(name) else {
+            return Self {
                 name,
-                usable: true,
-                version: Some(info.version),
-                library: info.library.map(|path| path.display().to_string()),
-                error: None,
-            },
-            Err(error) => Self {
-                name,
+                compiled_in: false,
                 usable: false,
                 version: None,
                 library: None,
-                error: Some(format!("{:#}", anyhow::Error::new(error))),
-            },
+                error: Some(format!("not compiled in: build with `--features {name}`")),
+            };
+        };
+        let checked = backend.check();
+        Self {
+            name,
+            compiled_in: true,
+            usable: checked.is_ok(),
+            version: checked.as_ref().ok().map(|info| info.version.clone()),
+            library: checked
+                .as_ref()
+                .ok()
+                .and_then(|info| info.library.as_ref())
+                .map(|path| path.display().to_string()),
+            error: checked.err().map(|error| format!("{:#}", anyhow::Error::new(error))),
         }
     }
 }
 
 pub(crate) fn run(arguments: &BackendsArguments) -> Result<Outcome> {
-    let rows: Vec<Row> = lookalike::backends().iter().map(|backend| Row::new(*backend)).collect();
+    let rows = KNOWN.map(Row::new);
     if arguments.json {
         pipe::json(&rows)?;
         return Ok(Outcome::Done);
     }
     for row in &rows {
         let details = match (&row.error, &row.version) {
-            (Some(error), _) => format!("not usable: {error}"),
+            (Some(error), _) if row.compiled_in => format!("not usable: {error}"),
+            (Some(error), _) => error.clone(),
             (None, version) => {
                 let version = version.as_deref().unwrap_or("unknown");
                 let place = row.library.as_deref().unwrap_or("part of this program");
@@ -57,9 +68,6 @@ pub(crate) fn run(arguments: &BackendsArguments) -> Result<Outcome> {
             }
         };
         pipe::line(&format!("{:<8} {details}", row.name))?;
-    }
-    if rows.is_empty() {
-        pipe::line("none: build with the feature of a backend, such as `--features tract`")?;
     }
     Ok(Outcome::Done)
 }

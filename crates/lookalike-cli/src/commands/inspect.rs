@@ -138,7 +138,7 @@ impl Report {
         let mut section = |title: &str, rows: Vec<String>| {
             if !rows.is_empty() {
                 lines.push(format!("{title}:"));
-                lines.extend(rows.into_iter().map(|row| format!("  {row}")));
+                lines.extend(rows.iter().map(|row| format!("  {}", pipe::printable(row))));
             }
         };
         section(

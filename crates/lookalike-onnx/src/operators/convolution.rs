@@ -28,7 +28,9 @@ impl Window {
         let (Ok(stride @ 1..), Ok(dilation @ 1..), 1..) =
             (usize::try_from(self.stride), usize::try_from(self.dilation), self.size)
         else {
-            return Err(Error::invalid_argument("windows, strides and dilations must be at least 1"));
+            return Err(Error::invalid_argument(
+                "windows, strides and dilations must be at least 1",
+            ));
         };
         let covered = (self.size - 1)
             .checked_mul(dilation)
@@ -52,13 +54,20 @@ impl Window {
     }
 }
 
-/// What convolutions and pools have in common: the result's height and width, and the attributes of ONNX.
+/// What convolutions and pools have in common.
+struct Slide {
+    /// Height and width of the result.
+    size: [usize; 2],
+    /// As ONNX wants them.
+    attributes: Vec<(&'static str, Attribute)>,
+}
+
 fn slide(
     [height, width]: [usize; 2],
     rows: &Window,
     columns: &Window,
     padding: Padding,
-) -> Result<([usize; 2], Vec<(&'static str, Attribute)>)> {
+) -> Result<Slide> {
     let (vertical, horizontal) = (rows.places(height, padding)?, columns.places(width, padding)?);
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
     let pads = [vertical.before, horizontal.before, vertical.after, horizontal.after];
@@ -67,7 +76,7 @@ fn slide(
         ("strides", ints(&[rows.stride.into(), columns.stride.into()])),
         ("pads", ints(&pads.map(|pad| pad as i64))),
     ];
-    Ok(([vertical.count, horizontal.count], attributes))
+    Ok(Slide { size: [vertical.count, horizontal.count], attributes })
 }
 
 pub(super) fn conv(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -153,7 +162,8 @@ fn convolve(
 ) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let [batch, height, width, _] = graph.picture(input)?;
-    let ([height, width], mut attributes) = slide([height, width], rows, columns, padding)?;
+    let Slide { size: [height, width], mut attributes } =
+        slide([height, width], rows, columns, padding)?;
     let dilations = vec![rows.dilation.into(), columns.dilation.into()];
     attributes.push(("dilations", Attribute::Ints(dilations)));
     attributes.push(("group", Attribute::Int(filter.groups as i64)));
@@ -191,7 +201,9 @@ fn bias(graph: &mut Graph<'_>, op: &Op<'_>, outputs: usize) -> Result<Option<Str
             let scale: Vec<f32> = weights.iter().map(|weight| input * weight).collect();
             graph.bias(integers, &scale).map(Some)
         }
-        _ => Err(Error::invalid_argument("its bias is of integers, and its operands have no scales")),
+        _ => {
+            Err(Error::invalid_argument("its bias is of integers, and its operands have no scales"))
+        }
     }
 }
 
@@ -215,7 +227,7 @@ fn pool(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Result<()> {
     };
     let (input, output) = (op.input(0)?, op.output()?);
     let [batch, height, width, channels] = graph.picture(input)?;
-    let ([height, width], attributes) = slide(
+    let Slide { size: [height, width], attributes } = slide(
         [height, width],
         &window(options.filter_height(), options.stride_h()),
         &window(options.filter_width(), options.stride_w()),
@@ -262,7 +274,11 @@ pub(super) fn fully_connected(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> 
         result_dims = dims;
         match result_dims.last_mut() {
             Some(last) if *last == depth => *last = outputs,
-            _ => return Err(Error::invalid_argument("its input does not end in its weights' depth")),
+            _ => {
+                return Err(Error::invalid_argument(
+                    "its input does not end in its weights' depth",
+                ));
+            }
         }
         result = graph.reshape(&result, &result_dims)?;
     }

@@ -26,11 +26,7 @@ pub(super) fn unary(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Resul
     map(graph, op, |graph, value| Ok(graph.node(operator, &[value], vec![])))
 }
 
-pub(super) fn activation(
-    graph: &mut Graph<'_>,
-    op: &Op<'_>,
-    activation: Activation,
-) -> Result<()> {
+pub(super) fn activation(graph: &mut Graph<'_>, op: &Op<'_>, activation: Activation) -> Result<()> {
     let output = op.output()?;
     map(graph, op, |graph, value| activate(graph, output, activation, value.to_owned()))
 }
@@ -104,9 +100,9 @@ pub(super) fn cast(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let to = graph.element_type(output);
     if let Some(known) = graph.known_ints(input)?
         && matches!(to, TensorType::INT32 | TensorType::INT64)
-        && let Values::Int(values, _) = known.values
+        && let Some(ints) = known.ints()
     {
-        return graph.fold(output, Constant::ints_of(known.dims, values, to));
+        return graph.fold(output, Constant::ints_of(known.dims.clone(), ints.to_vec(), to));
     }
     let layout = graph.layout(input);
     let dims = graph.dims(input)?;
@@ -250,11 +246,7 @@ pub(super) fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
 }
 
 /// Computes with known integers of equal extents, or with one number on a side.
-fn fold(
-    graph: &mut Graph<'_>,
-    op: &Op<'_>,
-    apply: fn(i64, i64) -> Option<i64>,
-) -> Result<bool> {
+fn fold(graph: &mut Graph<'_>, op: &Op<'_>, apply: fn(i64, i64) -> Option<i64>) -> Result<bool> {
     let Some(left) = graph.known_ints(op.input(0)?)? else { return Ok(false) };
     let Some(right) = graph.known_ints(op.input(1)?)? else { return Ok(false) };
     let (Values::Int(lefts, element_type), Values::Int(rights, _)) = (&left.values, &right.values)

@@ -148,9 +148,10 @@ fn join(
     if let Some(joined) = join_known(graph, &inputs, &parts, axis, &dims)? {
         return graph.fold(output, joined);
     }
-    let keeps_dims = inputs.iter().zip(&parts).try_fold(true, |all, (&input, part)| {
-        Ok::<_, Error>(all && graph.dims(input)? == *part)
-    })?;
+    let keeps_dims = inputs
+        .iter()
+        .zip(&parts)
+        .try_fold(true, |all, (&input, part)| Ok::<_, Error>(all && graph.dims(input)? == *part))?;
     let layout = if keeps_dims { graph.common_layout(&inputs)? } else { Layout::Plain };
     let is_stored = activation == Activation::NONE
         && inputs.iter().all(|&input| is_alike(graph, input, output));
@@ -374,7 +375,9 @@ pub(super) fn strided_slice(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         if has(options.shrink_axis_mask(), entry) {
             let place = from_start(begin);
             if !(0..extent).contains(&place) {
-                return Err(Error::invalid_argument(format!("there is no element {begin} of {extent}")));
+                return Err(Error::invalid_argument(format!(
+                    "there is no element {begin} of {extent}"
+                )));
             }
             ranges.push((place as isize, 1, 1));
             continue;
@@ -415,12 +418,16 @@ pub(super) fn gather(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let mut dims = graph.dims(input)?;
     let axis = axis(stated.into(), dims.len())?;
     if let Some(known) = graph.known_ints(places)?
-        && let Some(wrong) =
-            known.ints().unwrap_or_default().iter().find(|&&place| {
-                usize::try_from(place).map_or(true, |place| place >= dims[axis])
-            })
+        && let Some(wrong) = known
+            .ints()
+            .unwrap_or_default()
+            .iter()
+            .find(|&&place| usize::try_from(place).map_or(true, |place| place >= dims[axis]))
     {
-        return Err(Error::invalid_argument(format!("there is no element {wrong} of {}", dims[axis])));
+        return Err(Error::invalid_argument(format!(
+            "there is no element {wrong} of {}",
+            dims[axis]
+        )));
     }
     let extents = graph.dims(places)?;
     let value = graph.stored(input, Layout::Plain)?;
@@ -560,7 +567,9 @@ pub(super) fn resize_bilinear(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> 
         (false, false) => "asymmetric",
     };
     if aligns_corners && height.min(width) == 1 && height.max(width) > 1 {
-        return Err(Error::unimplemented("it aligns corners of a picture with a side of one pixel"));
+        return Err(Error::unimplemented(
+            "it aligns corners of a picture with a side of one pixel",
+        ));
     }
     let value = graph.float(input, Layout::ChannelsFirst)?;
     let attributes = vec![
@@ -586,11 +595,8 @@ pub(super) fn resize_nearest(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let offset = if has_half_pixels { 0.5 } else { 0.0 };
     let places = |from: usize, to: usize| -> Vec<i64> {
         let aligns = aligns_corners && to > 1;
-        let scale = if aligns {
-            (from - 1) as f32 / (to - 1) as f32
-        } else {
-            from as f32 / to as f32
-        };
+        let scale =
+            if aligns { (from - 1) as f32 / (to - 1) as f32 } else { from as f32 / to as f32 };
         let place = |target: usize| {
             let place = (target as f32 + offset) * scale;
             let place = if aligns_corners { place.round() } else { place.floor() };
@@ -610,15 +616,26 @@ pub(super) fn resize_nearest(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     })
 }
 
-/// Block sizes and what goes on or comes off before and after, for rows and columns.
-fn blocks(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<([usize; 2], [(usize, usize); 2])> {
+/// Rows or columns of a block, and what goes on or comes off before and after.
+struct Blocks {
+    size: usize,
+    ends: (usize, usize),
+}
+
+/// The blocks along rows and columns.
+fn blocks(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<[Blocks; 2]> {
     let sizes = graph.ints(op.input(1)?)?;
     let pairs = paddings(graph, op.input(2)?, 2)?;
     let size = |size: i64| i32::try_from(size).ok().filter(|&size| size > 0);
     match (&sizes[..], &pairs[..]) {
-        (&[rows, columns], &[vertical, horizontal]) => size(rows).zip(size(columns)).map(
-            |(rows, columns)| ([rows as usize, columns as usize], [vertical, horizontal]),
-        ),
+        (&[rows, columns], &[vertical, horizontal]) => {
+            size(rows).zip(size(columns)).map(|(rows, columns)| {
+                [
+                    Blocks { size: rows as usize, ends: vertical },
+                    Blocks { size: columns as usize, ends: horizontal },
+                ]
+            })
+        }
         _ => None,
     }
     .ok_or_else(|| Error::unimplemented("only blocks of rows and columns have a translation"))
@@ -627,12 +644,12 @@ fn blocks(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<([usize; 2], [(usize, us
 pub(super) fn space_to_batch(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let [batch, height, width, channels] = graph.picture(input)?;
-    let ([rows, columns], [vertical, horizontal]) = blocks(graph, op)?;
+    let [Blocks { size: rows, ends: vertical }, Blocks { size: columns, ends: horizontal }] =
+        blocks(graph, op)?;
     let value = graph.float(input, Layout::Plain)?;
     let zero = graph.number(0.0)?;
     let value = padded(graph, &value, &[(0, 0), vertical, horizontal, (0, 0)], &zero)?;
-    let (height, width) =
-        (height + vertical.0 + vertical.1, width + horizontal.0 + horizontal.1);
+    let (height, width) = (height + vertical.0 + vertical.1, width + horizontal.0 + horizontal.1);
     if !height.is_multiple_of(rows) || !width.is_multiple_of(columns) {
         return Err(Error::invalid_argument(format!(
             "{height} x {width} does not consist of blocks of {rows} x {columns}"
@@ -651,7 +668,8 @@ pub(super) fn space_to_batch(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 pub(super) fn batch_to_space(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let [batches, height, width, channels] = graph.picture(input)?;
-    let ([rows, columns], [vertical, horizontal]) = blocks(graph, op)?;
+    let [Blocks { size: rows, ends: vertical }, Blocks { size: columns, ends: horizontal }] =
+        blocks(graph, op)?;
     let count = rows.saturating_mul(columns);
     if !batches.is_multiple_of(count) {
         return Err(Error::invalid_argument(format!("{batches} batches are no blocks of {count}")));

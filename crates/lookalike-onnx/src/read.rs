@@ -1,0 +1,183 @@
+//! ONNX models as they are: what goes in and comes out, and what they say of themselves.
+
+use std::borrow::Cow;
+
+use lookalike_core::metadata::{
+    ModelMetadata, NormalizationOptions, ProcessUnit, ProcessUnitOptions, SubGraphMetadata,
+    TensorMetadata,
+};
+use lookalike_core::{
+    Error, Model, OperatorInfo, Result, Signature, SupportCode, TensorInfo, TensorType,
+};
+use prost::Message;
+
+use crate::proto::{GraphOutline, ModelOutline, StringStringEntryProto, ValueInfoProto, element};
+
+/// Keys of the metadata properties that tell how pixels are normalised, in units of 0 to 255: one number, or three for R, G, B.
+pub(crate) const MEAN: &str = "mean";
+pub(crate) const STD: &str = "std";
+
+/// Weights in another file, by the format's number.
+const EXTERNAL: i32 = 1;
+
+/// Whether bytes look like an ONNX model, which has no mark of its own: they are a message with a graph and operator sets.
+pub fn is_onnx(bytes: &[u8]) -> bool {
+    let outline = ModelOutline::decode(bytes);
+    outline.is_ok_and(|outline| outline.graph.is_some() && !outline.opset_import.is_empty())
+}
+
+/// Reads an ONNX model; its weights are not copied.
+///
+/// A picture whose channels come first, such as `[1, 3, 224, 224]`, stands in the signature with its channels last, and so does a
+/// result such as `[1, 512, 1, 1]`. Outputs name the heads. The metadata properties `mean` and `std`, each one number or three
+/// with commas between them, tell the normalisation of pixels of 0 to 255.
+///
+/// # Errors
+///
+/// The bytes are no ONNX model, its weights are in other files, or an input or output is no tensor of a known type.
+pub fn read(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Model> {
+    let bytes = bytes.into();
+    let invalid = |message: &str| {
+        Error::invalid_argument(format!("The model is not a valid ONNX model: {message}"))
+            .with_support_code(SupportCode::InvalidFlatBuffer)
+    };
+    let outline = ModelOutline::decode(&bytes[..]).map_err(|error| invalid(&error.to_string()))?;
+    let graph = outline.graph.ok_or_else(|| invalid("it has no graph"))?;
+    if graph.initializer.iter().any(|tensor| tensor.data_location == EXTERNAL) {
+        return Err(Error::unimplemented(
+            "the weights of the ONNX model are in other files; save it with its weights inside",
+        ));
+    }
+    let signature = Signature::new(inputs(&graph)?, outputs(&graph)?);
+    let operators = graph.node.into_iter().map(|node| OperatorInfo::named(node.op_type)).collect();
+    let metadata = metadata(&outline.metadata_props, &signature)?;
+    Ok(Model::from_onnx(bytes, signature, operators, metadata))
+}
+
+/// Inputs without those that the model itself gives values to.
+fn inputs(graph: &GraphOutline) -> Result<Vec<TensorInfo>> {
+    let is_given =
+        |value: &&ValueInfoProto| !graph.initializer.iter().any(|tensor| tensor.name == value.name);
+    graph
+        .input
+        .iter()
+        .filter(is_given)
+        .map(|value| {
+            let mut shape = shape(value)?;
+            if has_channels_first(&shape) {
+                shape = vec![shape[0], shape[2], shape[3], shape[1]];
+            }
+            tensor(value, shape)
+        })
+        .collect()
+}
+
+fn outputs(graph: &GraphOutline) -> Result<Vec<TensorInfo>> {
+    graph
+        .output
+        .iter()
+        .map(|value| {
+            let mut shape = shape(value)?;
+            if let [_, channels, 1, 1] = shape[..] {
+                shape = vec![shape[0], 1, 1, channels];
+            }
+            tensor(value, shape)
+        })
+        .collect()
+}
+
+/// Whether extents are those of a picture whose colours come before its rows.
+pub fn has_channels_first(shape: &[i32]) -> bool {
+    matches!(shape, [_, 3, _, last] if *last != 3)
+}
+
+/// The batch is 1 if it is left open.
+fn shape(value: &ValueInfoProto) -> Result<Vec<i32>> {
+    let tensor_type = value.r#type.as_ref().and_then(|of| of.tensor_type.as_ref());
+    let Some(shape) = tensor_type.and_then(|of| of.shape.as_ref()) else {
+        return Err(Error::invalid_argument(format!("`{}` has no known extents", value.name)));
+    };
+    let extent = |(axis, extent): (usize, Option<i64>)| match extent.map(i32::try_from) {
+        Some(Ok(extent)) if extent >= 0 => Ok(extent),
+        None => Ok(if axis == 0 { 1 } else { -1 }),
+        _ => Err(Error::invalid_argument(format!("`{}` has the extent {extent:?}", value.name))),
+    };
+    shape.dim.iter().map(|dim| dim.dim_value).enumerate().map(extent).collect()
+}
+
+fn tensor(value: &ValueInfoProto, shape: Vec<i32>) -> Result<TensorInfo> {
+    let code = value.r#type.as_ref().and_then(|of| of.tensor_type.as_ref()).map(|of| of.elem_type);
+    let element_type = match code {
+        Some(element::FLOAT) => TensorType::FLOAT32,
+        Some(element::UINT8) => TensorType::UINT8,
+        Some(element::INT8) => TensorType::INT8,
+        Some(element::INT32) => TensorType::INT32,
+        Some(element::INT64) => TensorType::INT64,
+        Some(element::BOOL) => TensorType::BOOL,
+        other => {
+            return Err(Error::unimplemented(format!(
+                "`{}` is of the element type {other:?} of ONNX, which is not supported",
+                value.name
+            )));
+        }
+    };
+    Ok(TensorInfo::new(value.name.clone(), shape, element_type))
+}
+
+/// What the properties say, in the terms of TensorFlow Lite's metadata.
+fn metadata(properties: &[StringStringEntryProto], signature: &Signature) -> Result<ModelMetadata> {
+    let numbers = |key: &str| -> Result<Option<Vec<f32>>> {
+        let Some(entry) = properties.iter().find(|entry| entry.key == key) else { return Ok(None) };
+        let numbers = entry.value.split(',').map(|number| number.trim().parse());
+        numbers.collect::<Result<_, _>>().map(Some).map_err(|_| {
+            Error::invalid_argument(format!(
+                "the property `{key}` of the model is `{}`, and must be numbers with commas between them",
+                entry.value
+            ))
+        })
+    };
+    let process_units = match (numbers(MEAN)?, numbers(STD)?) {
+        (Some(mean), Some(std)) => {
+            let options = NormalizationOptions { mean, std };
+            vec![ProcessUnit { options: ProcessUnitOptions::NormalizationOptions(options) }]
+        }
+        (None, None) => Vec::new(),
+        _ => {
+            return Err(Error::invalid_argument(
+                "the model has only one of the properties `mean` and `std`: both belong together",
+            ));
+        }
+    };
+    let named = |tensor: &TensorInfo, process_units| TensorMetadata {
+        name: Some(tensor.name.clone()),
+        process_units,
+        ..TensorMetadata::default()
+    };
+    let inputs = signature.inputs.iter().map(|input| named(input, process_units.clone()));
+    let outputs = signature.outputs.iter().map(|output| named(output, Vec::new()));
+    let graph = SubGraphMetadata {
+        input_tensor_metadata: inputs.collect(),
+        output_tensor_metadata: outputs.collect(),
+        ..SubGraphMetadata::default()
+    };
+    Ok(ModelMetadata { subgraph_metadata: vec![graph], ..ModelMetadata::default() })
+}
+
+/// Properties that tell the normalisation of a model that declares one.
+pub(crate) fn properties(model: &Model) -> Vec<StringStringEntryProto> {
+    let graph = model.metadata().and_then(|metadata| metadata.subgraph_metadata.first());
+    let input = graph.and_then(|graph| graph.input_tensor_metadata.first());
+    let units = input.map(|input| input.process_units.as_slice()).unwrap_or_default();
+    let normalization = units.iter().find_map(|unit| match &unit.options {
+        ProcessUnitOptions::NormalizationOptions(options) => Some(options),
+        _ => None,
+    });
+    let text = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+    let entry = |key: &str, values: &[f32]| StringStringEntryProto {
+        key: key.to_owned(),
+        value: text(values),
+    };
+    normalization
+        .map(|options| vec![entry(MEAN, &options.mean), entry(STD, &options.std)])
+        .unwrap_or_default()
+}
