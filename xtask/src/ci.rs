@@ -110,6 +110,10 @@ pub(crate) fn run() -> Result<()> {
             ],
         )?;
     }
+    if BACKENDS.iter().all(|backend| !left_out(backend.feature)) {
+        let all = ["clippy", "--quiet", "--locked", "--package", "lookalike", "--all-features"];
+        shell::run("cargo", &[&all[..], &["--", "-D", "warnings"]].concat())?;
+    }
     let mut documented = vec!["doc", "--quiet", "--locked", "--workspace", "--no-deps"];
     for backend in BACKENDS.iter().filter(|backend| left_out(backend.package)) {
         documented.extend(["--exclude", backend.package]);

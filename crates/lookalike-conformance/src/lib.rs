@@ -10,6 +10,7 @@ mod compared;
 mod errors;
 mod exceptions;
 mod files;
+mod onnx;
 mod operators;
 mod report;
 mod sessions;
@@ -103,6 +104,7 @@ pub fn trials(
     cases.extend(vectors::cases(backends, &usable, &subjects));
     cases.extend(sessions::cases(backends, &subjects));
     cases.extend(errors::cases(backends, folders)?);
+    cases.extend(onnx::cases(backends, &subjects, folders));
     let missing = files::missing(folders);
     let is_there = |need: &str| {
         !missing.contains(&need)

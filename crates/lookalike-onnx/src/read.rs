@@ -181,3 +181,91 @@ pub(crate) fn properties(model: &Model) -> Vec<StringStringEntryProto> {
         .map(|options| vec![entry(MEAN, &options.mean), entry(STD, &options.std)])
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use lookalike_core::ErrorKind;
+
+    use super::*;
+    use crate::proto::{
+        DimensionProto, NodeOutline, OperatorSetIdProto, TensorOutline, TensorShapeProto,
+        TensorTypeProto, TypeProto,
+    };
+
+    fn value(name: &str, dims: &[Option<i64>]) -> ValueInfoProto {
+        let dim = dims.iter().map(|&dim_value| DimensionProto { dim_value }).collect();
+        let shape = Some(TensorShapeProto { dim });
+        let tensor_type = Some(TensorTypeProto { elem_type: element::FLOAT, shape });
+        ValueInfoProto { name: name.to_owned(), r#type: Some(TypeProto { tensor_type }) }
+    }
+
+    fn outline(input: &[Option<i64>], output: &[Option<i64>]) -> ModelOutline {
+        let graph = GraphOutline {
+            node: vec![NodeOutline { op_type: "Conv".to_owned() }],
+            initializer: vec![TensorOutline { name: "weights".to_owned(), data_location: 0 }],
+            input: vec![value("image", input), value("weights", &[Some(8)])],
+            output: vec![value("vector", output)],
+        };
+        ModelOutline {
+            graph: Some(graph),
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
+            metadata_props: vec![],
+        }
+    }
+
+    fn shapes(outline: &ModelOutline) -> (Vec<i32>, Vec<i32>) {
+        let model = read(outline.encode_to_vec()).unwrap();
+        let signature = model.signature();
+        assert_eq!((signature.inputs.len(), signature.outputs.len()), (1, 1));
+        (signature.inputs[0].shape_signature.clone(), signature.outputs[0].shape_signature.clone())
+    }
+
+    #[test]
+    fn colours_come_last_in_the_signature() {
+        let picture = |dims: [i64; 4]| dims.map(Some);
+        let first = outline(&picture([1, 3, 224, 200]), &picture([1, 512, 1, 1]));
+        assert_eq!(shapes(&first), (vec![1, 224, 200, 3], vec![1, 1, 1, 512]));
+        let last = outline(&picture([1, 224, 200, 3]), &[Some(1), Some(512)]);
+        assert_eq!(shapes(&last), (vec![1, 224, 200, 3], vec![1, 512]));
+        // Three rows of three pixels: TensorFlow Lite's order is the one that is not recognised but assumed.
+        let both = outline(&picture([1, 3, 3, 3]), &[Some(1), Some(512)]);
+        assert_eq!(shapes(&both).0, [1, 3, 3, 3]);
+    }
+
+    #[test]
+    fn an_open_batch_is_one() {
+        let open = outline(&[None, Some(3), None, None], &[None, Some(512)]);
+        assert_eq!(shapes(&open), (vec![1, -1, -1, 3], vec![1, 512]));
+    }
+
+    #[test]
+    fn properties_are_the_normalisation() {
+        let with = |properties: &[(&str, &str)]| {
+            let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            };
+            let mut outline = outline(&[Some(1), Some(3), Some(8), Some(8)], &[Some(1), Some(4)]);
+            outline.metadata_props = properties.iter().map(entry).collect();
+            read(outline.encode_to_vec())
+        };
+        let model = with(&[("mean", "1, 2,3"), ("std", "4")]).unwrap();
+        assert_eq!(properties(&model)[0].value, "1,2,3");
+        assert_eq!(properties(&model)[1].value, "4");
+        for wrong in [&[("mean", "1")][..], &[("mean", "one"), ("std", "1")]] {
+            assert_eq!(with(wrong).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused() {
+        for bytes in [&b""[..], b"text", b"\x3a\x00", &[0xff; 64]] {
+            assert!(!is_onnx(bytes), "{bytes:?}");
+        }
+        assert!(read(&b"text"[..]).is_err());
+        let mut outline = outline(&[Some(1)], &[Some(1)]);
+        assert!(is_onnx(&outline.encode_to_vec()));
+        outline.graph.as_mut().unwrap().initializer[0].data_location = EXTERNAL;
+        assert_eq!(read(outline.encode_to_vec()).unwrap_err().kind(), ErrorKind::Unimplemented);
+    }
+}

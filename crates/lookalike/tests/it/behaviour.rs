@@ -141,9 +141,14 @@ fn backends_are_chosen_by_name_or_refused() {
 
 #[test]
 fn all_missing_operators_are_named() {
-    let error = ImageEmbedder::from_file(fixture("weights_f16.tflite")).unwrap_err();
-    assert!(error.to_string().contains("DEQUANTIZE"), "{error}");
-    assert_eq!(error.support_code(), Some(SupportCode::UnsupportedBuiltinOp));
+    let error = ImageEmbedder::from_file(fixture("refused_custom_operators.tflite")).unwrap_err();
+    let message = error.to_string();
+    assert!(message.starts_with("Encountered unresolved custom op: MyOp."), "{message}");
+    assert!(
+        message.ends_with("lacks these operators of the model: MyOp, OtherOp, ROUND"),
+        "{message}"
+    );
+    assert_eq!(error.support_code(), Some(SupportCode::UnsupportedCustomOp));
 }
 
 #[test]
