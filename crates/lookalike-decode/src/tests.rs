@@ -222,6 +222,12 @@ fn limits_hold_before_anything_is_allocated() {
         let error = decode(&bytes, Exif::Apply, &limits).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     }
+    // A JPEG's coefficients take twice what its pixels do.
+    let jpeg = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
+    let limits = |max_alloc| DecodeLimits { max_alloc, ..DecodeLimits::default() };
+    assert!(decode(&jpeg, Exif::Apply, &limits(20 * 12 * 9)).is_ok());
+    let error = decode(&jpeg, Exif::Apply, &limits(20 * 12 * 9 - 1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     // Thirty bytes that claim 100 000 x 100 000 pixels.
     for bomb in [&b"P6 100000 100000 255 "[..], b"P5 100000 100000 255 "] {
         let error = decode(bomb, Exif::Apply, &DecodeLimits::default()).unwrap_err();

@@ -234,3 +234,19 @@ fn a_standard_deviation_of_zero_is_refused() {
         .unwrap_err();
     assert!(error.to_string().contains("can't be 0"), "{error}");
 }
+
+#[test]
+fn an_input_without_pixels_is_refused() {
+    let image = ImageView::rgb(&[9; 12], 2, 2).unwrap();
+    for (height, width) in [(0, 4), (4, 0), (0, 0)] {
+        let error = TaskLibrary::new()
+            .prepare(
+                &image,
+                &ImageProcessingOptions::default(),
+                &InputSpec::new(height, width, InputElement::U8),
+                &mut Tensor::empty(),
+            )
+            .unwrap_err();
+        assert!(error.to_string().contains("holds no picture"), "{error}");
+    }
+}
