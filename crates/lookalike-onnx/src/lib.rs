@@ -13,7 +13,6 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that fails may panic"))]
 
 mod constant;
 mod graph;
