@@ -13,8 +13,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use lookalike::{
     BackendInfo, Data, DecodeLimits, Exif, FeatureVector, HeadSpec, ImageEmbedder,
     ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec,
-    InstructionSet, Model, Normalization, Preprocessor, Result, SessionOptions, Signature,
-    TaskLibrary, Tensor, TensorRef, cosine_similarity, decode,
+    InstructionSet, MediaPipe, Model, Normalization, Preprocessor, Result, SessionOptions,
+    Signature, TaskLibrary, Tensor, TensorRef, cosine_similarity, decode,
 };
 
 const WIDTH: usize = 480;
@@ -67,15 +67,17 @@ fn preparing(criterion: &mut Criterion) {
         let data = pixels(width, height);
         let image = ImageView::rgb(&data, width, height).unwrap();
         for set in [InstructionSet::detect(), InstructionSet::SCALAR] {
-            let profile = TaskLibrary::with_instruction_set(set);
-            group.bench_function(
-                format!("{width}x{height}_to_224x224_f32/{}", set.name()),
-                |bencher| {
+            let profiles: [&dyn Preprocessor; 2] =
+                [&TaskLibrary::with_instruction_set(set), &MediaPipe::with_instruction_set(set)];
+            for profile in profiles {
+                let name =
+                    format!("{}/{width}x{height}_to_224x224_f32/{}", profile.name(), set.name());
+                group.bench_function(name, |bencher| {
                     bencher.iter(|| {
                         profile.prepare(black_box(&image), &processing, &spec, &mut input).unwrap()
                     });
-                },
-            );
+                });
+            }
         }
     }
 }

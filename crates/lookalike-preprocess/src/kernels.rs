@@ -59,6 +59,15 @@ impl InstructionSet {
         }
     }
 
+    /// Three bytes of each pixel: `(sum of the four around, each times its weights in 32nds, + 512) >> 10`.
+    pub(crate) fn sample<const C: usize>(self, source: &Pixels<'_>, taps: &[Tap], out: &mut [u8]) {
+        match self.0 {
+            Set::Scalar => scalar::sample::<C>(source, taps, out),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(token) => token.sample::<C>(source, taps, out),
+        }
+    }
+
     /// Normalised values of R, G, B bytes.
     pub(crate) fn normalize(self, pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) {
         match self.0 {
@@ -95,30 +104,63 @@ impl Taps {
     }
 }
 
-/// `(1 / std) * (pixel - mean)` in f32, unfused, for every byte of every channel.
+/// What every byte of every channel becomes: `((byte * factor) + offset) * scale` in f32, unfused.
 #[derive(Debug)]
 pub(crate) struct NormalizationTable {
     values: [[f32; 256]; 3],
-    mean: [f32; 3],
-    reciprocal: [f32; 3],
+    factor: [f32; 3],
+    offset: [f32; 3],
+    scale: [f32; 3],
 }
 
 impl NormalizationTable {
-    pub(crate) fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
-        let reciprocal = std.map(|std| 1.0 / std);
+    /// `(byte - mean) * (1 / std)`: the Task Library's way. The factor of 1 changes nothing.
+    pub(crate) fn centred(mean: [f32; 3], std: [f32; 3]) -> Self {
+        Self::new([1.0; 3], mean.map(|mean| -mean), std.map(|std| 1.0 / std))
+    }
+
+    /// `byte * factor + offset`, so that 0 and 255 become the normalised ends of the range: MediaPipe's way. The scale of 1
+    /// changes nothing.
+    pub(crate) fn stretched(mean: [f32; 3], std: [f32; 3]) -> Self {
+        let end = |byte: f32| [0, 1, 2].map(|channel| (byte - mean[channel]) / std[channel]);
+        let (low, high) = (end(0.0), end(255.0));
+        let factor = [0, 1, 2].map(|channel| (high[channel] - low[channel]) / 255.0);
+        Self::new(factor, low, [1.0; 3])
+    }
+
+    fn new(factor: [f32; 3], offset: [f32; 3], scale: [f32; 3]) -> Self {
         let mut values = [[0.0; 256]; 3];
         for (channel, values) in values.iter_mut().enumerate() {
             for (byte, value) in values.iter_mut().enumerate() {
-                *value = reciprocal[channel] * (byte as f32 - mean[channel]);
+                *value = (byte as f32 * factor[channel] + offset[channel]) * scale[channel];
             }
         }
-        Self { values, mean, reciprocal }
+        Self { values, factor, offset, scale }
     }
 
     /// The normalised value of a byte.
     pub(crate) fn value(&self, channel: usize, byte: u8) -> f32 {
         self.values[channel][usize::from(byte)]
     }
+}
+
+/// Where a pixel of the target lies in the source, for the four pixels around: their upper left one, and weights of the right and
+/// lower ones in 32nds, up to all 32.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tap {
+    pub(crate) left: u32,
+    pub(crate) top: u32,
+    pub(crate) right_weight: u8,
+    pub(crate) bottom_weight: u8,
+}
+
+/// Rows of pixels of `C` bytes with the distance from one to the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pixels<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) row_stride: usize,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
 }
 
 #[cfg(test)]
@@ -197,16 +239,60 @@ mod tests {
             std in prop::array::uniform3(0.001f32..300.0),
             skip in 0..24usize,
         ) {
-            let table = NormalizationTable::new(mean, std);
             // Every byte meets every channel.
             let pixels: Vec<u8> = (0..=255u8).flat_map(|byte| [byte; 3]).skip(skip / 3 * 3).collect();
-            let (mut expected, mut found) = (vec![0.0; pixels.len()], vec![0.0; pixels.len()]);
-            scalar::normalize(&pixels, &table, &mut expected);
-            InstructionSet::detect().normalize(&pixels, &table, &mut found);
-            prop_assert_eq!(
-                found.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
-                expected.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
-            );
+            let bits = |set: InstructionSet, table: &NormalizationTable| {
+                let mut out = vec![0.0; pixels.len()];
+                set.normalize(&pixels, table, &mut out);
+                out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            for table in
+                [NormalizationTable::centred(mean, std), NormalizationTable::stretched(mean, std)]
+            {
+                let expected = bits(InstructionSet::SCALAR, &table);
+                prop_assert_eq!(bits(InstructionSet::detect(), &table), expected);
+            }
+        }
+
+        #[test]
+        fn sampling_is_the_same_on_every_set(
+            (width, height) in (1..40usize, 1..40usize),
+            places in prop::collection::vec((0..40u32, 0..40u32, 0..=32u8, 0..=32u8), 0..70),
+            (skip, padding) in (0..9usize, 0..9usize),
+            seed: u64,
+        ) {
+            let mut state = seed;
+            let bytes: Vec<u8> = (0..skip + (width * 4 + padding) * height)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (state >> 56) as u8
+                })
+                .collect();
+            let taps: Vec<Tap> = places
+                .into_iter()
+                .map(|(left, top, right_weight, bottom_weight)| Tap {
+                    left: left % width as u32,
+                    top: top % height as u32,
+                    right_weight: if width == 1 { 0 } else { right_weight },
+                    bottom_weight: if height == 1 { 0 } else { bottom_weight },
+                })
+                .map(|tap| Tap { left: tap.left.min((width as u32).saturating_sub(2)), ..tap })
+                .collect();
+            let sample = |set: InstructionSet, channels: usize| {
+                let row_stride = width * channels + padding;
+                let end = skip + row_stride * (height - 1) + width * channels;
+                let source = Pixels { data: &bytes[skip..end], row_stride, width, height };
+                let mut out = vec![0; taps.len() * 3];
+                match channels {
+                    3 => set.sample::<3>(&source, &taps, &mut out),
+                    _ => set.sample::<4>(&source, &taps, &mut out),
+                }
+                out
+            };
+            for channels in [3, 4] {
+                let expected = sample(InstructionSet::SCALAR, channels);
+                prop_assert_eq!(sample(InstructionSet::detect(), channels), expected);
+            }
         }
     }
 

@@ -1,15 +1,18 @@
 //! Preprocessing profiles: from a picture to the input tensor of a model.
 //!
 //! [`TaskLibrary`] gives the tensors of the TensorFlow Lite Task Library 0.4.4 (x86-64), bit for bit: crop, fixed-point
-//! bilinear resize, orientation, normalisation.
+//! bilinear resize, orientation, normalisation. [`MediaPipe`] gives those of MediaPipe Tasks 1.2.2.
 
 mod geometry;
 mod kernels;
+mod mediapipe;
 mod packed;
 mod plane;
 mod target;
 mod task_library;
+mod upright;
 mod yuv;
 
 pub use crate::kernels::InstructionSet;
+pub use crate::mediapipe::MediaPipe;
 pub use crate::task_library::TaskLibrary;

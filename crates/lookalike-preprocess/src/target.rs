@@ -33,6 +33,7 @@ impl<'a> Target<'a> {
         element: InputElement,
         orientation: Orientation,
         set: InstructionSet,
+        table: fn([f32; 3], [f32; 3]) -> NormalizationTable,
     ) -> Result<Self> {
         let Size { width, height } = size;
         if width == 0 || height == 0 {
@@ -59,7 +60,7 @@ impl<'a> Target<'a> {
                     )
                     .with_support_code(SupportCode::Error));
                 }
-                let table = Box::new(NormalizationTable::new(normalization.mean(), std));
+                let table = Box::new(table(normalization.mean(), std));
                 Elements::Floats(table, tensor.reset_f32(shape))
             }
             _ => {

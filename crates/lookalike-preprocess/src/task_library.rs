@@ -6,7 +6,7 @@ use lookalike_core::{
 };
 
 use crate::geometry::{LONGEST_SIDE, Size};
-use crate::kernels::InstructionSet;
+use crate::kernels::{InstructionSet, NormalizationTable};
 use crate::packed::{BoxRounding, Rows};
 use crate::target::Target;
 use crate::{packed, yuv};
@@ -91,7 +91,8 @@ impl Preprocessor for TaskLibrary {
             width: spec.width.unwrap_or(crop.width),
             height: spec.height.unwrap_or(crop.height),
         };
-        let mut target = Target::new(input, upright, spec.element, orientation, self.set)?;
+        let table = NormalizationTable::centred;
+        let mut target = Target::new(input, upright, spec.element, orientation, self.set, table)?;
         let crop_size = Size { width: crop.width, height: crop.height };
         if crop_size != target.stored_size() && crop.width.max(crop.height) > LONGEST_SIDE {
             return Err(Error::new(

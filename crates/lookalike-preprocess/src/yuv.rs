@@ -1,11 +1,12 @@
 //! YUV pictures: planes are resized and turned each on its own, then become RGB.
 
-use lookalike_core::{ImageView, Orientation, PixelFormat, PixelRect};
+use lookalike_core::{ImageView, Orientation, PixelFormat, PixelRect, Plane};
 
 use crate::geometry::Size;
 use crate::kernels::InstructionSet;
 use crate::packed::{BoxRounding, Rows};
 use crate::target::Target;
+use crate::upright::Turned;
 use crate::{packed, plane};
 
 /// Crops, resizes, turns and converts.
@@ -46,13 +47,14 @@ pub(crate) fn prepare(
         PixelFormat::Yv12 => (chroma_plane(2), chroma_plane(1)),
         _ => (chroma_plane(1), chroma_plane(2)),
     };
-    let luma_at = Upright::new(orientation, luma_size);
-    let chroma_at = Upright::new(orientation, chroma_size);
+    let luma_at = Turned::new(orientation, luma_size);
+    let chroma_at = Turned::new(orientation, chroma_size);
+    let index = |(x, y): (usize, usize), size: Size| y * size.width + x;
     let mut row = vec![0; upright.width * 3];
     for y in 0..upright.height {
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            let chroma = chroma_at.stored_index(x / 2, y / 2);
-            let luma = luma[luma_at.stored_index(x, y)];
+            let chroma = index(chroma_at.stored(x / 2, y / 2), chroma_size);
+            let luma = luma[index(luma_at.stored(x, y), luma_size)];
             pixel.copy_from_slice(&to_rgb(luma, u[chroma], v[chroma]));
         }
         target.write_upright_row(y, &row);
@@ -74,31 +76,41 @@ fn to_rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
         .map(|value| (value >> 6).clamp(0, 255) as u8)
 }
 
-/// Where the pixels of an upright plane lie in the stored one.
-struct Upright {
-    first: isize,
-    step_x: isize,
-    step_y: isize,
-}
-
-impl Upright {
-    fn new(orientation: Orientation, stored: Size) -> Self {
-        let (width, height) = (stored.width as isize, stored.height as isize);
-        let (right, bottom) = (width - 1, (height - 1) * width);
-        let (first, step_x, step_y) = match orientation {
-            Orientation::TopLeft => (0, 1, width),
-            Orientation::TopRight => (right, -1, width),
-            Orientation::BottomRight => (bottom + right, -1, -width),
-            Orientation::BottomLeft => (bottom, 1, -width),
-            Orientation::LeftTop => (0, width, 1),
-            Orientation::RightTop => (bottom, -width, 1),
-            Orientation::RightBottom => (bottom + right, -width, -1),
-            Orientation::LeftBottom => (right, width, -1),
+/// The pixels of a picture of any format as R, G, B, by column and row of the stored picture.
+pub(crate) fn pixels<'a>(image: &ImageView<'a>) -> impl Fn(usize, usize) -> [u8; 3] + 'a {
+    let format = image.format();
+    let first = image.plane(0);
+    let is_planar = matches!(format, PixelFormat::Yv12 | PixelFormat::I420);
+    let is_packed = matches!(format, PixelFormat::Gray | PixelFormat::Rgb | PixelFormat::Rgba);
+    let second = if is_packed { first } else { image.plane(1) };
+    let third = if is_planar { image.plane(2) } else { second };
+    move |x, y| {
+        let row = y * first.row_stride;
+        let (chroma_x, chroma_y) = (x / 2, y / 2);
+        let pair = |plane: Plane<'_>| {
+            let start = chroma_y * plane.row_stride + chroma_x * 2;
+            [plane.data[start], plane.data[start + 1]]
         };
-        Self { first, step_x, step_y }
-    }
-
-    fn stored_index(&self, x: usize, y: usize) -> usize {
-        (self.first + self.step_x * x as isize + self.step_y * y as isize) as usize
+        let single = |plane: Plane<'_>| plane.data[chroma_y * plane.row_stride + chroma_x];
+        let packed = |size: usize| {
+            let start = row + x * size;
+            [first.data[start], first.data[start + 1], first.data[start + 2]]
+        };
+        let (u, v) = match format {
+            PixelFormat::Gray => return [first.data[row + x]; 3],
+            PixelFormat::Rgb => return packed(3),
+            PixelFormat::Rgba => return packed(4),
+            PixelFormat::Nv12 => {
+                let [u, v] = pair(second);
+                (u, v)
+            }
+            PixelFormat::Nv21 => {
+                let [v, u] = pair(second);
+                (u, v)
+            }
+            PixelFormat::Yv12 => (single(third), single(second)),
+            _ => (single(second), single(third)),
+        };
+        to_rgb(first.data[row + x], u, v)
     }
 }

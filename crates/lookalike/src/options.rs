@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lookalike_core::{
     Error, ErrorKind, InferenceBackend, Model, Normalization, Preprocessor, Result, SessionOptions,
 };
-use lookalike_preprocess::TaskLibrary;
+use lookalike_preprocess::{MediaPipe, TaskLibrary};
 
 use crate::backends::{backend, default_backend};
 use crate::embedder::ImageEmbedder;
@@ -199,7 +199,7 @@ fn built_in_model() -> Result<Model> {
 
 /// Names of the preprocessing profiles, the default first.
 pub fn preprocessor_names() -> &'static [&'static str] {
-    &["task-library"]
+    &["task-library", "mediapipe"]
 }
 
 /// The preprocessing profile of this name.
@@ -210,6 +210,7 @@ pub fn preprocessor_names() -> &'static [&'static str] {
 pub fn preprocessor(name: &str) -> Result<Arc<dyn Preprocessor>> {
     match name {
         "task-library" => Ok(Arc::new(TaskLibrary::new())),
+        "mediapipe" => Ok(Arc::new(MediaPipe::new())),
         _ => Err(Error::new(
             ErrorKind::NotFound,
             format!(

@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{NormalizationTable, Taps, scalar};
+use super::{NormalizationTable, Pixels, Tap, Taps, scalar};
 
 /// Proof that this processor has AVX2: nothing but [`Avx2::detect`] makes one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +38,19 @@ impl Avx2 {
             _ => 0,
         };
         scalar::blend_columns::<C>(row, taps, done, out);
+    }
+
+    pub(super) fn sample<const C: usize>(self, source: &Pixels<'_>, taps: &[Tap], out: &mut [u8]) {
+        assert!(out.len() == taps.len() * 3);
+        let mut done = 0;
+        while done < taps.len() {
+            // SAFETY: the token proves AVX2, and there is one tap for each pixel of `out`.
+            done += unsafe { sample::<C>(source, &taps[done..], &mut out[done * 3..]) };
+            // One pixel whose eight bytes reach out of the source, and then again many.
+            let one = done..(done + 1).min(taps.len());
+            scalar::sample::<C>(source, &taps[one.clone()], &mut out[one.start * 3..one.end * 3]);
+            done = one.end;
+        }
     }
 
     pub(super) fn normalize(self, pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) {
@@ -183,7 +196,8 @@ unsafe fn normalize(pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) 
             _mm256_setr_ps(lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7))
         })
     };
-    let (mean, reciprocal) = (repeat(table.mean), repeat(table.reciprocal));
+    let (factor, offsets, scale) =
+        (repeat(table.factor), repeat(table.offset), repeat(table.scale));
     let done = out.len() / STEP * STEP;
     for offset in (0..done).step_by(STEP) {
         for vector in 0..3 {
@@ -191,11 +205,59 @@ unsafe fn normalize(pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) 
             unsafe {
                 let bytes = _mm_loadl_epi64(pixels.as_ptr().add(offset + vector * 8).cast());
                 let values = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
-                let centred = _mm256_sub_ps(values, mean[vector]);
-                let scaled = _mm256_mul_ps(reciprocal[vector], centred);
+                let stretched = _mm256_mul_ps(values, factor[vector]);
+                let moved = _mm256_add_ps(stretched, offsets[vector]);
+                let scaled = _mm256_mul_ps(moved, scale[vector]);
                 _mm256_storeu_ps(out.as_mut_ptr().add(offset + vector * 8), scaled);
             }
         }
     }
     done
+}
+
+/// Samples pixels until one comes whose neighbours cannot be read as eight bytes, or the last; returns how many.
+///
+/// # Safety
+///
+/// The processor has AVX2, and `out` has three bytes for each tap.
+#[target_feature(enable = "avx2")]
+unsafe fn sample<const C: usize>(source: &Pixels<'_>, taps: &[Tap], out: &mut [u8]) -> usize {
+    // The bytes of a channel, of a pixel and its right neighbour, side by side.
+    let order = if C == 3 {
+        _mm_setr_epi8(0, 3, 1, 4, 2, 5, -1, -1, 8, 11, 9, 12, 10, 13, -1, -1)
+    } else {
+        _mm_setr_epi8(0, 4, 1, 5, 2, 6, -1, -1, 8, 12, 9, 13, 10, 14, -1, -1)
+    };
+    let half = _mm_set1_epi32(512);
+    let narrow = _mm_setr_epi8(0, 4, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    for (index, tap) in taps.iter().enumerate() {
+        let top = tap.top as usize;
+        let bottom = (top + 1).min(source.height - 1);
+        let column = tap.left as usize * C;
+        let upper = top * source.row_stride + column;
+        let lower = bottom * source.row_stride + column;
+        // The lower eight bytes end last. Four bytes are written for a pixel, of which the next overwrites one.
+        let reads_within = lower + 8 <= source.data.len();
+        if !reads_within || index * 3 + 4 > out.len() {
+            return index;
+        }
+        let (right, below) = (i16::from(tap.right_weight), i16::from(tap.bottom_weight));
+        // SAFETY: both loads end within the source, since the upper one does not lie behind the lower, and the store ends within
+        // `out`, as was just checked.
+        unsafe {
+            let upper = _mm_loadl_epi64(source.data.as_ptr().add(upper).cast());
+            let lower = _mm_loadl_epi64(source.data.as_ptr().add(lower).cast());
+            let pairs = _mm_shuffle_epi8(_mm_unpacklo_epi64(upper, lower), order);
+            let columns = _mm_set1_epi16((32 - right) | (right << 8));
+            // Up to 255 * 32 in 16 bits: three values of the upper row, then of the lower.
+            let rows = _mm_maddubs_epi16(pairs, columns);
+            let both = _mm_unpacklo_epi16(rows, _mm_srli_si128::<8>(rows));
+            let weights = _mm_set1_epi32(i32::from(32 - below) | (i32::from(below) << 16));
+            let sums = _mm_madd_epi16(both, weights);
+            let values = _mm_srli_epi32::<10>(_mm_add_epi32(sums, half));
+            let bytes = _mm_cvtsi128_si32(_mm_shuffle_epi8(values, narrow));
+            out.as_mut_ptr().add(index * 3).cast::<i32>().write_unaligned(bytes);
+        }
+    }
+    taps.len()
 }

@@ -1,0 +1,335 @@
+//! The profile of MediaPipe Tasks.
+
+use std::f64::consts::PI;
+
+use lookalike_core::{
+    Error, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result,
+    Tensor,
+};
+
+use crate::geometry::Size;
+use crate::kernels::{InstructionSet, NormalizationTable, Tap};
+use crate::target::Target;
+use crate::upright::Upright;
+
+/// Input tensors equal to those of MediaPipe Tasks 1.2.2 on x86-64, bit for bit.
+///
+/// The picture is first brought upright as its orientation says. Then the region of interest, which counts in the upright picture,
+/// is turned and stretched to the model's size: bilinear with places in 32nds of a pixel, without antialiasing, the first pixel of
+/// the tensor on the first one of the region; neighbours outside of the region count, those outside of the picture repeat its
+/// border. Pixels of 0 to 255 are stretched in f32 to the normalised ends of that range. Alpha is resampled and dropped.
+///
+/// What MediaPipe refuses, or aborts over, has a result here: grey pictures count as RGB with three equal channels; YUV pictures
+/// become RGB at their full size before all else, by the Task Library's formula, each chroma sample counting for its four pixels;
+/// means and standard deviations may differ from channel to channel; sides may be of any length. A model that leaves its input size
+/// open gets the region's size, with width and height exchanged where it is turned by 90° or 270°.
+///
+/// ```
+/// use lookalike_core::{ImageProcessingOptions, ImageView, InputElement, InputSpec, Preprocessor, Tensor};
+/// use lookalike_preprocess::MediaPipe;
+///
+/// let pixels = [128u8; 6 * 4 * 3];
+/// let image = ImageView::rgb(&pixels, 6, 4)?;
+/// let mut input = Tensor::empty();
+/// let spec = InputSpec::new(2, 2, InputElement::U8);
+/// MediaPipe::new().prepare(&image, &ImageProcessingOptions::default(), &spec, &mut input)?;
+/// assert_eq!(input.shape().dims(), [1, 2, 2, 3]);
+/// # Ok::<(), lookalike_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct MediaPipe {
+    set: InstructionSet,
+}
+
+impl MediaPipe {
+    /// The profile on the best instruction set of this processor.
+    pub fn new() -> Self {
+        Self::with_instruction_set(InstructionSet::detect())
+    }
+
+    /// The profile on a given instruction set; all give the same tensors.
+    pub fn with_instruction_set(set: InstructionSet) -> Self {
+        Self { set }
+    }
+}
+
+impl Default for MediaPipe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Preprocessor for MediaPipe {
+    fn name(&self) -> &'static str {
+        "mediapipe"
+    }
+
+    fn prepare(
+        &self,
+        image: &ImageView<'_>,
+        processing: &ImageProcessingOptions,
+        spec: &InputSpec,
+        input: &mut Tensor,
+    ) -> Result<()> {
+        let upright = Upright::new(image);
+        let size = Size { width: upright.pixels().width, height: upright.pixels().height };
+        let rectangle = Rectangle::new(size, processing)?;
+        let open = rectangle.size();
+        let target_size = Size {
+            width: spec.width.unwrap_or(open.width),
+            height: spec.height.unwrap_or(open.height),
+        };
+        let table = NormalizationTable::stretched;
+        let orientation = Orientation::TopLeft;
+        let mut target =
+            Target::new(input, target_size, spec.element, orientation, self.set, table)?;
+        let places = Places::new(size, target_size, rectangle.inverse_map(target_size));
+        let (mut taps, mut row) =
+            (vec![Tap::default(); target_size.width], vec![0; target_size.width * 3]);
+        for y in 0..target_size.height {
+            places.row(y, &mut taps);
+            if upright.is_rgba() {
+                self.set.sample::<4>(&upright.pixels(), &taps, &mut row);
+            } else {
+                self.set.sample::<3>(&upright.pixels(), &taps, &mut row);
+            }
+            target.write_upright_row(y, &row);
+        }
+        Ok(())
+    }
+}
+
+/// The region of interest as MediaPipe keeps it: centre and size in pixels, and an angle in degrees, all in f32.
+#[derive(Clone, Copy, Debug)]
+struct Rectangle {
+    centre: [f32; 2],
+    size: [f32; 2],
+    degrees: f32,
+}
+
+impl Rectangle {
+    fn new(image: Size, processing: &ImageProcessingOptions) -> Result<Self> {
+        // A rotation that no picture can have is told before a region.
+        processing.orientation(Orientation::TopLeft)?;
+        let [width, height] = [image.width as f32, image.height as f32];
+        let (mut centre, mut extent) = ([0.5f32; 2], [1f32; 2]);
+        if let Some(region) = processing.region_of_interest {
+            let rect = region.to_pixels(image.width, image.height);
+            let [left, top, right, bottom] = match region {
+                Region::Normalized { left, top, right, bottom } => {
+                    // A region of less than a pixel is no error here.
+                    check_fractions(rect.err(), [left, top, right, bottom])?;
+                    [left, top, right, bottom]
+                }
+                _ => {
+                    let rect = rect?;
+                    [
+                        rect.x as f32 / width,
+                        rect.y as f32 / height,
+                        (rect.x + rect.width) as f32 / width,
+                        (rect.y + rect.height) as f32 / height,
+                    ]
+                }
+            };
+            centre = [(left + right) / 2.0, (top + bottom) / 2.0];
+            extent = [right - left, bottom - top];
+        }
+        let rotation = processing.rotation_degrees;
+        if rotation % 180 != 0 {
+            extent = [extent[1] * height / width, extent[0] * width / height];
+        }
+        let radians = (-f64::from(rotation) * PI / 180.0) as f32;
+        let degrees = (f64::from(radians * 180.0) / PI) as f32;
+        Ok(Self {
+            centre: [centre[0] * width, centre[1] * height],
+            size: [extent[0] * width, extent[1] * height],
+            degrees,
+        })
+    }
+
+    /// Whole pixels, one at least.
+    fn size(&self) -> Size {
+        let [width, height] = self.size.map(|extent| (extent.round() as usize).max(1));
+        Size { width, height }
+    }
+
+    /// Lower left, upper left, upper right and lower right corner.
+    fn corners(&self) -> [[f32; 2]; 4] {
+        let angle = f64::from(self.degrees) * PI / 180.0;
+        let b = angle.cos() as f32 * 0.5;
+        let a = angle.sin() as f32 * 0.5;
+        let ([cx, cy], [w, h]) = (self.centre, self.size);
+        [
+            [cx - a * h - b * w, cy + b * h - a * w],
+            [cx + a * h - b * w, cy - b * h - a * w],
+            [cx + a * h + b * w, cy - b * h + a * w],
+            [cx - a * h + b * w, cy + b * h + a * w],
+        ]
+    }
+
+    /// From places in a tensor of this size to places in the picture.
+    fn inverse_map(&self, target: Size) -> Matrix {
+        let [w, h] = [target.width as f32, target.height as f32];
+        invert(&perspective(self.corners(), [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]))
+    }
+}
+
+/// Passes on what is wrong with fractions; that they are less than a pixel is not.
+fn check_fractions(error: Option<Error>, [left, top, right, bottom]: [f32; 4]) -> Result<()> {
+    let is_sound =
+        left < right && top < bottom && left >= 0.0 && top >= 0.0 && right <= 1.0 && bottom <= 1.0;
+    match error {
+        Some(error) if !is_sound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+type Matrix = [[f64; 3]; 3];
+
+/// The homography from one quadrilateral to another: an 8 x 8 system, solved by elimination with partial pivoting in f64.
+/// Products of coordinates are rounded to f32 before.
+fn perspective(from: [[f32; 2]; 4], to: [[f32; 2]; 4]) -> Matrix {
+    const N: usize = 8;
+    let (mut a, mut b) = ([[0f64; N]; N], [0f64; N]);
+    for (i, ([sx, sy], [dx, dy])) in from.into_iter().zip(to).enumerate() {
+        let [x, y] = [f64::from(sx), f64::from(sy)];
+        a[i] = [x, y, 1.0, 0.0, 0.0, 0.0, f64::from(-sx * dx), f64::from(-sy * dx)];
+        a[i + 4] = [0.0, 0.0, 0.0, x, y, 1.0, f64::from(-sx * dy), f64::from(-sy * dy)];
+        (b[i], b[i + 4]) = (f64::from(dx), f64::from(dy));
+    }
+    for i in 0..N {
+        let mut pivot = i;
+        for j in i + 1..N {
+            if a[j][i].abs() > a[pivot][i].abs() {
+                pivot = j;
+            }
+        }
+        a.swap(i, pivot);
+        b.swap(i, pivot);
+        let d = -1.0 / a[i][i];
+        for j in i + 1..N {
+            let factor = a[j][i] * d;
+            for k in i + 1..N {
+                a[j][k] += factor * a[i][k];
+            }
+            b[j] += factor * b[i];
+        }
+    }
+    for i in (0..N).rev() {
+        let mut sum = b[i];
+        for k in i + 1..N {
+            sum -= a[i][k] * b[k];
+        }
+        b[i] = sum / a[i][i];
+    }
+    [[b[0], b[1], b[2]], [b[3], b[4], b[5]], [b[6], b[7], 1.0]]
+}
+
+/// The adjugate, times one over the determinant.
+fn invert(m: &Matrix) -> Matrix {
+    let determinant = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
+        - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+        + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
+    let d = 1.0 / determinant;
+    [
+        [
+            (m[1][1] * m[2][2] - m[1][2] * m[2][1]) * d,
+            (m[0][2] * m[2][1] - m[0][1] * m[2][2]) * d,
+            (m[0][1] * m[1][2] - m[0][2] * m[1][1]) * d,
+        ],
+        [
+            (m[1][2] * m[2][0] - m[1][0] * m[2][2]) * d,
+            (m[0][0] * m[2][2] - m[0][2] * m[2][0]) * d,
+            (m[0][2] * m[1][0] - m[0][0] * m[1][2]) * d,
+        ],
+        [
+            (m[1][0] * m[2][1] - m[1][1] * m[2][0]) * d,
+            (m[0][1] * m[2][0] - m[0][0] * m[2][1]) * d,
+            (m[0][0] * m[1][1] - m[0][1] * m[1][0]) * d,
+        ],
+    ]
+}
+
+/// Where the pixels of the tensor lie in the picture.
+#[derive(Debug)]
+struct Places {
+    source: Size,
+    map: Matrix,
+    /// The resampler goes over the tensor in blocks, and sums a block's first place up before it adds a pixel's place within: the
+    /// width of a block decides exact ties.
+    block: usize,
+    /// Columns of every row, where neither row nor column has a say in the other.
+    columns: Option<Vec<(u32, u8)>>,
+}
+
+impl Places {
+    fn new(source: Size, target: Size, map: Matrix) -> Self {
+        let block_height = target.height.clamp(1, 16);
+        let block = (1024 / block_height).min(target.width).max(1);
+        let mut places = Self { source, map, block, columns: None };
+        let is_straight =
+            map[0][1] == 0.0 && map[1][0] == 0.0 && map[2][0] == 0.0 && map[2][1] == 0.0;
+        if is_straight {
+            let column = |x| neighbour(places.at(x, 0).0, source.width);
+            places.columns = Some((0..target.width).map(column).collect());
+        }
+        places
+    }
+
+    /// Column and row in 32nds of a pixel, rounded half to even.
+    fn at(&self, x: usize, y: usize) -> (i32, i32) {
+        let start = x / self.block * self.block;
+        let [start, within, y] = [start as f64, (x - start) as f64, y as f64];
+        let along = |[a, b, c]: [f64; 3]| ((a * start + b * y) + c) + a * within;
+        let depth = along(self.map[2]);
+        let scale = if depth == 0.0 { 0.0 } else { 32.0 / depth };
+        // Casting saturates.
+        let place = |line: [f64; 3]| (along(line) * scale).round_ties_even() as i32;
+        (place(self.map[0]), place(self.map[1]))
+    }
+
+    fn row(&self, y: usize, taps: &mut [Tap]) {
+        if let Some(columns) = &self.columns {
+            let (top, bottom_weight) = neighbour(self.at(0, y).1, self.source.height);
+            for (tap, &(left, right_weight)) in taps.iter_mut().zip(columns) {
+                *tap = Tap { left, top, right_weight, bottom_weight };
+            }
+            return;
+        }
+        for (x, tap) in taps.iter_mut().enumerate() {
+            let (column, row) = self.at(x, y);
+            let (left, right_weight) = neighbour(column, self.source.width);
+            let (top, bottom_weight) = neighbour(row, self.source.height);
+            *tap = Tap { left, top, right_weight, bottom_weight };
+        }
+    }
+}
+
+/// The nearer neighbour of a place along a side, and the weight of the next one in 32nds. Beyond the border the picture repeats it.
+fn neighbour(place: i32, extent: usize) -> (u32, u8) {
+    let whole = place >> 5;
+    let last = i32::try_from(extent - 1).unwrap_or(i32::MAX);
+    if whole < 0 {
+        (0, 0)
+    } else if whole >= last {
+        // The last pixel, as the second of a pair where there is one.
+        if last == 0 { (0, 0) } else { (last as u32 - 1, 32) }
+    } else {
+        (whole as u32, (place & 31) as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders_are_repeated() {
+        assert_eq!(neighbour(-1, 10), (0, 0));
+        assert_eq!(neighbour(5, 10), (0, 5));
+        assert_eq!(neighbour(9 * 32 - 1, 10), (8, 31));
+        assert_eq!(neighbour(9 * 32, 10), (8, 32));
+        assert_eq!(neighbour(i32::MAX, 10), (8, 32));
+        assert_eq!(neighbour(i32::MAX, 1), (0, 0));
+    }
+}

@@ -1,0 +1,90 @@
+//! Whole pictures as upright RGB or RGBA pixels.
+
+use std::borrow::Cow;
+
+use lookalike_core::{ImageView, Orientation, PixelFormat};
+
+use crate::geometry::Size;
+use crate::kernels::Pixels;
+use crate::yuv;
+
+/// A picture that stands upright: its own pixels where they do, else a copy.
+#[derive(Debug)]
+pub(crate) struct Upright<'a> {
+    data: Cow<'a, [u8]>,
+    row_stride: usize,
+    size: Size,
+    is_rgba: bool,
+}
+
+impl<'a> Upright<'a> {
+    pub(crate) fn new(image: &ImageView<'a>) -> Self {
+        let stored = Size { width: image.width(), height: image.height() };
+        let orientation = image.orientation();
+        let format = image.format();
+        if orientation == Orientation::TopLeft
+            && matches!(format, PixelFormat::Rgb | PixelFormat::Rgba)
+        {
+            let plane = image.plane(0);
+            return Self {
+                data: Cow::Borrowed(plane.data),
+                row_stride: plane.row_stride,
+                size: stored,
+                is_rgba: format == PixelFormat::Rgba,
+            };
+        }
+        let size = if orientation.swaps_axes() {
+            Size { width: stored.height, height: stored.width }
+        } else {
+            stored
+        };
+        let turned = Turned::new(orientation, stored);
+        let mut data = Vec::with_capacity(size.width * size.height * 3);
+        let pixel = yuv::pixels(image);
+        for y in 0..size.height {
+            for x in 0..size.width {
+                let (column, row) = turned.stored(x, y);
+                data.extend_from_slice(&pixel(column, row));
+            }
+        }
+        Self { data: Cow::Owned(data), row_stride: size.width * 3, size, is_rgba: false }
+    }
+
+    pub(crate) fn is_rgba(&self) -> bool {
+        self.is_rgba
+    }
+
+    pub(crate) fn pixels(&self) -> Pixels<'_> {
+        let Size { width, height } = self.size;
+        Pixels { data: &self.data, row_stride: self.row_stride, width, height }
+    }
+}
+
+/// Where the pixels of an upright picture lie in the stored one.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    orientation: Orientation,
+    right: usize,
+    bottom: usize,
+}
+
+impl Turned {
+    pub(crate) fn new(orientation: Orientation, stored: Size) -> Self {
+        Self { orientation, right: stored.width - 1, bottom: stored.height - 1 }
+    }
+
+    /// Column and row.
+    pub(crate) fn stored(&self, x: usize, y: usize) -> (usize, usize) {
+        let (right, bottom) = (self.right, self.bottom);
+        match self.orientation {
+            Orientation::TopLeft => (x, y),
+            Orientation::TopRight => (right - x, y),
+            Orientation::BottomRight => (right - x, bottom - y),
+            Orientation::BottomLeft => (x, bottom - y),
+            Orientation::LeftTop => (y, x),
+            Orientation::RightTop => (y, bottom - x),
+            Orientation::RightBottom => (right - y, bottom - x),
+            Orientation::LeftBottom => (right - y, x),
+        }
+    }
+}
