@@ -207,18 +207,19 @@ fn perspective(from: [[f32; 2]; 4], to: [[f32; 2]; 4]) -> Matrix {
         a.swap(i, pivot);
         b.swap(i, pivot);
         let d = -1.0 / a[i][i];
+        let upper = a[i];
         for j in i + 1..N {
             let factor = a[j][i] * d;
-            for k in i + 1..N {
-                a[j][k] += factor * a[i][k];
+            for (value, above) in a[j].iter_mut().zip(upper).skip(i + 1) {
+                *value += factor * above;
             }
             b[j] += factor * b[i];
         }
     }
     for i in (0..N).rev() {
         let mut sum = b[i];
-        for k in i + 1..N {
-            sum -= a[i][k] * b[k];
+        for (coefficient, known) in a[i].iter().zip(b).skip(i + 1) {
+            sum -= coefficient * known;
         }
         b[i] = sum / a[i][i];
     }

@@ -4,8 +4,10 @@
 mod backends;
 mod embedder;
 mod file;
+mod frame;
 mod options;
 mod pool;
+mod stream;
 
 #[cfg(feature = "decode")]
 pub use lookalike_decode::{DecodeLimits, Exif, Picture, decode, decode_file};
@@ -32,4 +34,6 @@ pub use lookalike_preprocess::{InstructionSet, MediaPipe, TaskLibrary};
 pub use crate::backends::{backend, backends};
 pub use crate::embedder::ImageEmbedder;
 pub use crate::file::read_model;
+pub use crate::frame::Frame;
 pub use crate::options::{ImageEmbedderOptions, preprocessor, preprocessor_names};
+pub use crate::stream::{LiveStreamEmbedder, VideoEmbedder};

@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod golden;
+mod stream;
 
 use std::path::PathBuf;
 
