@@ -12,12 +12,13 @@ use npyz::NpyFile;
 use crate::Folders;
 
 /// Public files that the suite uses.
-const PUBLIC: [&str; 10] = [
+const PUBLIC: [&str; 11] = [
     "automl_labeler_model.tflite",
     "burger-224.png",
     "decoded_burger.jpg.npy",
     "decoded_burger_crop.jpg.npy",
     "dilated_conv.tflite",
+    "mediapipe_embeddings.json",
     "mobilenet_v1_0.25_224_1_default_1.tflite",
     "mobilenet_v1_0.25_224_1_metadata_1.tflite",
     "mobilenet_v1_0.25_224_quant.tflite",

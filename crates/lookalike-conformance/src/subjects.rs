@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use lookalike::{
     FeatureVector, ImageEmbedder, ImageEmbedderOptions, ImageProcessingOptions, Region, TensorType,
+    preprocessor,
 };
 use serde::Deserialize;
 
@@ -24,13 +25,25 @@ pub(crate) struct Query {
     pub(crate) picture: &'static str,
     pub(crate) l2_normalize: bool,
     pub(crate) quantize: bool,
-    pub(crate) roi: Option<[i64; 4]>,
+    pub(crate) region: Option<Region>,
     pub(crate) rotation: i32,
+    /// The preprocessing profile.
+    pub(crate) profile: &'static str,
 }
+
+pub(crate) const TASK_LIBRARY: &str = "task-library";
+pub(crate) const MEDIAPIPE: &str = "mediapipe";
 
 impl Query {
     pub(crate) fn of(picture: &'static str) -> Self {
-        Self { picture, l2_normalize: false, quantize: false, roi: None, rotation: 0 }
+        Self {
+            picture,
+            l2_normalize: false,
+            quantize: false,
+            region: None,
+            rotation: 0,
+            profile: TASK_LIBRARY,
+        }
     }
 
     /// As it stands in the names of cases.
@@ -41,11 +54,20 @@ impl Query {
                 name.push_str(word);
             }
         }
-        if let Some([x, y, width, height]) = self.roi {
-            name.push_str(&format!("/roi={x},{y},{width},{height}"));
+        match self.region {
+            Some(Region::Pixels { x, y, width, height }) => {
+                name.push_str(&format!("/roi={x},{y},{width},{height}"));
+            }
+            Some(Region::Normalized { left, top, right, bottom }) => {
+                name.push_str(&format!("/roi={left},{top},{right},{bottom}"));
+            }
+            _ => {}
         }
         if self.rotation != 0 {
             name.push_str(&format!("/rotation={}", self.rotation));
+        }
+        if self.profile != TASK_LIBRARY {
+            name.push_str(&format!("/{}", self.profile));
         }
         name
     }
@@ -54,8 +76,8 @@ impl Query {
 /// A query with the vectors that the reference gave, one for each head.
 pub(crate) type Captured = (Query, Vec<FeatureVector>);
 
-/// Backend, `l2_normalize`, `quantize`.
-type EmbedderKey = (&'static str, bool, bool);
+/// Backend, profile, `l2_normalize`, `quantize`.
+type EmbedderKey = (&'static str, &'static str, bool, bool);
 
 /// A model.
 pub(crate) struct Subject {
@@ -65,6 +87,8 @@ pub(crate) struct Subject {
     /// The two pictures whose similarity is compared.
     pub(crate) pair: [&'static str; 2],
     pub(crate) captured: Vec<Captured>,
+    /// Pairs of queries with the cosine of their vectors.
+    pub(crate) cosines: Vec<(Query, Query, f64)>,
     pictures: BTreeMap<&'static str, Pixels>,
     /// Embedders that were loaded before; loading takes longer than anything else here.
     embedders: Mutex<BTreeMap<EmbedderKey, Arc<ImageEmbedder>>>,
@@ -84,13 +108,13 @@ impl Subject {
     }
 
     pub(crate) fn embedder(&self, backend: Backend, query: &Query) -> Result<Arc<ImageEmbedder>> {
-        let key = (backend.name(), query.l2_normalize, query.quantize);
+        let key = (backend.name(), query.profile, query.l2_normalize, query.quantize);
         let mut embedders = self.embedders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(embedder) = embedders.get(&key) {
             return Ok(Arc::clone(embedder));
         }
-        let options =
-            self.options(backend).l2_normalize(query.l2_normalize).quantize(query.quantize);
+        let options = self.options(backend).preprocessor(preprocessor(query.profile)?);
+        let options = options.l2_normalize(query.l2_normalize).quantize(query.quantize);
         let embedder = Arc::new(options.build()?);
         embedders.insert(key, Arc::clone(&embedder));
         Ok(embedder)
@@ -107,9 +131,8 @@ impl Subject {
         embedder: &ImageEmbedder,
         query: &Query,
     ) -> Result<Vec<FeatureVector>> {
-        let region = |[x, y, width, height]: [i64; 4]| Region::Pixels { x, y, width, height };
         let processing = ImageProcessingOptions {
-            region_of_interest: query.roi.map(region),
+            region_of_interest: query.region,
             rotation_degrees: query.rotation,
         };
         let result = embedder.embed_with(&self.pixels(query.picture)?.view()?, &processing)?;
@@ -130,11 +153,15 @@ pub(crate) fn all(folders: &Folders) -> Result<Vec<Arc<Subject>>> {
         let options = ImageEmbedder::builder().model_file(folders.fixtures.join(name));
         subjects.push(subject(name, options, folders, &golden)?);
     }
-    let captured = folders.cache.join("task_library_embeddings.json");
-    if !captured.exists() {
-        return Ok(subjects);
+    let mut golden = Golden::default();
+    for (file, profile) in
+        [("task_library_embeddings.json", TASK_LIBRARY), ("mediapipe_embeddings.json", MEDIAPIPE)]
+    {
+        let file = folders.cache.join(file);
+        if file.exists() {
+            public(&file, profile, &mut golden)?;
+        }
     }
-    let golden = public(&captured)?;
     // One says nothing of its normalisation.
     for (name, normalization) in [
         ("mobilenet_v3_small.tflite", None),
@@ -156,7 +183,12 @@ pub(crate) fn all(folders: &Folders) -> Result<Vec<Arc<Subject>>> {
     Ok(subjects)
 }
 
-type Golden = BTreeMap<String, Vec<Captured>>;
+/// What was captured, by model.
+#[derive(Default)]
+struct Golden {
+    vectors: BTreeMap<String, Vec<Captured>>,
+    cosines: BTreeMap<String, Vec<(Query, Query, f64)>>,
+}
 
 fn subject(
     name: &str,
@@ -185,7 +217,8 @@ fn subject(
         } else {
             ["landscape.png", "tiles.png"]
         },
-        captured: golden.get(name).cloned().unwrap_or_default(),
+        captured: golden.vectors.get(name).cloned().unwrap_or_default(),
+        cosines: golden.cosines.get(name).cloned().unwrap_or_default(),
         pictures,
         embedders: Mutex::default(),
     }))
@@ -226,18 +259,22 @@ fn vector(element_type: &str, base64: &str) -> Result<FeatureVector> {
 fn committed(folders: &Folders) -> Result<Golden> {
     let file = folders.fixtures.join("golden/task_library.json");
     let golden: CommittedGolden = serde_json::from_slice(&fs::read(file)?)?;
-    let mut captured = Golden::new();
+    let mut captured = Golden::default();
     for case in golden.cases {
         let picture = COMMITTED_PICTURES.into_iter().find(|picture| *picture == case.image);
         let (Some(picture), false) = (picture, case.heads.is_empty()) else { continue };
         let query = Query {
             l2_normalize: case.l2_normalize,
             quantize: case.quantize,
-            roi: case.roi,
+            region: case.roi.map(pixels),
             ..Query::of(picture)
         };
         let heads = case.heads.iter().map(|head| vector(&head.r#type, &head.base64));
-        captured.entry(case.model).or_default().push((query, heads.collect::<Result<_>>()?));
+        captured
+            .vectors
+            .entry(case.model)
+            .or_default()
+            .push((query, heads.collect::<Result<_>>()?));
     }
     Ok(captured)
 }
@@ -245,6 +282,21 @@ fn committed(folders: &Folders) -> Result<Golden> {
 #[derive(Deserialize)]
 struct PublicGolden {
     cases: Vec<PublicCase>,
+    /// Of MediaPipe; those of the Task Library are told in other terms.
+    #[serde(default)]
+    cosine: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct PublicCosine {
+    model: String,
+    a: String,
+    b: String,
+    b_roi_ltrb: Option<[f32; 4]>,
+    b_rotation_degrees: i32,
+    l2_normalize: bool,
+    quantize: bool,
+    cosine: f64,
 }
 
 #[derive(Deserialize)]
@@ -258,15 +310,44 @@ struct PublicCase {
     #[serde(default)]
     roi_xywh: Option<[i64; 4]>,
     #[serde(default)]
+    roi_ltrb: Option<[f32; 4]>,
+    #[serde(default)]
+    rotation_degrees: i32,
+    #[serde(default)]
     dtype: String,
     #[serde(default)]
     base64_le: String,
 }
 
-/// What was captured on the public models.
-fn public(file: &Path) -> Result<Golden> {
+fn pixels([x, y, width, height]: [i64; 4]) -> Region {
+    Region::Pixels { x, y, width, height }
+}
+
+/// The numbers were captured with the last two exchanged: as (left, top, bottom, right), which all of them show.
+fn fractions([left, top, bottom, right]: [f32; 4]) -> Region {
+    Region::Normalized { left, top, right, bottom }
+}
+
+/// The model that leaves the size of its input open. MediaPipe takes the 1 that stands for it for the size, and embeds one pixel.
+const OPEN_SIZE: &str = "dilated_conv.tflite";
+
+/// Adds what was captured on the public models from the reference that has this profile.
+fn public(file: &Path, profile: &'static str, captured: &mut Golden) -> Result<()> {
     let golden: PublicGolden = serde_json::from_slice(&fs::read(file)?)?;
-    let mut captured = Golden::new();
+    let known = |name: &str| PUBLIC_PICTURES.into_iter().find(|picture| *picture == name);
+    for pair in golden.cosine.into_iter().filter(|_| profile == MEDIAPIPE) {
+        let pair: PublicCosine = serde_json::from_value(pair)?;
+        let (Some(a), Some(b)) = (known(&pair.a), known(&pair.b)) else { continue };
+        if pair.model == OPEN_SIZE {
+            continue;
+        }
+        let PublicCosine { l2_normalize, quantize, .. } = pair;
+        let a = Query { l2_normalize, quantize, profile, ..Query::of(a) };
+        let region = pair.b_roi_ltrb.map(fractions);
+        let rotation = pair.b_rotation_degrees;
+        let b = Query { picture: b, region, rotation, ..a.clone() };
+        captured.cosines.entry(pair.model).or_default().push((a, b, pair.cosine));
+    }
     for case in golden.cases {
         let picture =
             PUBLIC_PICTURES.into_iter().find(|picture| Some(*picture) == case.image.as_deref());
@@ -274,11 +355,16 @@ fn public(file: &Path) -> Result<Golden> {
         let query = Query {
             l2_normalize: case.l2_normalize,
             quantize: case.quantize,
-            roi: case.roi_xywh,
+            region: case.roi_xywh.map(pixels).or(case.roi_ltrb.map(fractions)),
+            rotation: case.rotation_degrees,
+            profile,
             ..Query::of(picture)
         };
+        if profile == MEDIAPIPE && case.model == OPEN_SIZE {
+            continue;
+        }
         let heads = vec![vector(&case.dtype, &case.base64_le)?];
-        captured.entry(case.model).or_default().push((query, heads));
+        captured.vectors.entry(case.model).or_default().push((query, heads));
     }
-    Ok(captured)
+    Ok(())
 }

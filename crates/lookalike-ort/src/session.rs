@@ -37,12 +37,13 @@ struct Input {
 }
 
 impl Input {
-    fn new(outlet: &Outlet) -> Self {
+    /// A translated model has its channels last.
+    fn new(outlet: &Outlet, is_translated: bool) -> Self {
         let shape = match outlet.dtype() {
             ValueType::Tensor { shape, .. } => shape.iter().map(|&extent| extent as i32).collect(),
             _ => Vec::new(),
         };
-        let has_channels_first = lookalike_onnx::has_channels_first(&shape);
+        let has_channels_first = !is_translated && lookalike_onnx::has_channels_first(&shape);
         Self { name: outlet.name().to_owned(), has_channels_first }
     }
 }
@@ -79,7 +80,8 @@ impl OrtSession {
                     _ => Cow::Borrowed(self.model.bytes()),
                 };
                 let session = contain("load the model", || self.start(&translation))?;
-                let inputs = session.inputs().iter().map(Input::new);
+                let inputs =
+                    session.inputs().iter().map(|outlet| Input::new(outlet, is_translated));
                 Planned { input_dims, inputs: inputs.collect(), session }
             }
         };
