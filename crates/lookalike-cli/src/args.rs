@@ -181,7 +181,7 @@ pub(crate) struct ImageArguments {
     /// Turn each picture clockwise, by a multiple of 90
     #[arg(long, value_name = "DEGREES", default_value_t = 0, allow_negative_numbers = true)]
     rotation: i32,
-    /// Turn pictures as their EXIF data says, or take them as stored
+    /// Turn pictures as their EXIF data says, those in JPEG only, or take them as stored
     #[arg(long, value_enum, default_value_t = ExifArgument::Apply)]
     exif: ExifArgument,
 }
@@ -189,6 +189,7 @@ pub(crate) struct ImageArguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ExifArgument {
     Apply,
+    ApplyToJpeg,
     Ignore,
 }
 
@@ -213,6 +214,7 @@ impl ImageArguments {
     pub(crate) fn exif(&self) -> lookalike::Exif {
         match self.exif {
             ExifArgument::Apply => lookalike::Exif::Apply,
+            ExifArgument::ApplyToJpeg => lookalike::Exif::ApplyToJpeg,
             ExifArgument::Ignore => lookalike::Exif::Ignore,
         }
     }

@@ -35,8 +35,10 @@ use lookalike_core::{
 /// Whether the orientation that a file's EXIF data asks for is taken over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exif {
-    /// Turned as the camera says, as MediaPipe does with JPEG files.
+    /// Turned as the camera says, in whichever format it says so.
     Apply,
+    /// Turned in JPEG files only, as MediaPipe does.
+    ApplyToJpeg,
     /// Taken as stored, as the Task Library does.
     Ignore,
 }
@@ -188,7 +190,8 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
     }
     // Broken EXIF data says nothing about the picture.
     let orientation = match exif {
-        Exif::Apply => decoder
+        Exif::ApplyToJpeg if format != ImageFormat::Jpeg => Orientation::TopLeft,
+        Exif::Apply | Exif::ApplyToJpeg => decoder
             .orientation()
             .ok()
             .and_then(|orientation| Orientation::from_exif(orientation.to_exif()))

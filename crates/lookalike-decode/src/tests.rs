@@ -190,13 +190,33 @@ fn png_with_exif(data: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// A JPEG with a segment of EXIF data behind its first marker.
+fn jpeg_with_exif(data: &[u8]) -> Vec<u8> {
+    let mut bytes = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
+    let length = (2 + 6 + data.len()) as u16;
+    let segment = [&b"\xff\xe1"[..], &length.to_be_bytes(), b"Exif\0\0", data].concat();
+    bytes.splice(2..2, segment);
+    bytes
+}
+
 #[test]
 fn exif_orientation_is_applied_or_ignored_as_asked() {
     for orientation in Orientation::ALL {
         let bytes = png_with_exif(exif(orientation.exif().into()));
         assert_eq!(decoded(&bytes).orientation(), orientation);
-        let picture = decode(&bytes, Exif::Ignore, &DecodeLimits::default()).unwrap();
-        assert_eq!(picture.orientation(), Orientation::TopLeft);
+        for exif in [Exif::Ignore, Exif::ApplyToJpeg] {
+            let picture = decode(&bytes, exif, &DecodeLimits::default()).unwrap();
+            assert_eq!(picture.orientation(), Orientation::TopLeft);
+        }
+        let jpeg = jpeg_with_exif(&exif(orientation.exif().into()));
+        for (exif, expected) in [
+            (Exif::Apply, orientation),
+            (Exif::ApplyToJpeg, orientation),
+            (Exif::Ignore, Orientation::TopLeft),
+        ] {
+            let picture = decode(&jpeg, exif, &DecodeLimits::default()).unwrap();
+            assert_eq!(picture.orientation(), expected);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The shared library: found, checked, loaded once.
 
 use std::env;
+use std::error::Error as _;
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -119,6 +120,11 @@ fn load_error(path: &Path, error: &LoadDynamicError) -> Error {
                 ort::MINOR_VERSION
             ),
         ),
+        // The system's own words are a level below.
+        LoadDynamicError::Dlopen { error, .. } => {
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            unusable(path, &reason)
+        }
         other => unusable(path, &other.to_string()),
     }
 }
