@@ -104,7 +104,8 @@ pub(crate) struct EmbedderArguments {
     /// Inference engine, as listed by `lookalike backends`
     #[arg(short, long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
-    /// How pictures are prepared: `task-library` or `mediapipe`, each as the reference of this name does it
+    /// How pictures are prepared: `task-library` or `mediapipe`, each as the reference of this name does it, or `antialias`,
+    /// which averages what it shrinks
     #[arg(long, value_name = "PROFILE", default_value = "task-library")]
     pub(crate) preprocess: String,
     /// Divide each vector by its Euclidean norm

@@ -45,6 +45,27 @@ pub struct PixelRect {
 }
 
 impl Region {
+    /// Checks that fractions lie in 0 to 1 and in their order; of a region in pixels it says nothing.
+    ///
+    /// # Errors
+    ///
+    /// They do not, or one is not a number.
+    pub fn check_fractions(self) -> Result<()> {
+        let Self::Normalized { left, top, right, bottom } = self else { return Ok(()) };
+        // The comparisons are written so that NaN fails them.
+        if !(left < right && top < bottom) {
+            return Err(Error::invalid_argument(format!(
+                "Expected RectF with left < right and top < bottom, got left {left}, top {top}, right {right}, bottom {bottom}"
+            )));
+        }
+        if !(left >= 0.0 && top >= 0.0 && right <= 1.0 && bottom <= 1.0) {
+            return Err(Error::invalid_argument(format!(
+                "Expected RectF values to be in [0,1], got left {left}, top {top}, right {right}, bottom {bottom}"
+            )));
+        }
+        Ok(())
+    }
+
     /// The region in whole pixels of a picture of this size; fractions are rounded to the nearest pixel border.
     ///
     /// # Errors
@@ -54,17 +75,7 @@ impl Region {
         let (x, y, width, height) = match self {
             Self::Pixels { x, y, width, height } => (x, y, width, height),
             Self::Normalized { left, top, right, bottom } => {
-                // The comparisons are written so that NaN fails them.
-                if !(left < right && top < bottom) {
-                    return Err(Error::invalid_argument(format!(
-                        "Expected RectF with left < right and top < bottom, got left {left}, top {top}, right {right}, bottom {bottom}"
-                    )));
-                }
-                if !(left >= 0.0 && top >= 0.0 && right <= 1.0 && bottom <= 1.0) {
-                    return Err(Error::invalid_argument(format!(
-                        "Expected RectF values to be in [0,1], got left {left}, top {top}, right {right}, bottom {bottom}"
-                    )));
-                }
+                self.check_fractions()?;
                 let border = |fraction: f32, extent: usize| {
                     (f64::from(fraction) * extent as f64).round() as i64
                 };

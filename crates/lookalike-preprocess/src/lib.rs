@@ -2,7 +2,9 @@
 //!
 //! [`TaskLibrary`] gives the tensors of the TensorFlow Lite Task Library 0.4.4 (x86-64), bit for bit: crop, fixed-point
 //! bilinear resize, orientation, normalisation. [`MediaPipe`] gives those of MediaPipe Tasks 1.2.2.
+//! [`Antialias`] gives tensors of better pictures, which no reference has.
 
+mod antialias;
 mod geometry;
 mod kernels;
 mod mediapipe;
@@ -13,6 +15,7 @@ mod task_library;
 mod upright;
 mod yuv;
 
+pub use crate::antialias::Antialias;
 pub use crate::kernels::InstructionSet;
 pub use crate::mediapipe::MediaPipe;
 pub use crate::task_library::TaskLibrary;

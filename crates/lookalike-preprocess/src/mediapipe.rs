@@ -3,8 +3,7 @@
 use std::f64::consts::PI;
 
 use lookalike_core::{
-    Error, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result,
-    Tensor,
+    ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result, Tensor,
 };
 
 use crate::geometry::Size;
@@ -114,15 +113,14 @@ impl Rectangle {
         let [width, height] = [image.width as f32, image.height as f32];
         let (mut centre, mut extent) = ([0.5f32; 2], [1f32; 2]);
         if let Some(region) = processing.region_of_interest {
-            let rect = region.to_pixels(image.width, image.height);
             let [left, top, right, bottom] = match region {
+                // A region of less than a pixel is no error here.
                 Region::Normalized { left, top, right, bottom } => {
-                    // A region of less than a pixel is no error here.
-                    check_fractions(rect.err(), [left, top, right, bottom])?;
+                    region.check_fractions()?;
                     [left, top, right, bottom]
                 }
                 _ => {
-                    let rect = rect?;
+                    let rect = region.to_pixels(image.width, image.height)?;
                     [
                         rect.x as f32 / width,
                         rect.y as f32 / height,
@@ -171,16 +169,6 @@ impl Rectangle {
     fn inverse_map(&self, target: Size) -> Matrix {
         let [w, h] = [target.width as f32, target.height as f32];
         invert(&perspective(self.corners(), [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]))
-    }
-}
-
-/// Passes on what is wrong with fractions; that they are less than a pixel is not.
-fn check_fractions(error: Option<Error>, [left, top, right, bottom]: [f32; 4]) -> Result<()> {
-    let is_sound =
-        left < right && top < bottom && left >= 0.0 && top >= 0.0 && right <= 1.0 && bottom <= 1.0;
-    match error {
-        Some(error) if !is_sound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -54,6 +54,17 @@ impl<'a> Upright<'a> {
         self.is_rgba
     }
 
+    /// The pixels without padding between rows.
+    pub(crate) fn packed(&self, channels: usize) -> Cow<'_, [u8]> {
+        let Size { width, height } = self.size;
+        let row = width * channels;
+        if self.row_stride == row {
+            return Cow::Borrowed(&self.data[..row * height]);
+        }
+        let rows = self.data.chunks(self.row_stride).take(height);
+        Cow::Owned(rows.flat_map(|padded| &padded[..row]).copied().collect())
+    }
+
     pub(crate) fn pixels(&self) -> Pixels<'_> {
         let Size { width, height } = self.size;
         Pixels { data: &self.data, row_stride: self.row_stride, width, height }

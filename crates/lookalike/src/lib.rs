@@ -29,7 +29,7 @@ pub use lookalike_core::{
     Signature, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
     cosine_similarity, metadata,
 };
-pub use lookalike_preprocess::{InstructionSet, MediaPipe, TaskLibrary};
+pub use lookalike_preprocess::{Antialias, InstructionSet, MediaPipe, TaskLibrary};
 
 pub use crate::backends::{backend, backends};
 pub use crate::embedder::ImageEmbedder;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lookalike_core::{
     Error, ErrorKind, InferenceBackend, Model, Normalization, Preprocessor, Result, SessionOptions,
 };
-use lookalike_preprocess::{MediaPipe, TaskLibrary};
+use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
 use crate::backends::{backend, default_backend};
 use crate::embedder::ImageEmbedder;
@@ -199,7 +199,7 @@ fn built_in_model() -> Result<Model> {
 
 /// Names of the preprocessing profiles, the default first.
 pub fn preprocessor_names() -> &'static [&'static str] {
-    &["task-library", "mediapipe"]
+    &["task-library", "mediapipe", "antialias"]
 }
 
 /// The preprocessing profile of this name.
@@ -211,6 +211,7 @@ pub fn preprocessor(name: &str) -> Result<Arc<dyn Preprocessor>> {
     match name {
         "task-library" => Ok(Arc::new(TaskLibrary::new())),
         "mediapipe" => Ok(Arc::new(MediaPipe::new())),
+        "antialias" => Ok(Arc::new(Antialias::new())),
         _ => Err(Error::new(
             ErrorKind::NotFound,
             format!(

@@ -1,0 +1,146 @@
+//! The profile that averages what it shrinks.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use lookalike_core::{
+    Error, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result,
+    Tensor,
+};
+
+use crate::geometry::Size;
+use crate::kernels::{InstructionSet, NormalizationTable};
+use crate::target::Target;
+use crate::upright::Upright;
+
+/// Input tensors of better pictures than the references': every pixel of the region counts in the result.
+///
+/// Both references look at four pixels for each one of the tensor, however large the picture, so that fine patterns become coarse
+/// ones that are not there. This profile weighs all pixels with a triangle as wide as two pixels of the tensor, the antialiased
+/// bilinear filter of Pillow and of torchvision. Enlarged pictures are interpolated bilinearly with pixel centres aligned. No
+/// reference gives these tensors, and vectors differ from theirs.
+///
+/// The picture is first brought upright as its orientation says; the region of interest counts there, in fractions of pixels
+/// where it is normalised. Then it is stretched to the model's size whatever its aspect, turned, and normalised as
+/// `(1 / std) * (value - mean)` in f32. Grey pictures count as RGB, YUV pictures become RGB at their full size first, and alpha is
+/// dropped. A model that leaves its input size open gets the region's size, turned.
+///
+/// ```
+/// use lookalike_core::{ImageProcessingOptions, ImageView, InputElement, InputSpec, Preprocessor, Tensor};
+/// use lookalike_preprocess::Antialias;
+///
+/// let pixels = [128u8; 6 * 4 * 3];
+/// let image = ImageView::rgb(&pixels, 6, 4)?;
+/// let mut input = Tensor::empty();
+/// let spec = InputSpec::new(2, 2, InputElement::U8);
+/// Antialias::new().prepare(&image, &ImageProcessingOptions::default(), &spec, &mut input)?;
+/// assert_eq!(input.shape().dims(), [1, 2, 2, 3]);
+/// # Ok::<(), lookalike_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Antialias(());
+
+impl Antialias {
+    /// The profile.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Preprocessor for Antialias {
+    fn name(&self) -> &'static str {
+        "antialias"
+    }
+
+    fn prepare(
+        &self,
+        image: &ImageView<'_>,
+        processing: &ImageProcessingOptions,
+        spec: &InputSpec,
+        input: &mut Tensor,
+    ) -> Result<()> {
+        let turn = processing.orientation(Orientation::TopLeft)?;
+        let upright = Upright::new(image);
+        let pixels = upright.pixels();
+        let size = Size { width: pixels.width, height: pixels.height };
+        let crop = Crop::new(size, processing.region_of_interest)?;
+        let open = crop.size(turn);
+        let target_size = Size {
+            width: spec.width.unwrap_or(open.width),
+            height: spec.height.unwrap_or(open.height),
+        };
+        let set = InstructionSet::detect();
+        let table = NormalizationTable::centred;
+        let mut target = Target::new(input, target_size, spec.element, turn, set, table)?;
+        let stored = target.stored_size();
+
+        let channels = if upright.is_rgba() { 4 } else { 3 };
+        let format = if upright.is_rgba() { PixelType::U8x4 } else { PixelType::U8x3 };
+        let packed = upright.packed(channels);
+        let side = |extent: usize| {
+            u32::try_from(extent).map_err(|_| {
+                Error::invalid_argument(format!("a side of {extent} pixels is too long"))
+            })
+        };
+        let failure = |error: &dyn std::fmt::Display| {
+            Error::internal(format!("the picture could not be resized: {error}"))
+        };
+        let source = ImageRef::new(side(size.width)?, side(size.height)?, &packed, format)
+            .map_err(|error| failure(&error))?;
+        let mut resized = Image::new(side(stored.width)?, side(stored.height)?, format);
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+            .crop(crop.left, crop.top, crop.width, crop.height)
+            .use_alpha(false);
+        Resizer::new().resize(&source, &mut resized, &options).map_err(|error| failure(&error))?;
+        for (y, row) in resized.buffer().chunks_exact(stored.width * channels).enumerate() {
+            match channels {
+                4 => target.write_row::<4>(y, row),
+                _ => target.write_row::<3>(y, row),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A region in pixels of the upright picture.
+struct Crop {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+impl Crop {
+    fn new(image: Size, region: Option<Region>) -> Result<Self> {
+        let [width, height] = [image.width as f64, image.height as f64];
+        Ok(match region {
+            None => Self { left: 0.0, top: 0.0, width, height },
+            Some(region @ Region::Normalized { left, top, right, bottom }) => {
+                region.check_fractions()?;
+                let [left, top, right, bottom] = [left, top, right, bottom].map(f64::from);
+                Self {
+                    left: left * width,
+                    top: top * height,
+                    width: (right - left) * width,
+                    height: (bottom - top) * height,
+                }
+            }
+            Some(region) => {
+                let rect = region.to_pixels(image.width, image.height)?;
+                let [left, top] = [rect.x as f64, rect.y as f64];
+                Self { left, top, width: rect.width as f64, height: rect.height as f64 }
+            }
+        })
+    }
+
+    /// Whole pixels after a turn, one at least.
+    fn size(&self, turn: Orientation) -> Size {
+        let [width, height] =
+            [self.width, self.height].map(|extent| (extent.round() as usize).max(1));
+        if turn.swaps_axes() {
+            Size { width: height, height: width }
+        } else {
+            Size { width, height }
+        }
+    }
+}
