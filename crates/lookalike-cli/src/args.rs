@@ -59,9 +59,12 @@ pub(crate) struct EmbedArguments {
     pub(crate) embedder: EmbedderArguments,
     #[command(flatten)]
     pub(crate) image: ImageArguments,
-    /// Head of the model to write, by index or name; all by default
+    /// Head of the model to write, by index or name; may be given several times, all by default
     #[arg(long, value_name = "INDEX|NAME")]
-    pub(crate) head: Option<String>,
+    pub(crate) head: Vec<String>,
+    /// Head of the model to leave out, by index or name; may be given several times
+    #[arg(long, value_name = "INDEX|NAME", conflicts_with = "head")]
+    pub(crate) without_head: Vec<String>,
     /// Pictures at a time; as many as there are processors by default
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,

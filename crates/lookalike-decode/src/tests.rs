@@ -132,6 +132,20 @@ fn palettes_and_grey_of_few_bits_are_expanded() {
     assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[0, 85, 170, 255][..]));
 }
 
+/// A TIFF header and its one directory of tag, type, count and value.
+fn tiff(entries: &[(u16, u16, u32, u32)]) -> Vec<u8> {
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes
+}
+
 /// A TIFF file of one CMYK pixel.
 fn cmyk_tiff(pixel: [u8; 4]) -> Vec<u8> {
     let entries: [(u16, u16, u32, u32); 9] = [
@@ -145,15 +159,7 @@ fn cmyk_tiff(pixel: [u8; 4]) -> Vec<u8> {
         (278, 3, 1, 1),
         (279, 4, 1, 4),
     ];
-    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
-    bytes.extend((entries.len() as u16).to_le_bytes());
-    for (tag, kind, count, value) in entries {
-        bytes.extend(tag.to_le_bytes());
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend(count.to_le_bytes());
-        bytes.extend(value.to_le_bytes());
-    }
-    bytes.extend([0; 4]);
+    let mut bytes = tiff(&entries);
     bytes.extend([8u16; 4].iter().flat_map(|bits| bits.to_le_bytes()));
     bytes.extend(pixel);
     bytes
@@ -217,6 +223,50 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
             let picture = decode(&jpeg, exif, &DecodeLimits::default()).unwrap();
             assert_eq!(picture.orientation(), expected);
         }
+    }
+}
+
+/// A WebP with a chunk of EXIF data behind its picture: the extended form of the file has it.
+fn webp_with_exif(data: &[u8]) -> Vec<u8> {
+    let plain = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::WebP);
+    let chunk = |name: &[u8; 4], data: &[u8]| {
+        let mut chunk = name.to_vec();
+        chunk.extend((data.len() as u32).to_le_bytes());
+        chunk.extend(data);
+        chunk.resize(chunk.len().next_multiple_of(2), 0);
+        chunk
+    };
+    // The flag of EXIF data, three reserved bytes, then width and height less one in three bytes each.
+    let header = [0b1000, 0, 0, 0, 19, 0, 0, 11, 0, 0];
+    let body =
+        [&b"WEBP"[..], &chunk(b"VP8X", &header), &plain[12..], &chunk(b"EXIF", data)].concat();
+    chunk(b"RIFF", &body)
+}
+
+/// A TIFF of one grey pixel with an orientation.
+fn tiff_with_orientation(orientation: u16) -> Vec<u8> {
+    let entries: [(u16, u16, u32, u32); 10] = [
+        (256, 3, 1, 1),
+        (257, 3, 1, 1),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8 + 2 + 10 * 12 + 4),
+        (274, 3, 1, orientation.into()),
+        (277, 3, 1, 1),
+        (278, 3, 1, 1),
+        (279, 4, 1, 1),
+    ];
+    [tiff(&entries), vec![77]].concat()
+}
+
+#[test]
+fn exif_orientation_is_read_from_webp_and_tiff() {
+    for orientation in Orientation::ALL {
+        let number = orientation.exif();
+        assert_eq!(decoded(&webp_with_exif(&exif(number.into()))).orientation(), orientation);
+        let picture = decoded(&tiff_with_orientation(number.into()));
+        assert_eq!((picture.orientation(), picture.pixels()), (orientation, &[77][..]));
     }
 }
 

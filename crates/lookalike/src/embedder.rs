@@ -10,7 +10,7 @@ use lookalike_core::{
 };
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::options::ImageEmbedderOptions;
+use crate::options::{HeadChoice, ImageEmbedderOptions};
 use crate::pool::SessionPool;
 
 /// Turns pictures into feature vectors.
@@ -65,6 +65,7 @@ impl ImageEmbedder {
         session_options: &SessionOptions,
         preprocessor: Arc<dyn Preprocessor>,
         normalization: Option<Normalization>,
+        head_choice: &HeadChoice,
         l2_normalize: bool,
         quantize: bool,
     ) -> Result<Self> {
@@ -83,7 +84,7 @@ impl ImageEmbedder {
             session => session,
         };
         let input = InputSpec::from_model(&model, normalization)?;
-        let heads = HeadSpec::from_model(&model)?;
+        let heads = head_choice.apply(HeadSpec::from_model(&model)?)?;
         let pool = SessionPool::new(session?);
         Ok(Self {
             model,
@@ -120,11 +121,9 @@ impl ImageEmbedder {
         self.pool.with_worker(|worker| {
             self.preprocessor.prepare(image, processing, &self.input, &mut worker.input)?;
             worker.session.run(&[worker.input.as_ref()], &mut worker.outputs)?;
-            let embeddings = self
-                .heads
-                .iter()
-                .zip(&worker.outputs)
-                .map(|(head, output)| self.embedding(head, output));
+            // There is an output for each head of the model, chosen or not.
+            let embeddings =
+                self.heads.iter().map(|head| self.embedding(head, &worker.outputs[head.index]));
             Ok(EmbeddingResult::new(embeddings.collect::<Result<_>>()?))
         })
     }
@@ -161,17 +160,17 @@ impl ImageEmbedder {
         Ok(Embedding::new(head.index, head.name.clone(), vector))
     }
 
-    /// Number of values that a head gives, `None` if there is no head of this index.
+    /// Number of values that a head gives, `None` if there is no head of this index or it was not chosen.
     pub fn embedding_dimension(&self, head_index: usize) -> Option<usize> {
-        self.heads.get(head_index).map(|head| head.dimension)
+        self.heads.iter().find(|head| head.index == head_index).map(|head| head.dimension)
     }
 
-    /// Number of heads.
+    /// Number of heads, of those that were chosen.
     pub fn number_of_output_layers(&self) -> usize {
         self.heads.len()
     }
 
-    /// The heads in graph order.
+    /// The heads that were chosen, in graph order.
     pub fn heads(&self) -> &[HeadSpec] {
         &self.heads
     }

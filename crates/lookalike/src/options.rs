@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Error, ErrorKind, InferenceBackend, Model, Normalization, Preprocessor, Result, SessionOptions,
+    Error, ErrorKind, HeadSpec, InferenceBackend, Model, Normalization, Preprocessor, Result,
+    SessionOptions,
 };
 use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
@@ -28,6 +29,7 @@ pub struct ImageEmbedderOptions {
     backend: BackendChoice,
     preprocessor: Option<Arc<dyn Preprocessor>>,
     normalization: Option<(Vec<f32>, Vec<f32>)>,
+    heads: HeadChoice,
     l2_normalize: bool,
     quantize: bool,
     num_threads: Option<i32>,
@@ -48,6 +50,39 @@ enum BackendChoice {
     Auto,
     Named(String),
     Given(Arc<dyn InferenceBackend>),
+}
+
+/// Which heads an embedder has.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum HeadChoice {
+    #[default]
+    All,
+    Only(Vec<String>),
+    Without(Vec<String>),
+}
+
+impl HeadChoice {
+    /// Keeps what was chosen; every name must be that of a head.
+    pub(crate) fn apply(&self, mut heads: Vec<HeadSpec>) -> Result<Vec<HeadSpec>> {
+        let (names, keeps_named) = match self {
+            Self::All => return Ok(heads),
+            Self::Only(names) => (names, true),
+            Self::Without(names) => (names, false),
+        };
+        let is = |head: &HeadSpec, name: &String| head.name.as_deref() == Some(name.as_str());
+        if let Some(unknown) = names.iter().find(|name| !heads.iter().any(|head| is(head, name))) {
+            let known: Vec<&str> = heads.iter().filter_map(|head| head.name.as_deref()).collect();
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the model has no head named `{unknown}`; it names: {}", known.join(", ")),
+            ));
+        }
+        heads.retain(|head| names.iter().any(|name| is(head, name)) == keeps_named);
+        if heads.is_empty() {
+            return Err(Error::invalid_argument("no head of the model is left"));
+        }
+        Ok(heads)
+    }
 }
 
 impl ImageEmbedderOptions {
@@ -108,6 +143,31 @@ impl ImageEmbedderOptions {
         self
     }
 
+    /// Takes the heads of these names only; they keep their indices and their order. Takes the place of a
+    /// [`head_denylist`](Self::head_denylist).
+    ///
+    /// ```no_run
+    /// use lookalike::ImageEmbedder;
+    ///
+    /// let embedder = ImageEmbedder::builder()
+    ///     .model_file("mobilenet_v3_small.tflite")
+    ///     .head_allowlist(["feature"])
+    ///     .build()?;
+    /// # Ok::<(), lookalike::Error>(())
+    /// ```
+    #[must_use]
+    pub fn head_allowlist(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.heads = HeadChoice::Only(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Leaves out the heads of these names. Takes the place of a [`head_allowlist`](Self::head_allowlist).
+    #[must_use]
+    pub fn head_denylist(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.heads = HeadChoice::Without(names.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Whether each vector is divided by its Euclidean norm. Default false.
     #[must_use]
     pub fn l2_normalize(mut self, l2_normalize: bool) -> Self {
@@ -145,7 +205,8 @@ impl ImageEmbedderOptions {
     /// # Errors
     ///
     /// The model cannot be read, breaks a rule of the Task Library, or lacks normalisation that was not given; the engine is
-    /// not in this build, cannot run here or lacks operators of the model; the number of threads is less than -1.
+    /// not in this build, cannot run here or lacks operators of the model; the number of threads is less than -1; a head was chosen
+    /// that the model has not, or none was left.
     pub fn build(self) -> Result<ImageEmbedder> {
         let model = self.model.load()?;
         let normalization = match &self.normalization {
@@ -168,6 +229,7 @@ impl ImageEmbedderOptions {
             &session_options,
             preprocessor,
             normalization,
+            &self.heads,
             self.l2_normalize,
             self.quantize,
         )

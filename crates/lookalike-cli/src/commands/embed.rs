@@ -20,15 +20,9 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     let processing = arguments.image.processing()?;
     let mut output = Output::new(arguments.output.as_deref())?;
     let embedder = arguments.embedder.embedder()?;
-    let head = match &arguments.head {
-        Some(head) => Some(head_index(embedder.heads(), head)?),
-        None => None,
-    };
-    if output.takes_one_head() && head.is_none() && embedder.number_of_output_layers() > 1 {
-        bail!(
-            "an array holds one head and the model has {}: choose one with --head",
-            embedder.number_of_output_layers()
-        );
+    let heads = chosen_heads(&embedder, arguments)?;
+    if output.takes_one_head() && heads.len() > 1 {
+        bail!("an array holds one head, and these are {}: choose one with --head", heads.len());
     }
     let found = find(&arguments.paths);
     ensure!(!found.is_empty(), "there is no picture in {}", list(&arguments.paths));
@@ -48,7 +42,7 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
         let records: Vec<Record> = pool.install(|| {
             round
                 .par_iter()
-                .map(|found| record(found, &embedder, head, arguments, &processing))
+                .map(|found| record(found, &embedder, &heads, arguments, &processing))
                 .collect()
         });
         for record in &records {
@@ -62,15 +56,29 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     Ok(if failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
+/// Indices of the heads to write.
+fn chosen_heads(embedder: &ImageEmbedder, arguments: &EmbedArguments) -> Result<Vec<usize>> {
+    let indices = |names: &[String]| -> Result<Vec<usize>> {
+        names.iter().map(|name| head_index(embedder.heads(), name)).collect()
+    };
+    let all = embedder.heads().iter().map(|head| head.index);
+    let (only, without) = (indices(&arguments.head)?, indices(&arguments.without_head)?);
+    let chosen: Vec<usize> = all
+        .filter(|head| (only.is_empty() || only.contains(head)) && !without.contains(head))
+        .collect();
+    ensure!(!chosen.is_empty(), "no head of the model is left");
+    Ok(chosen)
+}
+
 fn record(
     found: &Found,
     embedder: &ImageEmbedder,
-    head: Option<usize>,
+    heads: &[usize],
     arguments: &EmbedArguments,
     processing: &ImageProcessingOptions,
 ) -> Record {
     match found {
-        Found::File(path) => embed(path, embedder, head, arguments, processing)
+        Found::File(path) => embed(path, embedder, heads, arguments, processing)
             .unwrap_or_else(|error| Record::failure(path, RecordError::from(error))),
         Found::Failure { path, message } => Record::failure(path, RecordError::unreadable(message)),
     }
@@ -79,13 +87,13 @@ fn record(
 fn embed(
     path: &Path,
     embedder: &ImageEmbedder,
-    head: Option<usize>,
+    heads: &[usize],
     arguments: &EmbedArguments,
     processing: &ImageProcessingOptions,
 ) -> lookalike::Result<Record> {
     let picture = decode_file(path, arguments.image.exif(), &DecodeLimits::default())?;
     let result = embedder.embed_with(&picture.view()?, processing)?;
-    let wanted = |embedding: &Embedding| head.is_none_or(|head| head == embedding.head_index);
+    let wanted = |embedding: &Embedding| heads.contains(&embedding.head_index);
     let embeddings = result.embeddings.into_iter().filter(wanted).collect();
     Ok(Record::success(path, picture.width(), picture.height(), embeddings))
 }

@@ -151,6 +151,16 @@ fn embed_chooses_heads_by_index_or_name_and_quantises() {
         assert_eq!((heads.len(), &heads[0]["head_index"]), (1, &1.into()));
         assert!(heads[0]["values"].as_array().unwrap().iter().all(serde_json::Value::is_i64));
     }
+    let count = |arguments: &[&str]| {
+        let text = succeed(&[&["embed", "tiny.png", "-m", "two_heads.tflite"], arguments].concat());
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        line["embeddings"].as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 2);
+    assert_eq!(count(&["--head", "texture", "--head", "0"]), 2);
+    assert_eq!(count(&["--without-head", "colour"]), 1);
+    let none = ["--without-head", "0", "--without-head", "1"];
+    fail(&[&["embed", "tiny.png", "-m", "two_heads.tflite"], &none[..]].concat(), 2, "no head");
 }
 
 #[test]

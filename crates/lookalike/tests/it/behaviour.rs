@@ -140,6 +140,31 @@ fn backends_are_chosen_by_name_or_refused() {
 }
 
 #[test]
+fn heads_are_chosen_by_name() {
+    let options = || ImageEmbedder::builder().model_file(fixture("two_heads.tflite"));
+    let picture = picture("tiny.png");
+    let all = options().build().unwrap().embed(&picture.view().unwrap()).unwrap();
+    for chosen in [options().head_allowlist(["texture"]), options().head_denylist(["colour"])] {
+        let embedder = chosen.build().unwrap();
+        assert_eq!(embedder.number_of_output_layers(), 1);
+        assert_eq!(
+            (embedder.embedding_dimension(0), embedder.embedding_dimension(1)),
+            (None, Some(4))
+        );
+        let result = embedder.embed(&picture.view().unwrap()).unwrap();
+        assert_eq!(result.embeddings, all.embeddings[1..]);
+    }
+    let both = options().head_allowlist(["texture", "colour"]).build().unwrap();
+    assert_eq!(both.embed(&picture.view().unwrap()).unwrap(), all);
+    let error = options().head_allowlist(["shape"]).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().ends_with("it names: colour, texture"), "{error}");
+    assert!(options().head_denylist(["shape"]).build().is_err());
+    assert!(options().head_denylist(["colour", "texture"]).build().is_err());
+    assert!(options().head_allowlist([""; 0]).build().is_err());
+}
+
+#[test]
 fn all_missing_operators_are_named() {
     let error = ImageEmbedder::from_file(fixture("refused_custom_operators.tflite")).unwrap_err();
     let message = error.to_string();
