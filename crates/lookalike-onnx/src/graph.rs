@@ -75,17 +75,17 @@ impl<'m> Graph<'m> {
     /// Begins a graph whose inputs have these extents.
     pub(crate) fn new(model: &'m Model, input_dims: &[Vec<usize>]) -> Result<Self> {
         let tensors = model.tensors()?;
-        let mut all = HashSet::new();
+        let (mut all, mut counts) = (HashSet::new(), HashMap::new());
         let mut name = |index: usize, kind: &str| {
             let name = match tensors[index].name.as_str() {
                 "" => kind,
                 name => name,
             };
+            // Counting on from the last one of this name keeps a thousand of them from being tried a thousand times.
+            let count: &mut usize = counts.entry(name.to_owned()).or_default();
             let mut unique = name.to_owned();
-            for count in 1.. {
-                if all.insert(unique.clone()) {
-                    break;
-                }
+            while !all.insert(unique.clone()) {
+                *count += 1;
                 unique = format!("{name}_{count}");
             }
             unique
@@ -102,7 +102,7 @@ impl<'m> Graph<'m> {
             nodes: Vec::new(),
             initializers: Vec::new(),
             // A small file can have many tensors that share their data.
-            budget: 4 * model.bytes().len() + (1 << 26),
+            budget: 4 * model.bytes().len() + (1 << 24),
             tensors,
         };
         for ((index, name), dims) in

@@ -1,6 +1,7 @@
 //! ONNX models as they are: what goes in and comes out, and what they say of themselves.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use lookalike_core::metadata::{
     ModelMetadata, NormalizationOptions, ProcessUnit, ProcessUnitOptions, SubGraphMetadata,
@@ -56,12 +57,12 @@ pub fn read(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Model> {
 
 /// Inputs without those that the model itself gives values to.
 fn inputs(graph: &GraphOutline) -> Result<Vec<TensorInfo>> {
-    let is_given =
-        |value: &&ValueInfoProto| !graph.initializer.iter().any(|tensor| tensor.name == value.name);
+    let given: HashSet<&str> =
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     graph
         .input
         .iter()
-        .filter(is_given)
+        .filter(|value| !given.contains(value.name.as_str()))
         .map(|value| {
             let mut shape = shape(value)?;
             if has_channels_first(&shape) {

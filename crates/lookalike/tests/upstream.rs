@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use lookalike::{
 };
 use lookalike_core::{l2_normalize, scalar_quantize};
 use npyz::NpyFile;
+use serde::Deserialize;
 
 const MODEL: &str = "mobilenet_v3_small.tflite";
 const BURGER: &str = "decoded_burger.jpg.npy";
@@ -147,6 +149,22 @@ fn main() -> ExitCode {
                 let of_file = decode_file(cached("burger.jpg"), Exif::Ignore, &limits).unwrap();
                 assert_eq!(decode(&bytes, Exif::Ignore, &limits).unwrap(), of_file);
             },
+        ),
+        // The same models and pictures beyond what the references test.
+        trial(
+            "task_library/prepared_pixels_are_equal",
+            &[BURGER, CROP, "task_library_images.json"],
+            prepared_pixels_are_equal,
+        ),
+        trial(
+            "task_library/cosines_from_files_are_near",
+            &[MODEL, BURGER, "burger.jpg", "burger_crop.jpg"],
+            cosines_from_files_are_near,
+        ),
+        trial(
+            "built_in/near_duplicates_are_found",
+            &["burger.jpg", "burger_crop.jpg", "burger-224.png", "cats_and_dogs.jpg"],
+            near_duplicates_are_found,
         ),
         // MediaPipe, Python, C++, C.
         trial("mediapipe/python/test_create_from_model_path", files, || {
@@ -591,4 +609,54 @@ fn errors_of_regions() {
     assert!(refusal([0.5, 0.0, 0.5, 1.0], 0).starts_with(words));
     assert!(refusal([0.0, 0.0, 1.1, 1.0], 0).starts_with("Expected RectF values to be in [0,1]"));
     assert!(refusal([0.0; 4], 30).starts_with("Expected rotation to be a multiple of 90°"));
+}
+
+#[derive(Deserialize)]
+struct Images {
+    images: BTreeMap<String, Checksums>,
+}
+
+#[derive(Deserialize)]
+struct Checksums {
+    decoded_crc32: u32,
+    pre224_crc32: u32,
+}
+
+fn prepared_pixels_are_equal() {
+    let bytes = fs::read(cached("task_library_images.json")).unwrap();
+    let images: Images = serde_json::from_slice(&bytes).unwrap();
+    for (picture, decoded) in [("burger.jpg", BURGER), ("burger_crop.jpg", CROP)] {
+        let (checksums, pixels) = (&images.images[picture], Pixels::read(decoded));
+        assert_eq!(crc32fast::hash(&pixels.bytes), checksums.decoded_crc32, "{picture}");
+        let mut tensor = Tensor::empty();
+        let spec = InputSpec::new(224, 224, InputElement::U8);
+        TaskLibrary::new().prepare(&pixels.view(), &whole(), &spec, &mut tensor).unwrap();
+        let Data::U8(bytes) = tensor.data() else { panic!("{tensor:?}") };
+        assert_eq!(crc32fast::hash(bytes), checksums.pre224_crc32, "{picture}");
+    }
+}
+
+fn from_file(embedder: &ImageEmbedder, picture: &str) -> FeatureVector {
+    let picture = decode_file(cached(picture), Exif::Ignore, &DecodeLimits::default()).unwrap();
+    embedder.embed(&picture.view().unwrap()).unwrap().embeddings.remove(0).feature_vector
+}
+
+/// Decoders differ by a few grey levels, and vectors with them.
+fn cosines_from_files_are_near() {
+    for (options, expected) in [(task_library(), 0.9198), (media_pipe(), 0.920_01)] {
+        let embedder = options.build().unwrap();
+        let (u, v) = (from_file(&embedder, "burger.jpg"), from_file(&embedder, "burger_crop.jpg"));
+        assert_near(cosine_similarity(&u, &v).unwrap(), expected, 0.003);
+        let decoded = vector(&embedder, BURGER, None, 0);
+        assert!(cosine_similarity(&u, &decoded).unwrap() > 0.999);
+    }
+}
+
+fn near_duplicates_are_found() {
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let burger = from_file(&embedder, "burger.jpg");
+    let to_burger = |picture| cosine_similarity(&burger, &from_file(&embedder, picture)).unwrap();
+    assert!(to_burger("burger_crop.jpg") >= 0.8);
+    assert!(to_burger("burger-224.png") >= 0.98);
+    assert!(to_burger("cats_and_dogs.jpg") <= 0.2);
 }

@@ -524,6 +524,7 @@ pub(super) fn mirror_pad(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         if before == 0 && after == 0 {
             return Ok(None);
         }
+        check_side(extent)?;
         if before.max(after) + offset > extent {
             return Err(Error::invalid_argument(format!(
                 "{extent} elements have no mirror image of {}",
@@ -536,6 +537,16 @@ pub(super) fn mirror_pad(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         let back = (0..after).map(|place| extent - 1 - place - offset);
         Ok(Some(front.chain(0..extent).chain(back).collect()))
     })
+}
+
+/// The longest side that is picked pixel by pixel: the list of its places must not fill the memory.
+const LONGEST_PICKED: usize = 1 << 20;
+
+fn check_side(extent: usize) -> Result<()> {
+    if extent <= LONGEST_PICKED {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!("a side of {extent} is longer than {LONGEST_PICKED}")))
 }
 
 /// Height and width that a resizing operator is to give.
@@ -592,6 +603,7 @@ pub(super) fn resize_nearest(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     };
     let [_, height, width, _] = graph.picture(op.input(0)?)?;
     let [to_height, to_width] = target(graph, op)?;
+    check_side(to_height.max(to_width))?;
     let offset = if has_half_pixels { 0.5 } else { 0.0 };
     let places = |from: usize, to: usize| -> Vec<i64> {
         let aligns = aligns_corners && to > 1;
