@@ -164,12 +164,19 @@ impl<'m> Graph<'m> {
     }
 
     fn spend(&mut self, elements: usize) -> Result<()> {
-        self.budget = self.budget.checked_sub(elements).ok_or_else(|| {
-            Error::invalid_argument(
-                "the constants of the model take more room than its file explains",
-            )
-        })?;
+        self.afford(elements)?;
+        self.budget -= elements;
         Ok(())
+    }
+
+    /// Whether as many elements may still be made.
+    pub(crate) fn afford(&self, elements: usize) -> Result<()> {
+        if elements <= self.budget {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "the constants of the model take more room than its file explains",
+        ))
     }
 
     /// The integers of a constant operand.

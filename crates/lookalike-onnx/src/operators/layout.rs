@@ -11,7 +11,8 @@ use crate::proto::Attribute;
 /// Gives the result the elements of an input in their order, with other extents.
 fn redimension(graph: &mut Graph<'_>, input: usize, output: usize, dims: Vec<usize>) -> Result<()> {
     let from: usize = graph.dims(input)?.iter().product();
-    if from != dims.iter().product() {
+    let to = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+    if to != Some(from) {
         return Err(Error::invalid_argument(format!("{from} elements do not fill {dims:?}")));
     }
     if let Some(constant) = graph.constant(input)?.map(|constant| constant.reshaped(&dims)) {
@@ -192,6 +193,8 @@ fn join_known(
             None => return Ok(None),
         }
     }
+    // A part may stand many times in the list.
+    graph.afford(known.iter().map(|constant| constant.element_count()).sum())?;
     let outer: usize = dims[..axis].iter().product();
     let mut joined = Vec::new();
     for index in 0..outer {
