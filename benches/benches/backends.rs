@@ -197,7 +197,7 @@ fn against_bare_tflitec(model: &Model, input: &Tensor) {
     });
 }
 
-/// Against the model that tf2onnx makes, taken as it is; `cargo xtask bench-backends` has it made.
+/// Against the model that tf2onnx makes, taken as it is; `cargo xtask bench --backends` has it made.
 #[cfg(feature = "ort")]
 fn against_tf2onnx(model: &Model, input: &Tensor) {
     let Some(path) = env::var_os("LOOKALIKE_TF2ONNX_MODEL") else {

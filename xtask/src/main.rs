@@ -27,13 +27,14 @@ enum Task {
     Test,
     /// Check formatting, lints, features, documentation, dependencies
     Ci,
-    /// Run the benchmarks
+    /// Run the benchmarks of the stages, or of the backends
     Bench {
+        /// Measure every backend on the same model and picture, and two of them against their bare engines
+        #[arg(long, conflicts_with = "filter")]
+        backends: bool,
         /// Those whose name contains this
         filter: Option<String>,
     },
-    /// Measure every backend on the same model and picture, and two of them against their bare engines
-    BenchBackends,
     /// Have Python's onnx and onnxruntime check converted models
     CheckOnnx,
     /// Compare every backend with the references and with the others
@@ -74,13 +75,7 @@ fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Test => test::run(),
         Task::Ci => ci::run(),
-        Task::Bench { filter } => {
-            let arguments = ["bench", "--package", "lookalike-benches", "--bench", "stages"];
-            let filter: Vec<&str> =
-                filter.iter().flat_map(|filter| ["--", filter.as_str()]).collect();
-            shell::run("cargo", &[&arguments[..], &filter].concat())
-        }
-        Task::BenchBackends => {
+        Task::Bench { backends: true, .. } => {
             let features = runtimes::fetch()?.join(",");
             let model = onnx::tf2onnx()?;
             let arguments = ["bench", "--package", "lookalike-benches", "--features", &features];
@@ -90,6 +85,12 @@ fn main() -> anyhow::Result<()> {
                 &[&arguments[..], &["--bench", "backends"]].concat(),
                 &[variable],
             )
+        }
+        Task::Bench { filter, .. } => {
+            let arguments = ["bench", "--package", "lookalike-benches", "--bench", "stages"];
+            let filter: Vec<&str> =
+                filter.iter().flat_map(|filter| ["--", filter.as_str()]).collect();
+            shell::run("cargo", &[&arguments[..], &filter].concat())
         }
         Task::CheckOnnx => onnx::check(),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
