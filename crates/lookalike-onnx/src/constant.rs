@@ -61,9 +61,10 @@ impl Constant {
                 let slices = quantization.scale.len();
                 let axis = usize::try_from(quantization.dimension).ok();
                 let extent = axis.and_then(|axis| dims.get(axis));
-                if slices != 1 && extent != Some(&slices) {
+                let is_typed = has_zero_points_of(quantization, tensor.element_type);
+                if slices != 1 && extent != Some(&slices) || !is_typed {
                     return Err(Error::invalid_argument(format!(
-                        "the constant `{}` of {dims:?} has {slices} scales",
+                        "the constant `{}` of {dims:?} has {slices} scales, or zero points out of its type",
                         tensor.name
                     )));
                 }
@@ -139,7 +140,7 @@ impl Constant {
         let mut padded = self.clone();
         padded.dims.splice(0..0, vec![1; missing]);
         if let Values::Quantized(_, _, quantization) = &mut padded.values {
-            quantization.dimension += missing as i32;
+            quantization.dimension = quantization.dimension.saturating_add(missing as i32);
         }
         Cow::Owned(padded)
     }
@@ -159,6 +160,13 @@ impl Constant {
 
     /// A part: for each dimension where it begins, by how much it goes on, and how often.
     pub(crate) fn sliced(&self, ranges: &[(isize, isize, usize)]) -> Self {
+        if let Values::Quantized(_, _, quantization) = &self.values
+            && quantization.scale.len() > 1
+        {
+            // The slices that are left would need their scales picked out.
+            let (dims, values) = (self.dims.clone(), Values::F32(self.floats()));
+            return Self { dims, values }.sliced(ranges);
+        }
         let strides = self.strides();
         let start = ranges.iter().zip(&strides).map(|((begin, ..), stride)| begin * stride).sum();
         let steps: Vec<isize> =
@@ -211,6 +219,16 @@ fn gather<T: Copy>(values: &[T], dims: &[usize], start: isize, steps: &[isize]) 
         }
     }
     gathered
+}
+
+/// Whether zero points are numbers that the stored integers can be.
+pub(crate) fn has_zero_points_of(quantization: &Quantization, element_type: TensorType) -> bool {
+    let range = match element_type {
+        TensorType::INT8 => -128..=127,
+        TensorType::UINT8 => 0..=255,
+        _ => i64::from(i32::MIN)..=i64::from(i32::MAX),
+    };
+    quantization.zero_point.iter().all(|zero_point| range.contains(zero_point))
 }
 
 /// Scales and as many zero points.

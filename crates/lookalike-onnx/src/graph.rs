@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
 
-use crate::constant::{Constant, Values, parameters};
+use crate::constant::{Constant, Values, has_zero_points_of, parameters};
 use crate::proto::{
     Attribute, DimensionProto, GraphProto, NodeProto, TensorProto, TensorShapeProto,
     TensorTypeProto, TypeProto, ValueInfoProto, element,
@@ -64,6 +64,9 @@ pub(crate) struct Graph<'m> {
     budget: usize,
 }
 
+/// The longest name of an input or output that is kept, in bytes.
+const LONGEST_NAME: usize = 1024;
+
 /// Names of inputs and outputs, in order, all different.
 struct Edges {
     inputs: Vec<String>,
@@ -78,7 +81,8 @@ impl<'m> Graph<'m> {
         let (mut all, mut counts) = (HashSet::new(), HashMap::new());
         let mut name = |index: usize, kind: &str| {
             let name = match tensors[index].name.as_str() {
-                "" => kind,
+                // Names are written wherever a value is used.
+                name if name.is_empty() || name.len() > LONGEST_NAME => kind,
                 name => name,
             };
             // Counting on from the last one of this name keeps a thousand of them from being tried a thousand times.
@@ -145,7 +149,8 @@ impl<'m> Graph<'m> {
             && !self.extents.contains_key(&tensor)
             && let Some(constant) = Constant::read(self.model, &self.tensors[tensor])?
         {
-            self.fold(tensor, constant)?;
+            self.spend(constant.element_count())?;
+            self.constants.insert(tensor, Rc::new(constant));
         }
         Ok(self.constants.get(&tensor).cloned())
     }
@@ -158,7 +163,8 @@ impl<'m> Graph<'m> {
 
     /// Makes a tensor a constant, which was computed here.
     pub(crate) fn fold(&mut self, tensor: usize, constant: Constant) -> Result<()> {
-        self.spend(constant.dims.iter().product())?;
+        self.check_new(tensor, &constant.dims)?;
+        self.spend(constant.element_count())?;
         self.constants.insert(tensor, Rc::new(constant));
         Ok(())
     }
@@ -199,6 +205,9 @@ impl<'m> Graph<'m> {
 
     /// The layout a value is at hand in; constants are in any.
     pub(crate) fn layout(&self, tensor: usize) -> Layout {
+        if self.constants.contains_key(&tensor) {
+            return Layout::Plain;
+        }
         let has = |layout| self.stored.contains_key(&(tensor, layout));
         if has(Layout::ChannelsFirst) && !has(Layout::Plain) {
             Layout::ChannelsFirst
@@ -330,11 +339,14 @@ impl<'m> Graph<'m> {
         let info = &self.tensors[tensor];
         let (element_type, quantization) = (info.element_type, info.quantization.clone());
         match quantization {
-            Some(quantization) if matches!(quantization.scale[..], [scale] if scale > 0.0 && scale.is_finite()) => {
+            Some(quantization)
+                if matches!(quantization.scale[..], [scale] if scale > 0.0 && scale.is_finite())
+                    && has_zero_points_of(&quantization, element_type) =>
+            {
                 self.parameters(&quantization, element_type)
             }
             _ => Err(Error::invalid_argument(format!(
-                "`{}` must have one scale that is a number above 0",
+                "`{}` must have one scale that is a number above 0, and a zero point of its type",
                 info.name
             ))),
         }
@@ -371,20 +383,24 @@ impl<'m> Graph<'m> {
         stored: String,
         dims: Vec<usize>,
     ) -> Result<()> {
-        let count = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+        self.check_new(tensor, &dims)?;
+        self.extents.insert(tensor, dims);
+        self.stored.insert((tensor, layout), stored);
+        Ok(())
+    }
+
+    /// A tensor gets one value, of extents that can be multiplied in any part.
+    fn check_new(&self, tensor: usize, dims: &[usize]) -> Result<()> {
+        let name = &self.tensors[tensor].name;
+        if self.extents.contains_key(&tensor) || self.constants.contains_key(&tensor) {
+            return Err(Error::invalid_argument(format!("`{name}` is computed twice")));
+        }
+        let count = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent.max(1)));
         if count.is_none_or(|count| count > i32::MAX as usize) {
             return Err(Error::invalid_argument(format!(
-                "`{}` would have too many elements: {dims:?}",
-                self.tensors[tensor].name
+                "`{name}` would have too many elements: {dims:?}"
             )));
         }
-        if self.extents.insert(tensor, dims).is_some() {
-            return Err(Error::invalid_argument(format!(
-                "`{}` is computed twice",
-                self.tensors[tensor].name
-            )));
-        }
-        self.stored.insert((tensor, layout), stored);
         Ok(())
     }
 

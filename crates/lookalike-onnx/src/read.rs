@@ -129,7 +129,8 @@ fn tensor(value: &ValueInfoProto, shape: Vec<i32>) -> Result<TensorInfo> {
 fn metadata(properties: &[StringStringEntryProto], signature: &Signature) -> Result<ModelMetadata> {
     let numbers = |key: &str| -> Result<Option<Vec<f32>>> {
         let Some(entry) = properties.iter().find(|entry| entry.key == key) else { return Ok(None) };
-        let numbers = entry.value.split(',').map(|number| number.trim().parse());
+        // Any more than three are as wrong as four.
+        let numbers = entry.value.split(',').take(4).map(|number| number.trim().parse());
         numbers.collect::<Result<_, _>>().map(Some).map_err(|_| {
             Error::invalid_argument(format!(
                 "the property `{key}` of the model is `{}`, and must be numbers with commas between them",

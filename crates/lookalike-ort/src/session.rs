@@ -146,16 +146,16 @@ impl Planned {
 fn to_ort<'a>(declared: &Input, input: &'a TensorRef<'a>) -> ort::Result<SessionInputValue<'a>> {
     let dims = input.shape().dims();
     if let (true, &[batch, height, width, channels]) = (declared.has_channels_first, dims) {
-        let dims = [batch, channels, height, width];
+        let (dims, size) = ([batch, channels, height, width], height * width * channels);
         return Ok(match input.data() {
             DataRef::F32(values) => {
-                OrtTensor::from_array((dims, channels_first(values, channels)))?.into()
+                OrtTensor::from_array((dims, channels_first(values, size, channels)))?.into()
             }
             DataRef::U8(values) => {
-                OrtTensor::from_array((dims, channels_first(values, channels)))?.into()
+                OrtTensor::from_array((dims, channels_first(values, size, channels)))?.into()
             }
             DataRef::I8(values) => {
-                OrtTensor::from_array((dims, channels_first(values, channels)))?.into()
+                OrtTensor::from_array((dims, channels_first(values, size, channels)))?.into()
             }
             other => return Err(ort::Error::new(format!("an input of type {other:?}"))),
         });
@@ -168,11 +168,15 @@ fn to_ort<'a>(declared: &Input, input: &'a TensorRef<'a>) -> ort::Result<Session
     })
 }
 
-/// One picture, its colours taken apart.
-fn channels_first<T: Copy>(pixels: &[T], channels: usize) -> Vec<T> {
-    (0..channels)
-        .flat_map(|channel| pixels.iter().skip(channel).step_by(channels).copied())
-        .collect()
+/// Pictures of as many values each, their colours taken apart.
+fn channels_first<T: Copy>(pictures: &[T], size: usize, channels: usize) -> Vec<T> {
+    let mut apart = Vec::with_capacity(pictures.len());
+    for picture in pictures.chunks(size.max(1)) {
+        for channel in 0..channels {
+            apart.extend(picture.iter().skip(channel).step_by(channels));
+        }
+    }
+    apart
 }
 
 fn from_ort(result: &DynValue, output: &mut Tensor) -> ort::Result<Result<()>> {

@@ -3,8 +3,8 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use lookalike_core::{
-    Error, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result,
-    Tensor,
+    Error, ErrorKind, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor,
+    Region, Result, Tensor,
 };
 
 use crate::geometry::Size;
@@ -73,6 +73,17 @@ impl Preprocessor for Antialias {
         let mut target = Target::new(input, target_size, spec.element, turn, set, table)?;
         let stored = target.stored_size();
 
+        // The resizer keeps the region at its own width and the height of the tensor in between.
+        let between = (crop.width.ceil() as usize).saturating_mul(stored.height);
+        if between > MAX_PIXELS_BETWEEN {
+            return Err(Error::new(
+                ErrorKind::ResourceExhausted,
+                format!(
+                    "resizing {}x{} pixels takes more than {MAX_PIXELS_BETWEEN} in between; give a smaller region of interest",
+                    size.width, size.height
+                ),
+            ));
+        }
         let channels = if upright.is_rgba() { 4 } else { 3 };
         let format = if upright.is_rgba() { PixelType::U8x4 } else { PixelType::U8x3 };
         let packed = upright.packed(channels);
@@ -102,6 +113,9 @@ impl Preprocessor for Antialias {
     }
 }
 
+/// Most pixels of the picture between the two passes of the resizer; a long picture must not ask for all memory.
+const MAX_PIXELS_BETWEEN: usize = 1 << 27;
+
 /// A region in pixels of the upright picture.
 struct Crop {
     left: f64,
@@ -118,11 +132,13 @@ impl Crop {
             Some(region @ Region::Normalized { left, top, right, bottom }) => {
                 region.check_fractions()?;
                 let [left, top, right, bottom] = [left, top, right, bottom].map(f64::from);
+                let (x, y) = (left * width, top * height);
+                // Rounding must not carry the region over the border.
                 Self {
-                    left: left * width,
-                    top: top * height,
-                    width: (right - left) * width,
-                    height: (bottom - top) * height,
+                    left: x,
+                    top: y,
+                    width: ((right - left) * width).min(width - x),
+                    height: ((bottom - top) * height).min(height - y),
                 }
             }
             Some(region) => {

@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 
 use lookalike_core::{
-    ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result, Tensor,
+    Error, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result,
+    Tensor,
 };
 
 use crate::geometry::Size;
@@ -20,7 +21,7 @@ use crate::upright::Upright;
 ///
 /// What MediaPipe refuses, or aborts over, has a result here: grey pictures count as RGB with three equal channels; YUV pictures
 /// become RGB at their full size before all else, by the Task Library's formula, each chroma sample counting for its four pixels;
-/// means and standard deviations may differ from channel to channel; sides may be of any length. A model that leaves its input size
+/// means and standard deviations may differ from channel to channel; sides may have up to 2^26 pixels. A model that leaves its input size
 /// open gets the region's size, with width and height exchanged where it is turned by 90° or 270°.
 ///
 /// ```
@@ -72,6 +73,12 @@ impl Preprocessor for MediaPipe {
     ) -> Result<()> {
         let upright = Upright::new(image);
         let size = Size { width: upright.pixels().width, height: upright.pixels().height };
+        if size.width.max(size.height) > LONGEST_SIDE {
+            return Err(Error::invalid_argument(format!(
+                "a side of {}x{} pixels is longer than {LONGEST_SIDE}; give a smaller image",
+                size.width, size.height
+            )));
+        }
         let rectangle = Rectangle::new(size, processing)?;
         let open = rectangle.size();
         let target_size = Size {
@@ -97,6 +104,9 @@ impl Preprocessor for MediaPipe {
         Ok(())
     }
 }
+
+/// Places are counted in 32nds of a pixel, in 32 bits.
+const LONGEST_SIDE: usize = 1 << 26;
 
 /// The region of interest as MediaPipe keeps it: centre and size in pixels, and an angle in degrees, all in f32.
 #[derive(Clone, Copy, Debug)]

@@ -492,6 +492,8 @@ tables! {
         3 new_axis_mask: scalar(i32 = 0),
         /// Dimensions that are dropped.
         4 shrink_axis_mask: scalar(i32 = 0),
+        /// Whether ends count from the beginnings.
+        5 offset: scalar(bool = false),
     }
 
     /// Parameters of SHAPE.

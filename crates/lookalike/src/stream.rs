@@ -215,7 +215,7 @@ impl LiveStreamEmbedder {
     }
 
     /// Ends the stream: no frame is taken any more, those that were are embedded, and their callbacks have returned when this
-    /// does. Called from the callback itself it does not wait.
+    /// does. Only the first call waits, and not if it comes from the callback itself.
     pub fn close(&self) {
         lock(&self.shared.state).is_closed = true;
         self.shared.changed.notify_one();

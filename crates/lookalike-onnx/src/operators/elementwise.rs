@@ -195,7 +195,7 @@ fn arithmetic(
     activation: Activation,
     known: fn(i64, i64) -> Option<i64>,
 ) -> Result<()> {
-    if fold(graph, op, known)? {
+    if activation == Activation::NONE && fold(graph, op, known)? {
         return Ok(());
     }
     let output = op.output()?;

@@ -339,6 +339,11 @@ pub(super) fn strided_slice(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let BuiltinOptionsRef::StridedSliceOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
+    if options.offset() {
+        return Err(Error::unimplemented(
+            "its ends count from its beginnings, which has no translation",
+        ));
+    }
     let (input, output) = (op.input(0)?, op.output()?);
     let dims = graph.dims(input)?;
     let begins = graph.ints(op.input(1)?)?;
@@ -399,7 +404,9 @@ pub(super) fn strided_slice(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
             _ => (begin - end).max(0) as u64,
         };
         let count = count.div_ceil(step.unsigned_abs()) as usize;
-        ranges.push((begin.max(0) as isize, step as isize, count));
+        // A step that is not taken may be as long as it likes.
+        let step = if count > 1 { step as isize } else { 1 };
+        ranges.push((begin.max(0) as isize, step, count));
         result.push(count);
     }
     for &extent in dims.iter().skip(ranges.len()) {

@@ -87,10 +87,23 @@ fn extents_that_overflow_are_refused() {
         model(BuiltinOperator::BATCH_TO_SPACE_ND, none(), &picture, &[&[0, 0], &[0; 4]]),
         model(BuiltinOperator::CONV_2D, none(), &picture, &[]),
         model(BuiltinOperator::RESHAPE, none(), &[], &[&[2]]),
+        // Empty, but not in every part.
+        model(BuiltinOperator::RESHAPE, none(), &[0], &[&[MAX, MAX, 0]]),
     ] {
         let error = translate(&model).unwrap_err();
         assert!(error.to_string().starts_with("operator 0 ("), "{error}");
     }
+}
+
+#[test]
+fn a_tensor_has_one_value() {
+    let graph = model(BuiltinOperator::SHAPE, BuiltinOptions::None, &[4], &[]);
+    // The shape of the input takes the input's place.
+    let mut twice =
+        lookalike_schema::VerifiedModel::new(graph.bytes().to_vec()).unwrap().root().to_owned();
+    twice.subgraphs[0].operators[0].outputs = vec![0];
+    let error = translate(&Model::from_bytes(twice.to_bytes()).unwrap()).unwrap_err();
+    assert!(error.to_string().ends_with("is computed twice"), "{error}");
 }
 
 #[test]

@@ -236,14 +236,13 @@ unsafe fn sample<const C: usize>(source: &Pixels<'_>, taps: &[Tap], out: &mut [u
         let column = tap.left as usize * C;
         let upper = top * source.row_stride + column;
         let lower = bottom * source.row_stride + column;
-        // The lower eight bytes end last. Four bytes are written for a pixel, of which the next overwrites one.
-        let reads_within = lower + 8 <= source.data.len();
+        // Four bytes are written for a pixel, of which the next overwrites one.
+        let reads_within = upper.max(lower) + 8 <= source.data.len();
         if !reads_within || index * 3 + 4 > out.len() {
             return index;
         }
         let (right, below) = (i16::from(tap.right_weight), i16::from(tap.bottom_weight));
-        // SAFETY: both loads end within the source, since the upper one does not lie behind the lower, and the store ends within
-        // `out`, as was just checked.
+        // SAFETY: both loads end within the source and the store within `out`, as was just checked.
         unsafe {
             let upper = _mm_loadl_epi64(source.data.as_ptr().add(upper).cast());
             let lower = _mm_loadl_epi64(source.data.as_ptr().add(lower).cast());

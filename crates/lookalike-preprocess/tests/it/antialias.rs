@@ -88,3 +88,24 @@ fn wrong_regions_are_refused() {
         assert!(result.is_err(), "{region:?}");
     }
 }
+
+#[test]
+fn a_long_picture_does_not_ask_for_all_memory() {
+    let pixels = vec![9; 2_000_000 * 3];
+    let spec = InputSpec::new(224, 224, InputElement::U8);
+    let prepare = |width, height| {
+        let image = ImageView::rgb(&pixels, width, height).unwrap();
+        let processing = ImageProcessingOptions::default();
+        Antialias::new().prepare(&image, &processing, &spec, &mut Tensor::empty())
+    };
+    assert!(prepare(2_000_000, 1).unwrap_err().to_string().contains("in between"));
+    assert!(prepare(1, 2_000_000).is_ok());
+}
+
+#[test]
+fn rounding_does_not_carry_a_region_over_the_border() {
+    let pixels = vec![9; 109 * 3];
+    let image = ImageView::rgb(&pixels, 109, 1).unwrap();
+    let region = Region::Normalized { left: 3.347_11e-10, top: 0.0, right: 1.0, bottom: 1.0 };
+    assert_eq!(bytes(&image, Some(region), 0, 3, 1), [9; 9]);
+}
