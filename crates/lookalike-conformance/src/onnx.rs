@@ -37,7 +37,7 @@ pub(crate) fn cases(
 /// A model that was converted before gives what it gives when it is converted in memory.
 fn converted_is_equal(subject: &Subject, backend: Backend) -> Result<()> {
     let model = subject.options(backend).read_model()?;
-    if onnx::fixed_input_dims(&model).is_none() {
+    if model.fixed_input_dims().is_none() {
         ensure!(onnx::translate(&model).is_err(), "a model of open size is translated");
         return Ok(());
     }

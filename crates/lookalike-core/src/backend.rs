@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::image::ImageView;
-use crate::model::{Model, Signature};
+use crate::model::{Model, OperatorInfo, Signature};
 use crate::options::{ImageProcessingOptions, SessionOptions};
 use crate::spec::InputSpec;
 use crate::tensor::{Tensor, TensorRef};
@@ -26,6 +26,9 @@ pub trait InferenceBackend: Debug + Send + Sync {
     ///
     /// What is missing, and how to get it.
     fn check(&self) -> Result<BackendInfo>;
+
+    /// Whether the engine has an operator of a TensorFlow Lite model, in the forms that are known.
+    fn has_operator(&self, operator: &OperatorInfo) -> bool;
 
     /// Loads a model.
     ///

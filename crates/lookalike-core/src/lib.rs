@@ -11,8 +11,10 @@ mod contain;
 mod embedding;
 mod error;
 mod image;
+mod limits;
 mod model;
 mod options;
+pub mod shapes;
 mod spec;
 mod tensor;
 
@@ -26,9 +28,11 @@ pub use crate::embedding::{
 };
 pub use crate::error::{Error, ErrorKind, Result, SupportCode};
 pub use crate::image::{ImageView, Orientation, PixelFormat, Plane};
+pub use crate::limits::Limits;
 pub use crate::model::{
     EntryPoint, Model, ModelFormat, OperatorInfo, Quantization, Signature, TensorInfo,
 };
 pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions};
+pub use crate::shapes::Shapes;
 pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
 pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

@@ -11,6 +11,8 @@ use lookalike_schema::{List, Tables, VerifiedModel, file_identifier, read_metada
 
 use crate::associated_files::{self, AssociatedFiles};
 use crate::error::{Error, ErrorKind, Result, SupportCode};
+use crate::limits::{Limits, exceeded};
+use crate::shapes::{self, Shapes};
 use crate::tensor::{DataRef, TensorRef};
 
 /// A TensorFlow Lite model that passed verification: immutable, and cheap to clone.
@@ -29,7 +31,9 @@ pub struct Model {
 
 struct Inner {
     source: Source,
+    limits: Limits,
     signature: Signature,
+    tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
     metadata: Option<ModelMetadata>,
     associated_files: AssociatedFiles,
@@ -61,14 +65,32 @@ impl ModelFormat {
 }
 
 impl Model {
-    /// Verifies a model and reads its signature, metadata and associated files.
+    /// Verifies a model within the default [`Limits`] and reads its signature, metadata and associated files.
     ///
     /// # Errors
     ///
-    /// In this order: the bytes are no TensorFlow Lite flatbuffer; the schema version is not 3; the metadata has another
-    /// identifier than `M001` or is broken; an associated file is compressed or unreadable; the graph points at tensors,
-    /// buffers or operators that do not exist.
+    /// As for [`from_bytes_within`](Self::from_bytes_within).
     pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::from_bytes_within(bytes, &Limits::default())
+    }
+
+    /// Verifies a model and reads its signature, metadata and associated files.
+    ///
+    /// The graph is checked operator by operator: number, types and extents of operands and results, parameters, and that each
+    /// value is computed before it is used. A model that leaves the size of its input open, or has an operator of which nothing is
+    /// known, is checked no further than its indices here, and by [`shapes_for`](Self::shapes_for) before an engine gets it.
+    ///
+    /// # Errors
+    ///
+    /// In this order: the model exceeds a limit; the bytes are no TensorFlow Lite flatbuffer; the schema version is not 3; the
+    /// metadata has another identifier than `M001` or is broken; an associated file is compressed or unreadable; the graph points at
+    /// tensors, buffers or operators that do not exist, or has sparse tensors; an operator does not fit its operands.
+    pub fn from_bytes_within(bytes: impl Into<Cow<'static, [u8]>>, limits: &Limits) -> Result<Self> {
+        let bytes = bytes.into();
+        if bytes.len() as u64 > limits.max_model_bytes {
+            let what = format!("the model has {} bytes", bytes.len());
+            return Err(exceeded(what, "max_model_bytes", limits.max_model_bytes));
+        }
         let verified = VerifiedModel::new(bytes).map_err(|error| {
             Error::invalid_argument("The model is not a valid Flatbuffer buffer; give a TensorFlow Lite model (.tflite)")
                 .with_support_code(SupportCode::InvalidFlatBuffer)
@@ -91,11 +113,10 @@ impl Model {
             Some(_) => associated_files::locate(verified.bytes())?,
             None => AssociatedFiles::new(),
         };
-        let graph = main_graph(root)?;
-        let signature = read_signature(root, graph)?;
-        let operators = read_operators(root, graph)?;
-        let source = Source::TfLite(verified);
-        let inner = Inner { signature, operators, metadata, associated_files, source };
+        let Parts { signature, tensors, operators } = read_graphs(root, limits)?;
+        let (source, limits) = (Source::TfLite(verified), *limits);
+        let inner =
+            Inner { source, limits, signature, tensors, operators, metadata, associated_files };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -109,7 +130,9 @@ impl Model {
     ) -> Self {
         let inner = Inner {
             source: Source::Onnx(bytes.into()),
+            limits: Limits::default(),
             signature,
+            tensors: Vec::new(),
             operators,
             metadata: Some(metadata),
             associated_files: AssociatedFiles::new(),
@@ -217,13 +240,37 @@ impl Model {
     }
 
     /// All tensors of the graph, constants included; an operator's indices point here. None for a model in ONNX.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.inner.tensors
+    }
+
+    /// Extents of the inputs as the model declares them, one list for each; an open batch is 1. `None` for a model that leaves other
+    /// extents open.
+    pub fn fixed_input_dims(&self) -> Option<Vec<Vec<usize>>> {
+        fixed_input_dims(self.signature())
+    }
+
+    /// Verifies the graph for inputs of these extents, one list for each input, and tells the extents of all its values. What is
+    /// known only with the size of the input, and what an inference costs, is checked here.
     ///
     /// # Errors
     ///
-    /// Never, for a graph that was read before; the tensors are read anew.
-    pub fn tensors(&self) -> Result<Vec<TensorInfo>> {
-        let (Some(root), Some(graph)) = (self.root(), self.graph()) else { return Ok(Vec::new()) };
-        graph.tensors().iter().map(|tensor| tensor_info(root, tensor)).collect()
+    /// There is not a list for each input; an operator is not known, or does not fit its operands; an inference exceeds a limit that
+    /// the model was read with; or the model is in ONNX.
+    pub fn shapes_for(&self, input_dims: &[Vec<usize>]) -> Result<Shapes> {
+        let (Some(root), Some(graph)) = (self.root(), self.graph()) else {
+            return Err(Error::unimplemented("the graph of a model in ONNX is not looked at"));
+        };
+        let inputs = self.signature().inputs.len();
+        if input_dims.len() != inputs {
+            return Err(Error::invalid_argument(format!(
+                "extents for {} inputs, of which the model has {inputs}",
+                input_dims.len()
+            )));
+        }
+        let (tensors, operators) = (self.tensors(), self.operators());
+        let graph = shapes::Graph { root, graph, tensors, operators };
+        shapes::infer(graph, input_dims, false, &self.inner.limits)
     }
 
     /// Places of the inputs among the [tensors](Self::tensors).
@@ -355,7 +402,7 @@ pub struct TensorInfo {
     /// How stored integers stand for real values.
     pub quantization: Option<Quantization>,
     /// Buffer of a constant.
-    buffer: usize,
+    pub(crate) buffer: usize,
 }
 
 impl TensorInfo {
@@ -381,6 +428,59 @@ impl TensorInfo {
     /// Whether the size of more than the batch is left open until the model runs.
     pub fn has_open_size(&self) -> bool {
         self.shape_signature.iter().skip(1).any(|&extent| extent == -1)
+    }
+
+    /// The extents as counts.
+    ///
+    /// # Errors
+    ///
+    /// One is negative.
+    pub fn dims(&self) -> Result<Vec<usize>> {
+        let extent = |&extent: &i32| {
+            usize::try_from(extent).map_err(|_| {
+                Error::invalid_argument(format!("tensor `{}` has the extent {extent}", self.name))
+            })
+        };
+        self.shape.iter().map(extent).collect()
+    }
+
+    /// Whether zero points are numbers that the stored integers can be.
+    pub(crate) fn has_zero_points_of_its_type(&self) -> bool {
+        let range = match self.element_type {
+            TensorType::INT8 => -128..=127,
+            TensorType::UINT8 => 0..=255,
+            _ => i64::from(i16::MIN)..=i64::from(i16::MAX),
+        };
+        let quantization = self.quantization.iter();
+        quantization.flat_map(|found| &found.zero_point).all(|number| range.contains(number))
+    }
+
+    /// Scales of integers must be numbers above 0 with a zero point for each, one of both or one for each slice.
+    fn check_quantization(&self) -> Result<(), String> {
+        if !matches!(self.element_type, TensorType::INT8 | TensorType::UINT8 | TensorType::INT16) {
+            return Ok(());
+        }
+        let Some(Quantization { scale, zero_point, dimension }) = &self.quantization else {
+            return Ok(());
+        };
+        let name = &self.name;
+        if let Some(scale) = scale.iter().find(|scale| !(scale.is_normal() && **scale > 0.0)) {
+            return Err(format!("tensor `{name}` has the scale {scale}, which is no number above 0"));
+        }
+        if zero_point.len() != scale.len() {
+            let (scales, zero_points) = (scale.len(), zero_point.len());
+            return Err(format!("tensor `{name}` has {scales} scales and {zero_points} zero points"));
+        }
+        let axis = usize::try_from(*dimension).ok();
+        let extent = axis.and_then(|axis| self.shape.get(axis));
+        if scale.len() == 1 || extent.map(|&extent| extent as usize) == Some(scale.len()) {
+            return Ok(());
+        }
+        Err(format!(
+            "tensor `{name}` of {:?} has {} scales along dimension {dimension}",
+            self.shape,
+            scale.len()
+        ))
     }
 
     fn check(&self, given: &TensorRef<'_>) -> Result<()> {
@@ -485,15 +585,68 @@ fn model_metadata(root: tflite::ModelRef<'_>) -> Result<Option<ModelMetadata>> {
     })
 }
 
-fn main_graph(root: tflite::ModelRef<'_>) -> Result<tflite::SubGraphRef<'_>> {
-    match root.subgraphs().iter().next() {
-        Some(graph) => Ok(graph),
-        None => Err(broken_graph("the model has no subgraph")),
-    }
+/// What is read of a graph.
+struct Parts {
+    signature: Signature,
+    tensors: Vec<TensorInfo>,
+    operators: Vec<OperatorInfo>,
 }
 
-fn read_signature(root: tflite::ModelRef<'_>, graph: tflite::SubGraphRef<'_>) -> Result<Signature> {
-    let tensors = graph.tensors();
+/// Reads and verifies all graphs, and returns the first one. The others are not run, but engines prepare them.
+fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
+    let graphs = root.subgraphs();
+    let total = |count: fn(tflite::SubGraphRef<'_>) -> usize| {
+        graphs.iter().map(count).sum::<usize>() as u64
+    };
+    let (tensors, operators) =
+        (total(|graph| graph.tensors().len()), total(|graph| graph.operators().len()));
+    if tensors > limits.max_tensors {
+        let what = format!("the model has {tensors} tensors");
+        return Err(exceeded(what, "max_tensors", limits.max_tensors));
+    }
+    if operators > limits.max_operators {
+        let what = format!("the model has {operators} operators");
+        return Err(exceeded(what, "max_operators", limits.max_operators));
+    }
+    let names: Vec<Arc<str>> = root
+        .operator_codes()
+        .iter()
+        .map(|code| match (builtin_operator(code), code.custom_code()) {
+            (BuiltinOperator::CUSTOM, Some(name)) => Arc::from(name),
+            (operator, _) => Arc::from(operator.to_string()),
+        })
+        .collect();
+    let mut first = None;
+    for graph in graphs {
+        let tensors = graph.tensors().iter().map(|tensor| tensor_info(root, tensor));
+        let tensors = tensors.collect::<Result<Vec<_>>>()?;
+        let signature = read_signature(graph, &tensors)?;
+        let operators = read_operators(root, graph, &names)?;
+        let parts = Parts { signature, tensors, operators };
+        let is_known = parts.operators.iter().all(shapes::is_known);
+        if is_known && let Some(dims) = fixed_input_dims(&parts.signature) {
+            let (tensors, operators) = (&parts.tensors, &parts.operators);
+            let graph = shapes::Graph { root, graph, tensors, operators };
+            shapes::infer(graph, &dims, true, limits).map_err(|error| match error.kind() {
+                ErrorKind::ResourceExhausted => error,
+                _ => broken_graph(error),
+            })?;
+        }
+        first.get_or_insert(parts);
+    }
+    first.ok_or_else(|| broken_graph("the model has no subgraph"))
+}
+
+/// An input without elements is refused by the rules for pictures, in the reference's words.
+fn fixed_input_dims(signature: &Signature) -> Option<Vec<Vec<usize>>> {
+    let dims = |input: &TensorInfo| {
+        let extent = |&extent: &i32| usize::try_from(extent).ok().filter(|&extent| extent > 0);
+        if input.has_open_size() { None } else { input.shape.iter().map(extent).collect() }
+    };
+    signature.inputs.iter().map(dims).collect()
+}
+
+fn read_signature(graph: tflite::SubGraphRef<'_>, tensors: &[TensorInfo]) -> Result<Signature> {
     let read = |indices: List<'_, i32>, what: &str| -> Result<Vec<TensorInfo>> {
         let mut known = BTreeSet::new();
         indices
@@ -503,9 +656,7 @@ fn read_signature(root: tflite::ModelRef<'_>, graph: tflite::SubGraphRef<'_>) ->
                 _ if !known.insert(index) => {
                     Err(broken_graph(format!("{what} tensor {index} is listed twice")))
                 }
-                Ok(position) if position < tensors.len() => {
-                    tensor_info(root, tensors.get(position))
-                }
+                Ok(position) if position < tensors.len() => Ok(tensors[position].clone()),
                 _ => Err(broken_graph(format!("{what} tensor {index} does not exist"))),
             })
             .collect()
@@ -539,6 +690,9 @@ fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Res
     if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
         return Err(broken_graph(format!("tensor `{name}` has more than {MAX_ELEMENTS} elements")));
     }
+    if tensor.sparsity().is_some() {
+        return Err(broken_graph(format!("tensor `{name}` is sparse, which is not supported")));
+    }
     let quantization = tensor
         .quantization()
         .map(|quantization| Quantization {
@@ -547,33 +701,24 @@ fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Res
             dimension: quantization.quantized_dimension(),
         })
         .filter(|quantization| !quantization.scale.is_empty());
-    Ok(TensorInfo {
+    let info = TensorInfo {
         name,
         shape: tensor.shape().iter().collect(),
         shape_signature: tensor.shape_signature().iter().collect(),
         element_type: tensor.element_type(),
         quantization,
         buffer,
-    })
+    };
+    info.check_quantization().map_err(broken_graph)?;
+    Ok(info)
 }
 
 fn read_operators(
     root: tflite::ModelRef<'_>,
     graph: tflite::SubGraphRef<'_>,
+    names: &[Arc<str>],
 ) -> Result<Vec<OperatorInfo>> {
-    let codes = root.operator_codes();
-    let names: Vec<Arc<str>> = codes
-        .iter()
-        .map(|code| match (builtin_operator(code), code.custom_code()) {
-            (BuiltinOperator::CUSTOM, Some(name)) => Arc::from(name),
-            (operator, _) => Arc::from(operator.to_string()),
-        })
-        .collect();
-    let tensor_count = graph.tensors().len();
-    // The other subgraphs are not run, but their tensors must be as sound as any.
-    for tensor in root.subgraphs().iter().flat_map(|graph| graph.tensors().iter()) {
-        tensor_info(root, tensor)?;
-    }
+    let (codes, tensor_count) = (root.operator_codes(), graph.tensors().len());
     graph
         .operators()
         .iter()

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use half::f16;
+use lookalike_core::shapes::SliceRange;
 use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
 
 /// Extents and elements of a constant.
@@ -31,26 +32,7 @@ impl Constant {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let dims = declared_dims(tensor)?;
-        let count: usize = dims.iter().product();
-        let size = match tensor.element_type {
-            TensorType::FLOAT32 | TensorType::INT32 => 4,
-            TensorType::FLOAT16 => 2,
-            TensorType::INT64 => 8,
-            TensorType::INT8 | TensorType::UINT8 | TensorType::BOOL => 1,
-            other => {
-                return Err(Error::unimplemented(format!(
-                    "constants of type {other} have no translation"
-                )));
-            }
-        };
-        if bytes.len() != count * size {
-            return Err(Error::invalid_argument(format!(
-                "the constant `{}` of {dims:?} has {} bytes",
-                tensor.name,
-                bytes.len()
-            )));
-        }
+        let dims = tensor.dims()?;
         let int = |values| Values::Int(values, tensor.element_type);
         let values = match (tensor.element_type, &tensor.quantization) {
             (TensorType::FLOAT32, _) => Values::F32(elements(bytes, f32::from_le_bytes)),
@@ -58,16 +40,6 @@ impl Constant {
                 Values::F32(elements(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()))
             }
             (TensorType::INT8 | TensorType::UINT8, Some(quantization)) => {
-                let slices = quantization.scale.len();
-                let axis = usize::try_from(quantization.dimension).ok();
-                let extent = axis.and_then(|axis| dims.get(axis));
-                let is_typed = has_zero_points_of(quantization, tensor.element_type);
-                if slices != 1 && extent != Some(&slices) || !is_typed {
-                    return Err(Error::invalid_argument(format!(
-                        "the constant `{}` of {dims:?} has {slices} scales, or zero points out of its type",
-                        tensor.name
-                    )));
-                }
                 Values::Quantized(bytes.to_vec(), tensor.element_type, quantization.clone())
             }
             (TensorType::INT8, None) => int(elements(bytes, |[byte]| (byte as i8).into())),
@@ -75,7 +47,14 @@ impl Constant {
                 int(elements(bytes, |bytes| i32::from_le_bytes(bytes).into()))
             }
             (TensorType::INT64, _) => int(elements(bytes, i64::from_le_bytes)),
-            _ => int(elements(bytes, |[byte]| byte.into())),
+            (TensorType::UINT8 | TensorType::BOOL, _) => {
+                int(elements(bytes, |[byte]| byte.into()))
+            }
+            (other, _) => {
+                return Err(Error::unimplemented(format!(
+                    "constants of type {other} have no translation"
+                )));
+            }
         };
         Ok(Some(Self { dims, values }))
     }
@@ -158,8 +137,8 @@ impl Constant {
         result
     }
 
-    /// A part: for each dimension where it begins, by how much it goes on, and how often.
-    pub(crate) fn sliced(&self, ranges: &[(isize, isize, usize)]) -> Self {
+    /// A part: a range of each dimension.
+    pub(crate) fn sliced(&self, ranges: &[SliceRange]) -> Self {
         if let Values::Quantized(_, _, quantization) = &self.values
             && quantization.scale.len() > 1
         {
@@ -168,10 +147,10 @@ impl Constant {
             return Self { dims, values }.sliced(ranges);
         }
         let strides = self.strides();
-        let start = ranges.iter().zip(&strides).map(|((begin, ..), stride)| begin * stride).sum();
-        let steps: Vec<isize> =
-            ranges.iter().zip(&strides).map(|((_, step, _), stride)| step * stride).collect();
-        self.gathered(ranges.iter().map(|&(.., count)| count).collect(), start, &steps)
+        let places = || ranges.iter().zip(&strides);
+        let start = places().map(|(range, stride)| range.begin as isize * stride).sum();
+        let steps: Vec<isize> = places().map(|(range, stride)| range.step * stride).collect();
+        self.gathered(ranges.iter().map(|range| range.count).collect(), start, &steps)
     }
 
     fn strides(&self) -> Vec<isize> {
@@ -221,16 +200,6 @@ fn gather<T: Copy>(values: &[T], dims: &[usize], start: isize, steps: &[isize]) 
     gathered
 }
 
-/// Whether zero points are numbers that the stored integers can be.
-pub(crate) fn has_zero_points_of(quantization: &Quantization, element_type: TensorType) -> bool {
-    let range = match element_type {
-        TensorType::INT8 => -128..=127,
-        TensorType::UINT8 => 0..=255,
-        _ => i64::from(i32::MIN)..=i64::from(i32::MAX),
-    };
-    quantization.zero_point.iter().all(|zero_point| range.contains(zero_point))
-}
-
 /// Scales and as many zero points.
 pub(crate) fn parameters(quantization: &Quantization) -> (&[f32], Vec<i64>) {
     let scale = quantization.scale.as_slice();
@@ -238,16 +207,6 @@ pub(crate) fn parameters(quantization: &Quantization) -> (&[f32], Vec<i64>) {
     let zero_point =
         (0..scale.len()).map(|index| zero_point.get(index).copied().unwrap_or_default()).collect();
     (scale, zero_point)
-}
-
-/// Extents that the model declares for a tensor.
-pub(crate) fn declared_dims(tensor: &TensorInfo) -> Result<Vec<usize>> {
-    let extent = |&extent: &i32| {
-        usize::try_from(extent).map_err(|_| {
-            Error::invalid_argument(format!("tensor `{}` has the extent {extent}", tensor.name))
-        })
-    };
-    tensor.shape.iter().map(extent).collect()
 }
 
 fn elements<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {

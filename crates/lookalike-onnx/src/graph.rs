@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
+use lookalike_core::{Error, Model, Quantization, Result, Shapes, TensorInfo, TensorType};
 
-use crate::constant::{Constant, Values, has_zero_points_of, parameters};
+use crate::constant::{Constant, Values, parameters};
 use crate::proto::{
     Attribute, DimensionProto, GraphProto, NodeProto, TensorProto, TensorShapeProto,
     TensorTypeProto, TypeProto, ValueInfoProto, element,
@@ -48,9 +48,8 @@ impl Layout {
 /// looked at, because it has 1 for whatever depends on the size of the batch or of the picture.
 pub(crate) struct Graph<'m> {
     model: &'m Model,
-    tensors: Vec<TensorInfo>,
-    /// Extents of the values computed so far.
-    extents: HashMap<usize, Vec<usize>>,
+    tensors: &'m [TensorInfo],
+    shapes: Shapes,
     constants: HashMap<usize, Rc<Constant>>,
     /// Values as they are stored, by tensor and layout; quantised ones as integers.
     stored: HashMap<(usize, Layout), String>,
@@ -75,9 +74,9 @@ struct Edges {
 }
 
 impl<'m> Graph<'m> {
-    /// Begins a graph whose inputs have these extents.
-    pub(crate) fn new(model: &'m Model, input_dims: &[Vec<usize>]) -> Result<Self> {
-        let tensors = model.tensors()?;
+    /// Begins a graph of values with these extents.
+    pub(crate) fn new(model: &'m Model, shapes: Shapes) -> Self {
+        let tensors = model.tensors();
         let (mut all, mut counts) = (HashSet::new(), HashMap::new());
         let mut name = |index: usize, kind: &str| {
             let name = match tensors[index].name.as_str() {
@@ -98,7 +97,7 @@ impl<'m> Graph<'m> {
         let outputs = model.output_indices().map(|index| name(index, "output")).collect();
         let mut graph = Self {
             model,
-            extents: HashMap::new(),
+            shapes,
             constants: HashMap::new(),
             stored: HashMap::new(),
             floats: HashMap::new(),
@@ -109,27 +108,25 @@ impl<'m> Graph<'m> {
             budget: 4 * model.bytes().len() + (1 << 24),
             tensors,
         };
-        for ((index, name), dims) in
-            model.input_indices().zip(graph.edges.inputs.clone()).zip(input_dims)
-        {
-            graph.define_stored(index, Layout::Plain, name, dims.clone())?;
+        for (index, name) in model.input_indices().zip(graph.edges.inputs.clone()) {
+            graph.define_stored(index, Layout::Plain, name);
         }
-        Ok(graph)
+        graph
     }
 
     /// Extents of a tensor.
-    pub(crate) fn dims(&mut self, tensor: usize) -> Result<Vec<usize>> {
-        if let Some(dims) = self.extents.get(&tensor) {
-            return Ok(dims.clone());
-        }
-        match self.constant(tensor)? {
-            Some(constant) => Ok(constant.dims.clone()),
-            None => Err(self.not_computed(tensor)),
-        }
+    pub(crate) fn dims(&self, tensor: usize) -> Result<Vec<usize>> {
+        let dims = self.shapes.dims(tensor).map(<[usize]>::to_vec);
+        dims.ok_or_else(|| self.not_computed(tensor))
+    }
+
+    /// Whether a value follows from extents and constants, so that nothing computes it.
+    pub(crate) fn is_computed(&self, tensor: usize) -> bool {
+        self.shapes.computed_integers(tensor).is_some()
     }
 
     /// Extents of a picture.
-    pub(crate) fn picture(&mut self, tensor: usize) -> Result<[usize; 4]> {
+    pub(crate) fn picture(&self, tensor: usize) -> Result<[usize; 4]> {
         let dims = self.dims(tensor)?;
         dims.try_into().map_err(|dims: Vec<usize>| {
             Error::invalid_argument(format!(
@@ -145,12 +142,18 @@ impl<'m> Graph<'m> {
 
     /// The value of a tensor that is constant, or was found to be.
     pub(crate) fn constant(&mut self, tensor: usize) -> Result<Option<Rc<Constant>>> {
-        if !self.constants.contains_key(&tensor)
-            && !self.extents.contains_key(&tensor)
-            && let Some(constant) = Constant::read(self.model, &self.tensors[tensor])?
-        {
-            self.spend(constant.element_count())?;
-            self.constants.insert(tensor, Rc::new(constant));
+        if !self.constants.contains_key(&tensor) {
+            let info = &self.tensors[tensor];
+            let constant = match self.shapes.computed_integers(tensor) {
+                Some(integers) => {
+                    let (dims, integers) = (self.dims(tensor)?, integers.to_vec());
+                    Some(Constant::ints_of(dims, integers, info.element_type))
+                }
+                None => Constant::read(self.model, info)?,
+            };
+            if let Some(constant) = constant {
+                self.fold(tensor, constant)?;
+            }
         }
         Ok(self.constants.get(&tensor).cloned())
     }
@@ -163,26 +166,18 @@ impl<'m> Graph<'m> {
 
     /// Makes a tensor a constant, which was computed here.
     pub(crate) fn fold(&mut self, tensor: usize, constant: Constant) -> Result<()> {
-        self.check_new(tensor, &constant.dims)?;
         self.spend(constant.element_count())?;
         self.constants.insert(tensor, Rc::new(constant));
         Ok(())
     }
 
     fn spend(&mut self, elements: usize) -> Result<()> {
-        self.afford(elements)?;
-        self.budget -= elements;
+        self.budget = self.budget.checked_sub(elements).ok_or_else(|| {
+            Error::invalid_argument(
+                "the constants of the model take more room than its file explains",
+            )
+        })?;
         Ok(())
-    }
-
-    /// Whether as many elements may still be made.
-    pub(crate) fn afford(&self, elements: usize) -> Result<()> {
-        if elements <= self.budget {
-            return Ok(());
-        }
-        Err(Error::invalid_argument(
-            "the constants of the model take more room than its file explains",
-        ))
     }
 
     /// The integers of a constant operand.
@@ -340,15 +335,11 @@ impl<'m> Graph<'m> {
         let (element_type, quantization) = (info.element_type, info.quantization.clone());
         match quantization {
             Some(quantization)
-                if matches!(quantization.scale[..], [scale] if scale > 0.0 && scale.is_finite())
-                    && has_zero_points_of(&quantization, element_type) =>
+                if quantization.scale.len() == 1 =>
             {
                 self.parameters(&quantization, element_type)
             }
-            _ => Err(Error::invalid_argument(format!(
-                "`{}` must have one scale that is a number above 0, and a zero point of its type",
-                info.name
-            ))),
+            _ => Err(Error::invalid_argument(format!("`{}` must have one scale", info.name))),
         }
     }
 
@@ -363,45 +354,16 @@ impl<'m> Graph<'m> {
         Ok((self.initializer(&scale)?, self.initializer(&zero_point)?))
     }
 
-    /// Gives a tensor its value from floats, which are quantised here if the tensor is. The extents are in plain order.
-    pub(crate) fn define(
-        &mut self,
-        tensor: usize,
-        layout: Layout,
-        float: String,
-        dims: Vec<usize>,
-    ) -> Result<()> {
+    /// Gives a tensor its value from floats, which are quantised here if the tensor is.
+    pub(crate) fn define(&mut self, tensor: usize, layout: Layout, float: String) -> Result<()> {
         let stored = self.quantized(tensor, float)?;
-        self.define_stored(tensor, layout, stored, dims)
+        self.define_stored(tensor, layout, stored);
+        Ok(())
     }
 
-    /// Gives a tensor its value as it is stored. The extents are in plain order.
-    pub(crate) fn define_stored(
-        &mut self,
-        tensor: usize,
-        layout: Layout,
-        stored: String,
-        dims: Vec<usize>,
-    ) -> Result<()> {
-        self.check_new(tensor, &dims)?;
-        self.extents.insert(tensor, dims);
+    /// Gives a tensor its value as it is stored.
+    pub(crate) fn define_stored(&mut self, tensor: usize, layout: Layout, stored: String) {
         self.stored.insert((tensor, layout), stored);
-        Ok(())
-    }
-
-    /// A tensor gets one value, of extents that can be multiplied in any part.
-    fn check_new(&self, tensor: usize, dims: &[usize]) -> Result<()> {
-        let name = &self.tensors[tensor].name;
-        if self.extents.contains_key(&tensor) || self.constants.contains_key(&tensor) {
-            return Err(Error::invalid_argument(format!("`{name}` is computed twice")));
-        }
-        let count = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent.max(1)));
-        if count.is_none_or(|count| count > i32::MAX as usize) {
-            return Err(Error::invalid_argument(format!(
-                "`{name}` would have too many elements: {dims:?}"
-            )));
-        }
-        Ok(())
     }
 
     /// Adds a node with one result and returns its name.

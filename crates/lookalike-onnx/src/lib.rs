@@ -20,7 +20,7 @@ mod operators;
 mod proto;
 mod read;
 
-use lookalike_core::{Error, Model, ModelFormat, OperatorInfo, Result, TensorInfo};
+use lookalike_core::{Error, Model, ModelFormat, OperatorInfo, Result};
 use prost::Message;
 
 pub use crate::read::{has_channels_first, is_onnx, read};
@@ -42,7 +42,7 @@ const IR_VERSION: i64 = 8;
 /// The model has operators that have no translation, all of which are named; it uses one in a form that has none; it
 /// contradicts itself; or it leaves extents other than the batch open, for which there is [`translate_for`].
 pub fn translate(model: &Model) -> Result<Vec<u8>> {
-    let input_dims = fixed_input_dims(model).ok_or_else(|| {
+    let input_dims = model.fixed_input_dims().ok_or_else(|| {
         let open = model.signature().inputs.iter().find(|input| input.has_open_size());
         Error::unimplemented(format!(
             "the translation to ONNX needs inputs of fixed size, and the model leaves that of one open: {:?}",
@@ -50,15 +50,6 @@ pub fn translate(model: &Model) -> Result<Vec<u8>> {
         ))
     })?;
     translate_for(model, &input_dims)
-}
-
-/// Extents of the inputs, one list for each; an open batch is 1. `None` for a model that leaves other extents open.
-pub fn fixed_input_dims(model: &Model) -> Option<Vec<Vec<usize>>> {
-    let dims = |input: &TensorInfo| {
-        let extents = input.shape.iter().map(|&extent| usize::try_from(extent).ok());
-        if input.has_open_size() { None } else { extents.collect() }
-    };
-    model.signature().inputs.iter().map(dims).collect()
 }
 
 /// Translates a model for inputs of these extents, one list for each input.
@@ -69,16 +60,12 @@ pub fn fixed_input_dims(model: &Model) -> Option<Vec<Vec<usize>>> {
 pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>> {
     model.require_format("The translation to ONNX", ModelFormat::TfLite)?;
     model.check_operators("The translation to ONNX", has_translation)?;
-    if input_dims.len() != model.signature().inputs.len() {
-        return Err(Error::invalid_argument(format!(
-            "extents for {} inputs, of which the model has {}",
-            input_dims.len(),
-            model.signature().inputs.len()
-        )));
-    }
-    let mut graph = Graph::new(model, input_dims)?;
+    let mut graph = Graph::new(model, model.shapes_for(input_dims)?);
     for (position, info) in model.operators().iter().enumerate() {
         let Some(translate) = operators::translation(&info.name) else { continue };
+        if info.outputs.iter().all(|&output| graph.is_computed(output)) {
+            continue;
+        }
         let op = Op { info, options: model.operator_options(position) };
         translate(&mut graph, &op).map_err(|error| {
             let what = format!("operator {position} ({}): {error}", info.name);

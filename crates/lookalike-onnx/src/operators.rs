@@ -65,7 +65,7 @@ pub(crate) const OPERATORS: &[(&str, Translation)] = &[
     ("DIV", elementwise::div),
     ("ELU", |graph, op| elementwise::unary(graph, op, "Elu")),
     ("EXP", |graph, op| elementwise::unary(graph, op, "Exp")),
-    ("EXPAND_DIMS", layout::expand_dims),
+    ("EXPAND_DIMS", layout::redimension),
     ("FLOOR", |graph, op| elementwise::unary(graph, op, "Floor")),
     ("FLOOR_MOD", elementwise::floor_mod),
     ("FULLY_CONNECTED", convolution::fully_connected),
@@ -95,7 +95,7 @@ pub(crate) const OPERATORS: &[(&str, Translation)] = &[
     ("RELU", |graph, op| elementwise::activation(graph, op, Activation::RELU)),
     ("RELU6", |graph, op| elementwise::activation(graph, op, Activation::RELU6)),
     ("RELU_N1_TO_1", |graph, op| elementwise::activation(graph, op, Activation::RELU_N1_TO_1)),
-    ("RESHAPE", layout::reshape),
+    ("RESHAPE", layout::redimension),
     ("RESIZE_BILINEAR", layout::resize_bilinear),
     ("RESIZE_NEAREST_NEIGHBOR", layout::resize_nearest),
     ("RSQRT", elementwise::rsqrt),
@@ -108,7 +108,7 @@ pub(crate) const OPERATORS: &[(&str, Translation)] = &[
     ("SQRT", |graph, op| elementwise::unary(graph, op, "Sqrt")),
     ("SQUARE", elementwise::square),
     ("SQUARED_DIFFERENCE", elementwise::squared_difference),
-    ("SQUEEZE", layout::squeeze),
+    ("SQUEEZE", layout::redimension),
     ("STRIDED_SLICE", layout::strided_slice),
     ("SUB", elementwise::sub),
     ("SUM", |graph, op| reduction::reduce(graph, op, "ReduceSum")),
@@ -160,15 +160,6 @@ fn activate(
     }
     let (low, high) = (graph.number(low)?, graph.number(high)?);
     Ok(graph.node("Clip", &[&value, &low, &high], vec![]))
-}
-
-/// A dimension that may be counted from the end.
-fn axis(stated: i64, rank: usize) -> Result<usize> {
-    let counted = if stated < 0 { stated + rank as i64 } else { stated };
-    match usize::try_from(counted) {
-        Ok(axis) if axis < rank => Ok(axis),
-        _ => Err(Error::invalid_argument(format!("there is no dimension {stated} of {rank}"))),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ mod session;
 use std::path::PathBuf;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, Result,
+    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo,
+    Result,
     SessionOptions, SupportCode, contain_panics, one_line,
 };
 
@@ -46,9 +47,13 @@ impl InferenceBackend for Ort {
         Ok(BackendInfo::from_library(library.version(), library.path()))
     }
 
+    fn has_operator(&self, operator: &OperatorInfo) -> bool {
+        lookalike_onnx::has_translation(operator)
+    }
+
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         if model.format() == ModelFormat::TfLite {
-            model.check_operators("The backend `ort`", lookalike_onnx::has_translation)?;
+            model.check_operators("The backend `ort`", |operator| self.has_operator(operator))?;
         }
         let library = Library::load(self.library.as_deref())?;
         Ok(Box::new(OrtSession::load(library, model, options)?))

@@ -59,7 +59,7 @@ impl OrtSession {
             Self { library, model: model.clone(), num_threads: options.num_threads, planned: None };
         // An ONNX model is planned once, for whatever sizes it takes.
         let dims = match model.format() {
-            ModelFormat::TfLite => lookalike_onnx::fixed_input_dims(model),
+            ModelFormat::TfLite => model.fixed_input_dims(),
             _ => Some(Vec::new()),
         };
         if let Some(dims) = dims {

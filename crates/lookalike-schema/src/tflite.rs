@@ -274,10 +274,20 @@ tables! {
         4 quantization: table(QuantizationParameters, QuantizationParametersRef),
         /// Whether the value survives from run to run.
         5 is_variable: scalar(bool = false),
+        /// How the elements of a sparse tensor are stored.
+        6 sparsity: table(SparsityParameters, SparsityParametersRef),
         /// Extents with unknown ones as -1.
         7 shape_signature: list(i32),
         /// Whether the rank is known although the shape is empty.
         8 has_rank: scalar(bool = false),
+    }
+
+    /// How the elements of a sparse tensor are stored.
+    table SparsityParameters, SparsityParametersRef {
+        /// The order in which dimensions are stored.
+        0 traversal_order: list(i32),
+        /// Which dimensions are cut into blocks.
+        1 block_map: list(i32),
     }
 
     /// Affine quantisation: real = scale * (stored - zero_point).

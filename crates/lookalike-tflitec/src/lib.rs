@@ -6,8 +6,8 @@ mod chatter;
 mod session;
 
 use lookalike_core::{
-    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, ModelFormat, Result,
-    SessionOptions,
+    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, ModelFormat,
+    OperatorInfo, Result, SessionOptions,
 };
 
 use crate::session::TfLiteSession;
@@ -39,9 +39,15 @@ impl InferenceBackend for TfLiteC {
         Ok(info)
     }
 
+    /// The library has more of them, but no operator is run whose operands cannot be checked.
+    fn has_operator(&self, operator: &OperatorInfo) -> bool {
+        lookalike_core::shapes::is_known(operator)
+    }
+
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         self.check()?;
         model.require_format("The backend `tflitec`", ModelFormat::TfLite)?;
+        model.check_operators("The backend `tflitec`", |operator| self.has_operator(operator))?;
         Ok(Box::new(TfLiteSession::load(model, options)?))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lookalike_core::{
     Data, DataRef, Error, InferenceSession, Model, Result, SessionOptions, Shape, Signature,
-    SupportCode, Tensor, TensorRef, contain_panics, one_line,
+    SupportCode, Tensor, TensorInfo, TensorRef, contain_panics, one_line,
 };
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
@@ -43,6 +43,9 @@ pub(crate) struct TfLiteSession {
 
 impl TfLiteSession {
     pub(crate) fn load(model: &Model, options: &SessionOptions) -> Result<Self> {
+        // The library prepares the model for the sizes it declares, open ones taken as 1.
+        let declared = model.signature().inputs.iter().map(TensorInfo::dims);
+        model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
         let loaded = contain(|| {
             Loaded::try_new(AlignedModel::new(model), |model| {
                 TfLiteModel::from_bytes(model.bytes())
@@ -80,9 +83,10 @@ impl TfLiteSession {
         if wanted().eq(self.shapes.iter().map(Vec::as_slice)) {
             return Ok(());
         }
+        let shapes: Vec<Vec<usize>> = wanted().map(<[usize]>::to_vec).collect();
+        self.running.borrow_owner().borrow_owner().model.shapes_for(&shapes)?;
         // Whatever happens, the interpreter is not set up for the old shapes any more.
         self.shapes.clear();
-        let shapes: Vec<Vec<usize>> = wanted().map(<[usize]>::to_vec).collect();
         let interpreter = self.running.borrow_dependent();
         contain(|| {
             for (index, shape) in shapes.iter().enumerate() {

@@ -7,7 +7,8 @@
 mod session;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, Result,
+    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo,
+    Result,
     SessionOptions, SupportCode, contain_panics, one_line,
 };
 use tract_onnx::prelude::TractResult;
@@ -30,9 +31,13 @@ impl InferenceBackend for Tract {
         Ok(BackendInfo::built_in(TRACT_VERSION))
     }
 
+    fn has_operator(&self, operator: &OperatorInfo) -> bool {
+        lookalike_onnx::has_translation(operator)
+    }
+
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         model.require_format("The backend `tract`", ModelFormat::TfLite)?;
-        model.check_operators("The backend `tract`", lookalike_onnx::has_translation)?;
+        model.check_operators("The backend `tract`", |operator| self.has_operator(operator))?;
         Ok(Box::new(TractSession::load(model)?))
     }
 }

@@ -32,7 +32,7 @@ struct Planned {
 impl TractSession {
     /// Plans at once, unless the model leaves the size of an input open.
     pub(crate) fn load(model: &Model) -> Result<Self> {
-        let fixed = lookalike_onnx::fixed_input_dims(model);
+        let fixed = model.fixed_input_dims();
         let planned = fixed.map(|dims| Planned::new(model, dims)).transpose()?;
         Ok(Self { model: model.clone(), planned, state: None })
     }

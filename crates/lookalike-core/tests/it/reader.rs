@@ -84,7 +84,7 @@ fn a_model_is_read_as_written() {
     assert_eq!(names, ["CONV_2D", "RESHAPE", "Mine"]);
     assert!(model.operators()[2].is_custom && model.operators()[2].version == 2);
     assert_eq!(model.operators()[0].inputs, [Some(0), Some(2), None]);
-    let tensors = model.tensors().unwrap();
+    let tensors = model.tensors();
     assert_eq!(model.constant(&tensors[2]), [1; 8]);
     assert!(model.constant(&tensors[0]).is_empty());
     let entry = &model.entry_points()[0];
@@ -210,7 +210,7 @@ fn every_flipped_byte_gives_a_model_or_an_error() {
             let mut broken = bytes.clone();
             broken[index] = value;
             if let Ok(model) = Model::from_bytes(broken) {
-                for tensor in model.tensors().unwrap() {
+                for tensor in model.tensors() {
                     model.constant(&tensor);
                 }
                 model.entry_points();

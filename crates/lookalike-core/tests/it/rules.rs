@@ -74,12 +74,23 @@ impl Case {
         input.shape_signature = self.shape_signature;
         let mut tensors = vec![tensor(&self.output_shape, self.output_type)];
         tensors.resize(1 + self.input_count, input);
+        // The rules are about what goes in and out: whatever lies between is an operator of which nothing is known.
+        let inputs: Vec<i32> = (1..tensors.len() as i32).collect();
         let mut model = tflite::Model {
             version: 3,
+            operator_codes: vec![tflite::OperatorCode {
+                builtin_code: tflite::BuiltinOperator::CUSTOM,
+                ..tflite::OperatorCode::default()
+            }],
             subgraphs: vec![tflite::SubGraph {
-                inputs: (1..tensors.len() as i32).collect(),
+                inputs: inputs.clone(),
                 outputs: vec![0],
                 tensors,
+                operators: vec![tflite::Operator {
+                    inputs,
+                    outputs: vec![0],
+                    ..tflite::Operator::default()
+                }],
                 ..tflite::SubGraph::default()
             }],
             buffers: vec![tflite::Buffer::default()],

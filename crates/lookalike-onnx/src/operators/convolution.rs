@@ -1,5 +1,6 @@
 //! Operators that multiply with weights or look at windows.
 
+use lookalike_core::shapes::Window;
 use lookalike_core::{Error, Result};
 use lookalike_schema::tflite::{Activation, BuiltinOptionsRef, Padding};
 
@@ -8,75 +9,21 @@ use crate::constant::parameters;
 use crate::graph::{Graph, Layout};
 use crate::proto::Attribute;
 
-/// How a window moves along one side of a picture.
-struct Window {
-    size: usize,
-    stride: i32,
-    dilation: i32,
-}
-
-/// How many places a window has along a side, and by how much the side is padded before and after.
-struct Places {
-    count: usize,
-    before: usize,
-    after: usize,
-}
-
-impl Window {
-    /// The rules of TensorFlow: with SAME padding as many places as strides fit, the odd pixel of padding behind.
-    fn places(&self, extent: usize, padding: Padding) -> Result<Places> {
-        let (Ok(stride @ 1..), Ok(dilation @ 1..), 1..) =
-            (usize::try_from(self.stride), usize::try_from(self.dilation), self.size)
-        else {
-            return Err(Error::invalid_argument(
-                "windows, strides and dilations must be at least 1",
-            ));
-        };
-        let covered = (self.size - 1)
-            .checked_mul(dilation)
-            .and_then(|covered| covered.checked_add(1))
-            .filter(|&covered| covered <= i32::MAX as usize)
-            .ok_or_else(|| Error::invalid_argument("its window is too large"))?;
-        match padding {
-            Padding::SAME => {
-                let count = extent.div_ceil(stride);
-                let needed = (count.saturating_sub(1) * stride + covered).saturating_sub(extent);
-                Ok(Places { count, before: needed / 2, after: needed - needed / 2 })
-            }
-            Padding::VALID if extent >= covered => {
-                Ok(Places { count: (extent - covered) / stride + 1, before: 0, after: 0 })
-            }
-            Padding::VALID => Err(Error::invalid_argument(format!(
-                "a window of {covered} does not fit into {extent}"
-            ))),
-            other => Err(Error::invalid_argument(format!("there is no padding {other}"))),
-        }
-    }
-}
-
-/// What convolutions and pools have in common.
-struct Slide {
-    /// Height and width of the result.
-    size: [usize; 2],
-    /// As ONNX wants them.
-    attributes: Vec<(&'static str, Attribute)>,
-}
-
+/// How windows move, as ONNX wants to hear it.
 fn slide(
     [height, width]: [usize; 2],
     rows: &Window,
     columns: &Window,
     padding: Padding,
-) -> Result<Slide> {
+) -> Result<Vec<(&'static str, Attribute)>> {
     let (vertical, horizontal) = (rows.places(height, padding)?, columns.places(width, padding)?);
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
     let pads = [vertical.before, horizontal.before, vertical.after, horizontal.after];
-    let attributes = vec![
+    Ok(vec![
         ("kernel_shape", ints(&[rows.size as i64, columns.size as i64])),
         ("strides", ints(&[rows.stride.into(), columns.stride.into()])),
         ("pads", ints(&pads.map(|pad| pad as i64))),
-    ];
-    Ok(Slide { size: [vertical.count, horizontal.count], attributes })
+    ])
 }
 
 pub(super) fn conv(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -86,11 +33,6 @@ pub(super) fn conv(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let weights = op.input(1)?;
     let [outputs, height, width, depth] = graph.picture(weights)?;
     let [.., channels] = graph.picture(op.input(0)?)?;
-    if depth == 0 || !channels.is_multiple_of(depth) {
-        return Err(Error::invalid_argument(format!(
-            "its weights are for {depth} channels, and its input has {channels}"
-        )));
-    }
     let filter = graph.float(weights, Layout::ChannelsFirst)?;
     let rows =
         Window { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
@@ -112,13 +54,8 @@ pub(super) fn depthwise_conv(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         return Err(op.wrong_options());
     };
     let weights = op.input(1)?;
-    let [one, height, width, outputs] = graph.picture(weights)?;
+    let [_, height, width, outputs] = graph.picture(weights)?;
     let [.., channels] = graph.picture(op.input(0)?)?;
-    if one != 1 || channels == 0 || !outputs.is_multiple_of(channels) {
-        return Err(Error::invalid_argument(format!(
-            "its weights are for {outputs} channels of the result, and its input has {channels}"
-        )));
-    }
     // For each channel of the result: one channel of the input, rows, columns.
     const ORDER: [usize; 4] = [3, 0, 1, 2];
     let filter = match graph.constant(weights)?.map(|constant| constant.transposed(&ORDER)) {
@@ -161,9 +98,8 @@ fn convolve(
     activation: Activation,
 ) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
-    let [batch, height, width, _] = graph.picture(input)?;
-    let Slide { size: [height, width], mut attributes } =
-        slide([height, width], rows, columns, padding)?;
+    let [_, height, width, _] = graph.picture(input)?;
+    let mut attributes = slide([height, width], rows, columns, padding)?;
     let dilations = vec![rows.dilation.into(), columns.dilation.into()];
     attributes.push(("dilations", Attribute::Ints(dilations)));
     attributes.push(("group", Attribute::Int(filter.groups as i64)));
@@ -176,18 +112,13 @@ fn convolve(
         .collect();
     let result = graph.node("Conv", &operands, attributes);
     let result = activate(graph, output, activation, result)?;
-    let dims = vec![batch, height, width, filter.outputs];
-    graph.define(output, Layout::ChannelsFirst, result, dims)
+    graph.define(output, Layout::ChannelsFirst, result)
 }
 
 /// The third operand of an operator with weights. Integers stand for multiples of the product of the input's scale and
 /// the weights'.
 fn bias(graph: &mut Graph<'_>, op: &Op<'_>, outputs: usize) -> Result<Option<String>> {
     let Some(bias) = op.optional_input(2) else { return Ok(None) };
-    let dims = graph.dims(bias)?;
-    if dims.iter().product::<usize>() != outputs {
-        return Err(Error::invalid_argument(format!("its bias has {dims:?} values for {outputs}")));
-    }
     let Some(integers) = graph.known_ints(bias)? else {
         return Ok(Some(graph.reshaped_float(bias, &[outputs])?));
     };
@@ -226,8 +157,8 @@ fn pool(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Result<()> {
         dilation: 1,
     };
     let (input, output) = (op.input(0)?, op.output()?);
-    let [batch, height, width, channels] = graph.picture(input)?;
-    let Slide { size: [height, width], attributes } = slide(
+    let [_, height, width, _] = graph.picture(input)?;
+    let attributes = slide(
         [height, width],
         &window(options.filter_height(), options.stride_h()),
         &window(options.filter_width(), options.stride_w()),
@@ -236,28 +167,19 @@ fn pool(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Result<()> {
     let value = graph.float(input, Layout::ChannelsFirst)?;
     let result = graph.node(operator, &[&value], attributes);
     let result = activate(graph, output, options.fused_activation_function(), result)?;
-    graph.define(output, Layout::ChannelsFirst, result, vec![batch, height, width, channels])
+    graph.define(output, Layout::ChannelsFirst, result)
 }
 
 pub(super) fn fully_connected(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let BuiltinOptionsRef::FullyConnectedOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
-    if options.weights_format() != 0 {
-        return Err(Error::unimplemented("its weights are shuffled, which has no translation"));
-    }
     let (input, weights, output) = (op.input(0)?, op.input(1)?, op.output()?);
-    let dims = graph.dims(input)?;
     let &[outputs, depth] = graph.dims(weights)?.as_slice() else {
         return Err(Error::invalid_argument("its weights must have two dimensions"));
     };
-    let count: usize = dims.iter().product();
-    if depth == 0 || !count.is_multiple_of(depth) {
-        return Err(Error::invalid_argument(format!(
-            "its weights are for {depth} values, and its input has {dims:?}"
-        )));
-    }
-    let rows = count / depth;
+    let dims = graph.dims(output)?;
+    let rows = dims.iter().product::<usize>() / outputs;
     let value = graph.reshaped_float(input, &[rows, depth])?;
     let matrix = graph.float(weights, Layout::Plain)?;
     let bias = bias(graph, op, outputs)?;
@@ -269,20 +191,11 @@ pub(super) fn fully_connected(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> 
     let result = graph.node("Gemm", &operands, vec![("transB", Attribute::Int(1))]);
     let result = activate(graph, output, options.fused_activation_function(), result)?;
     let mut result = graph.quantized(output, result)?;
-    let mut result_dims = vec![rows, outputs];
-    if options.keep_num_dims() && dims.len() != 2 {
-        result_dims = dims;
-        match result_dims.last_mut() {
-            Some(last) if *last == depth => *last = outputs,
-            _ => {
-                return Err(Error::invalid_argument(
-                    "its input does not end in its weights' depth",
-                ));
-            }
-        }
-        result = graph.reshape(&result, &result_dims)?;
+    if dims.len() != 2 {
+        result = graph.reshape(&result, &dims)?;
     }
-    graph.define_stored(output, Layout::Plain, result, result_dims)
+    graph.define_stored(output, Layout::Plain, result);
+    Ok(())
 }
 
 pub(super) fn batch_matmul(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -291,38 +204,20 @@ pub(super) fn batch_matmul(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         _ => (false, false),
     };
     let (left, right, output) = (op.input(0)?, op.input(1)?, op.output()?);
-    let (left, left_dims) = matrices(graph, left, transposes_left)?;
-    let (right, right_dims) = matrices(graph, right, transposes_right)?;
-    let ([left_outer @ .., rows, depth], [right_outer @ .., shared, columns]) =
-        (left_dims.as_slice(), right_dims.as_slice())
-    else {
-        return Err(Error::invalid_argument("its operands must have two dimensions at least"));
-    };
-    if depth != shared {
-        return Err(Error::invalid_argument(format!(
-            "{left_dims:?} and {right_dims:?} cannot be multiplied"
-        )));
-    }
-    let mut dims = super::elementwise::broadcast(left_outer, right_outer)?;
-    dims.extend([*rows, *columns]);
+    let left = matrices(graph, left, transposes_left)?;
+    let right = matrices(graph, right, transposes_right)?;
     let result = graph.node("MatMul", &[&left, &right], vec![]);
-    graph.define(output, Layout::Plain, result, dims)
+    graph.define(output, Layout::Plain, result)
 }
 
-/// An operand of a matrix product, with its extents.
-fn matrices(
-    graph: &mut Graph<'_>,
-    tensor: usize,
-    is_transposed: bool,
-) -> Result<(String, Vec<usize>)> {
-    let mut dims = graph.dims(tensor)?;
+/// An operand of a matrix product.
+fn matrices(graph: &mut Graph<'_>, tensor: usize, is_transposed: bool) -> Result<String> {
+    let rank = graph.dims(tensor)?.len();
     let value = graph.float(tensor, Layout::Plain)?;
-    let rank = dims.len();
     if !is_transposed || rank < 2 {
-        return Ok((value, dims));
+        return Ok(value);
     }
     let mut order: Vec<i64> = (0..rank as i64).collect();
     order.swap(rank - 1, rank - 2);
-    dims.swap(rank - 1, rank - 2);
-    Ok((graph.node("Transpose", &[&value], vec![("perm", Attribute::Ints(order))]), dims))
+    Ok(graph.node("Transpose", &[&value], vec![("perm", Attribute::Ints(order))]))
 }

@@ -16,10 +16,9 @@ fn map(
 ) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let layout = graph.layout(input);
-    let dims = graph.dims(input)?;
     let value = graph.float(input, layout)?;
     let result = apply(graph, &value)?;
-    graph.define(output, layout, result, dims)
+    graph.define(output, layout, result)
 }
 
 pub(super) fn unary(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Result<()> {
@@ -88,28 +87,20 @@ pub(super) fn prelu(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let alpha = op.input(1)?;
     let (input, output) = (op.input(0)?, op.output()?);
     let layout = graph.common_layout(&[input, alpha])?;
-    let dims = graph.dims(input)?;
     let value = graph.float(input, layout)?;
     let slope = graph.float(alpha, layout)?;
     let result = graph.node("PRelu", &[&value, &slope], vec![]);
-    graph.define(output, layout, result, dims)
+    graph.define(output, layout, result)
 }
 
 pub(super) fn cast(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
-    let to = graph.element_type(output);
-    if let Some(known) = graph.known_ints(input)?
-        && matches!(to, TensorType::INT32 | TensorType::INT64)
-        && let Some(ints) = known.ints()
-    {
-        return graph.fold(output, Constant::ints_of(known.dims.clone(), ints.to_vec(), to));
-    }
     let layout = graph.layout(input);
-    let dims = graph.dims(input)?;
     let value = graph.stored(input, layout)?;
-    let code = Attribute::Int(element_code(to)?.into());
+    let code = Attribute::Int(element_code(graph.element_type(output))?.into());
     let result = graph.node("Cast", &[&value], vec![("to", code)]);
-    graph.define_stored(output, layout, result, dims)
+    graph.define_stored(output, layout, result);
+    Ok(())
 }
 
 /// From integers, or from 16-bit floats, to floats. Constants become floats here.
@@ -148,7 +139,7 @@ pub(super) fn add(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         BuiltinOptionsRef::AddOptions(options) => options.fused_activation_function(),
         _ => Activation::NONE,
     };
-    arithmetic(graph, op, "Add", activation, i64::checked_add)
+    arithmetic(graph, op, "Add", activation)
 }
 
 pub(super) fn sub(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -156,7 +147,7 @@ pub(super) fn sub(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         BuiltinOptionsRef::SubOptions(options) => options.fused_activation_function(),
         _ => Activation::NONE,
     };
-    arithmetic(graph, op, "Sub", activation, i64::checked_sub)
+    arithmetic(graph, op, "Sub", activation)
 }
 
 pub(super) fn mul(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -164,7 +155,7 @@ pub(super) fn mul(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         BuiltinOptionsRef::MulOptions(options) => options.fused_activation_function(),
         _ => Activation::NONE,
     };
-    arithmetic(graph, op, "Mul", activation, i64::checked_mul)
+    arithmetic(graph, op, "Mul", activation)
 }
 
 pub(super) fn div(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -172,32 +163,23 @@ pub(super) fn div(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         BuiltinOptionsRef::DivOptions(options) => options.fused_activation_function(),
         _ => Activation::NONE,
     };
-    arithmetic(graph, op, "Div", activation, i64::checked_div)
+    arithmetic(graph, op, "Div", activation)
 }
 
 pub(super) fn floor_mod(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     // The sign of the result is the divisor's, as it is in ONNX for integers.
-    let modulo = |left: i64, right: i64| {
-        let rest = left.checked_rem(right)?;
-        Some(if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest })
-    };
     if matches!(graph.element_type(op.output()?), TensorType::INT32 | TensorType::INT64) {
-        return arithmetic(graph, op, "Mod", Activation::NONE, modulo);
+        return binary(graph, op, "Mod");
     }
     Err(Error::unimplemented("it has a translation for integers only"))
 }
 
-/// An operator of two operands that has a meaning for known integers.
 fn arithmetic(
     graph: &mut Graph<'_>,
     op: &Op<'_>,
     operator: &str,
     activation: Activation,
-    known: fn(i64, i64) -> Option<i64>,
 ) -> Result<()> {
-    if activation == Activation::NONE && fold(graph, op, known)? {
-        return Ok(());
-    }
     let output = op.output()?;
     combine(graph, op, |graph, left, right| {
         let result = graph.node(operator, &[left, right], vec![]);
@@ -223,45 +205,8 @@ fn combine(
     apply: impl FnOnce(&mut Graph<'_>, &str, &str) -> Result<String>,
 ) -> Result<()> {
     let (left, right, output) = (op.input(0)?, op.input(1)?, op.output()?);
-    let dims = broadcast(&graph.dims(left)?, &graph.dims(right)?)?;
     let layout = graph.common_layout(&[left, right])?;
     let (left, right) = (graph.float(left, layout)?, graph.float(right, layout)?);
     let result = apply(graph, &left, &right)?;
-    graph.define(output, layout, result, dims)
-}
-
-/// Extents of a result whose operands have these.
-pub(super) fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
-    let rank = left.len().max(right.len());
-    let extent = |dims: &[usize], axis: usize| {
-        (axis + dims.len()).checked_sub(rank).map_or(1, |axis| dims[axis])
-    };
-    (0..rank)
-        .map(|axis| match (extent(left, axis), extent(right, axis)) {
-            (left, right) if left == right || right == 1 => Ok(left),
-            (1, right) => Ok(right),
-            _ => Err(Error::invalid_argument(format!("{left:?} and {right:?} do not go together"))),
-        })
-        .collect()
-}
-
-/// Computes with known integers of equal extents, or with one number on a side.
-fn fold(graph: &mut Graph<'_>, op: &Op<'_>, apply: fn(i64, i64) -> Option<i64>) -> Result<bool> {
-    let Some(left) = graph.known_ints(op.input(0)?)? else { return Ok(false) };
-    let Some(right) = graph.known_ints(op.input(1)?)? else { return Ok(false) };
-    let (Values::Int(lefts, element_type), Values::Int(rights, _)) = (&left.values, &right.values)
-    else {
-        return Ok(false);
-    };
-    let dims = broadcast(&left.dims, &right.dims)?;
-    let count: usize = dims.iter().product();
-    if ![lefts, rights].iter().all(|operand| operand.len() == count || operand.len() == 1) {
-        return Ok(false);
-    }
-    let pick = |operand: &[i64], index: usize| operand[if operand.len() == 1 { 0 } else { index }];
-    let results: Option<Vec<i64>> =
-        (0..count).map(|index| apply(pick(lefts, index), pick(rights, index))).collect();
-    let results = results.ok_or_else(|| Error::invalid_argument("its integers overflow"))?;
-    graph.fold(op.output()?, Constant::ints_of(dims, results, *element_type))?;
-    Ok(true)
+    graph.define(output, layout, result)
 }

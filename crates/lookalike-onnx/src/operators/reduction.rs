@@ -1,9 +1,10 @@
 //! Operators that sum up dimensions.
 
 use lookalike_core::Result;
+use lookalike_core::shapes::axis;
 use lookalike_schema::tflite::{Activation, BuiltinOptionsRef};
 
-use super::{Op, activate, axis};
+use super::{Op, activate};
 use crate::graph::{Graph, Layout};
 use crate::proto::Attribute;
 
@@ -12,20 +13,18 @@ pub(super) fn mean(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let mut axes = axes(graph, op)?;
     axes.sort_unstable();
     axes.dedup();
-    if axes == [1, 2]
-        && let [batch, _, _, channels] = graph.dims(input)?[..]
-    {
+    if axes == [1, 2] && graph.dims(input)?.len() == 4 {
         // Engines have an operator for the mean of a whole picture, of integers too.
         let value = graph.float(input, Layout::ChannelsFirst)?;
         let mean = graph.node("GlobalAveragePool", &[&value], vec![]);
         let mean = graph.quantized(output, mean)?;
         if keeps_dims(op) {
-            let dims = vec![batch, 1, 1, channels];
-            return graph.define_stored(output, Layout::ChannelsFirst, mean, dims);
+            graph.define_stored(output, Layout::ChannelsFirst, mean);
+        } else {
+            let mean = graph.reshape(&mean, &graph.dims(output)?)?;
+            graph.define_stored(output, Layout::Plain, mean);
         }
-        let dims = vec![batch, channels];
-        let mean = graph.reshape(&mean, &dims)?;
-        return graph.define_stored(output, Layout::Plain, mean, dims);
+        return Ok(());
     }
     reduce(graph, op, "ReduceMean")
 }
@@ -35,15 +34,6 @@ pub(super) fn reduce(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Resu
     let axes = axes(graph, op)?;
     let keeps_dims = keeps_dims(op);
     let layout = if keeps_dims { graph.layout(input) } else { Layout::Plain };
-    let dims = graph.dims(input)?;
-    let dims = dims.iter().enumerate().filter_map(|(axis, &extent)| {
-        match (axes.contains(&axis), keeps_dims) {
-            (false, _) => Some(extent),
-            (true, true) => Some(1),
-            (true, false) => None,
-        }
-    });
-    let dims = dims.collect();
     let value = graph.float(input, layout)?;
     let places: Vec<i64> = axes.iter().map(|&axis| layout.axis(axis) as i64).collect();
     let keep = ("keepdims", Attribute::Int(keeps_dims.into()));
@@ -56,7 +46,7 @@ pub(super) fn reduce(graph: &mut Graph<'_>, op: &Op<'_>, operator: &str) -> Resu
     } else {
         graph.node(operator, &[&value], vec![("axes", Attribute::Ints(places)), keep])
     };
-    graph.define(output, layout, result, dims)
+    graph.define(output, layout, result)
 }
 
 fn axes(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<Vec<usize>> {
@@ -74,7 +64,6 @@ pub(super) fn softmax(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         return Err(op.wrong_options());
     };
     let (input, output) = (op.input(0)?, op.output()?);
-    let dims = graph.dims(input)?;
     let mut value = graph.float(input, Layout::Plain)?;
     if options.beta() != 1.0 {
         let beta = graph.number(options.beta())?;
@@ -93,7 +82,7 @@ pub(super) fn softmax(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         let sum = graph.node("ReduceSum", &[&powers, &axes], vec![("keepdims", keep)]);
         graph.node("Div", &[&powers, &sum], vec![])
     };
-    graph.define(output, Layout::Plain, result, dims)
+    graph.define(output, Layout::Plain, result)
 }
 
 /// The length below which TensorFlow Lite takes a vector for one of this length.
@@ -107,8 +96,7 @@ pub(super) fn l2_normalization(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()>
     };
     let (input, output) = (op.input(0)?, op.output()?);
     let layout = graph.layout(input);
-    let dims = graph.dims(input)?;
-    let last = axis(-1, dims.len())?;
+    let last = axis(-1, graph.dims(input)?.len())?;
     let value = graph.float(input, layout)?;
     let squares = graph.node("Mul", &[&value, &value], vec![]);
     let axes = graph.list(&[layout.axis(last) as i64])?;
@@ -118,5 +106,5 @@ pub(super) fn l2_normalization(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()>
     let length = graph.node("Max", &[&length, &least], vec![]);
     let result = graph.node("Div", &[&value, &length], vec![]);
     let result = activate(graph, output, activation, result)?;
-    graph.define(output, layout, result, dims)
+    graph.define(output, layout, result)
 }

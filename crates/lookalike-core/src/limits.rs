@@ -1,0 +1,102 @@
+//! What a model or a picture may cost.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a model or a picture of a stranger may cost. A limit is checked before the memory or the time is spent.
+///
+/// ```
+/// use lookalike_core::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.max_pixels = 400_000_000; // panoramas
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Most bytes of a model file. Default 2³¹ - 1, which is as far as offsets in a flatbuffer reach.
+    pub max_model_bytes: u64,
+    /// Most tensors of a model, constants included. Default 100 000.
+    pub max_tensors: u64,
+    /// Most operators of a model. Default 100 000.
+    pub max_operators: u64,
+    /// Most bytes of all values that an inference holds at a time, with the patches that a convolution lays out; weights are not
+    /// counted. Default 1 GiB.
+    pub max_arena_bytes: u64,
+    /// Most multiplications of an inference, an operation on an element counted as one. Default 10¹¹: half a minute on a slow
+    /// engine.
+    pub max_multiplications: u64,
+    /// Most bytes of a picture file. Default 256 MiB.
+    pub max_picture_bytes: u64,
+    /// Most pixels of a picture. Default 100 million.
+    pub max_pixels: u64,
+    /// Most bytes a decoder may hold at a time, the decoded picture included. Default 1 GiB. JPEG and WebP decoders do not count:
+    /// they are taken to need three times the decoded picture, which is what a progressive JPEG does need.
+    pub max_decoder_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_model_bytes: (1 << 31) - 1,
+            max_tensors: 100_000,
+            max_operators: 100_000,
+            max_arena_bytes: 1 << 30,
+            max_multiplications: 100_000_000_000,
+            max_picture_bytes: 256 << 20,
+            max_pixels: 100_000_000,
+            max_decoder_bytes: 1 << 30,
+        }
+    }
+}
+
+impl Limits {
+    /// Sets the limit of this name, such as `max_pixels`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such limit; the message names those there are.
+    pub fn set(&mut self, name: &str, value: u64) -> Result<()> {
+        let mut limits = self.by_name();
+        let Some((_, limit)) = limits.iter_mut().find(|(known, _)| *known == name) else {
+            let known = limits.map(|(known, _)| known).join(", ");
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no limit `{name}`; there is: {known}"),
+            ));
+        };
+        **limit = value;
+        Ok(())
+    }
+
+    fn by_name(&mut self) -> [(&'static str, &mut u64); 8] {
+        [
+            ("max_model_bytes", &mut self.max_model_bytes),
+            ("max_tensors", &mut self.max_tensors),
+            ("max_operators", &mut self.max_operators),
+            ("max_arena_bytes", &mut self.max_arena_bytes),
+            ("max_multiplications", &mut self.max_multiplications),
+            ("max_picture_bytes", &mut self.max_picture_bytes),
+            ("max_pixels", &mut self.max_pixels),
+            ("max_decoder_bytes", &mut self.max_decoder_bytes),
+        ]
+    }
+}
+
+/// The error for what costs more than a limit of this name allows.
+pub(crate) fn exceeded(what: impl std::fmt::Display, name: &str, limit: u64) -> Error {
+    Error::new(ErrorKind::ResourceExhausted, format!("{what}, and {name} is {limit}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_set_by_name() {
+        let mut limits = Limits::default();
+        limits.set("max_pixels", 7).unwrap();
+        assert_eq!(limits, Limits { max_pixels: 7, ..Limits::default() });
+        let error = limits.set("pixels", 7).unwrap_err();
+        assert!(error.to_string().contains("max_pixels"), "{error}");
+    }
+}

@@ -1,0 +1,498 @@
+//! Operators that move values and leave them as they are.
+
+use lookalike_schema::tflite::{
+    BuiltinOptionsRef, StridedSliceOptionsRef, TensorType,
+};
+
+use super::{ANY, Kind, LONGEST_LIST, Op, axis};
+use crate::error::{Error, Result};
+
+/// Gives the result the elements of the input in their order, with other extents.
+fn redimension(op: &mut Op<'_, '_>, dims: Vec<usize>) -> Result<()> {
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], ANY)?;
+    let from = op.count(input)?;
+    let to = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+    if to != Some(from) {
+        return Err(Error::invalid_argument(format!("{from} elements do not fill {dims:?}")));
+    }
+    let integers = op.known_integers(input);
+    op.define_integers(dims, integers)
+}
+
+pub(super) fn reshape(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(1..=2, 1)?;
+    let wanted: Vec<i64> = match (op.optional_input(1), op.options) {
+        (Some(shape), _) => {
+            if op.element_type(shape) != TensorType::INT32 || op.dims(shape)?.len() != 1 {
+                return Err(op.wrong_type(shape));
+            }
+            op.integers(shape)?
+        }
+        (None, BuiltinOptionsRef::ReshapeOptions(options)) => {
+            options.new_shape().iter().map(i64::from).collect()
+        }
+        _ => return Err(op.wrong_options()),
+    };
+    let count = op.count(op.input(0)?)?;
+    let mut known = wanted.iter().filter(|&&extent| extent != -1);
+    let known = known.try_fold(1usize, |count, &extent| {
+        usize::try_from(extent).ok().and_then(|extent| count.checked_mul(extent))
+    });
+    let dims = wanted.iter().map(|&extent| match usize::try_from(extent) {
+        Ok(extent) => Some(extent),
+        Err(_) => known.and_then(|known| count.checked_div(known)),
+    });
+    let dims = dims.collect::<Option<Vec<usize>>>();
+    let dims = dims.filter(|_| wanted.iter().filter(|&&extent| extent == -1).count() <= 1);
+    let dims = dims.ok_or_else(|| {
+        Error::invalid_argument(format!("{count} elements cannot have the extents {wanted:?}"))
+    })?;
+    redimension(op, dims)
+}
+
+pub(super) fn squeeze(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(1..=1, 1)?;
+    let dims = op.dims(op.input(0)?)?;
+    let dropped: Vec<usize> = match op.options {
+        BuiltinOptionsRef::SqueezeOptions(options) => options
+            .squeeze_dims()
+            .iter()
+            .map(|stated| axis(stated.into(), dims.len()))
+            .collect::<Result<_>>()?,
+        _ => return Err(op.wrong_options()),
+    };
+    let is_dropped = |place: usize, extent: usize| {
+        if dropped.is_empty() { extent == 1 } else { dropped.contains(&place) }
+    };
+    let kept = dims.iter().enumerate().filter(|&(place, &extent)| !is_dropped(place, extent));
+    let kept = kept.map(|(_, &extent)| extent).collect();
+    redimension(op, kept)
+}
+
+pub(super) fn expand_dims(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let mut dims = op.dims(op.input(0)?)?;
+    let stated = op.integers(op.input(1)?)?;
+    let &[stated] = stated.as_slice() else {
+        return Err(Error::invalid_argument("the dimension to insert must be one number"));
+    };
+    let place = axis(stated, dims.len() + 1)?;
+    dims.insert(place, 1);
+    redimension(op, dims)
+}
+
+/// Most dimensions whose order engines change.
+const LARGEST_TRANSPOSED_RANK: usize = 6;
+
+pub(super) fn transpose(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let (input, order) = (op.input(0)?, op.input(1)?);
+    op.alike(&[input, op.output()], ANY)?;
+    let dims = op.dims(input)?;
+    if op.element_type(order) != TensorType::INT32 || dims.len() > LARGEST_TRANSPOSED_RANK {
+        return Err(Error::invalid_argument(format!(
+            "its order must be of 32-bit integers, {LARGEST_TRANSPOSED_RANK} at most"
+        )));
+    }
+    let order: Vec<usize> = op
+        .integers(order)?
+        .into_iter()
+        .map(|stated| axis(stated, dims.len()))
+        .collect::<Result<_>>()?;
+    if !(0..dims.len()).all(|axis| order.contains(&axis)) || order.len() != dims.len() {
+        return Err(Error::invalid_argument(format!("{order:?} is no order of its dimensions")));
+    }
+    op.define(order.into_iter().map(|axis| dims[axis]).collect())
+}
+
+/// Lays tensors of these extents along a dimension.
+fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
+    let tensors: Vec<usize> = op.info.inputs.iter().flatten().copied().collect();
+    op.alike(&tensors, ANY)?;
+    op.alike(&[tensors[0], op.output()], ANY)?;
+    let mut dims = parts[0].clone();
+    dims[axis] = 0;
+    for part in parts {
+        let is_fitting = part.len() == dims.len()
+            && (0..dims.len()).all(|place| place == axis || part[place] == dims[place]);
+        if !is_fitting {
+            return Err(Error::invalid_argument(format!("{parts:?} cannot be joined")));
+        }
+        dims[axis] = dims[axis].saturating_add(part[axis]);
+    }
+    let known: Option<Vec<Vec<i64>>> =
+        tensors.iter().map(|&tensor| op.known_integers(tensor)).collect();
+    let integers = known.filter(|known| known.len() <= LONGEST_LIST).map(|known| {
+        let outer: usize = dims[..axis].iter().product();
+        let rows = |(integers, part): (&Vec<i64>, &Vec<usize>), row: usize| {
+            let length: usize = part[axis..].iter().product();
+            integers[row * length..][..length].to_vec()
+        };
+        (0..outer)
+            .flat_map(|row| known.iter().zip(parts).flat_map(move |part| rows(part, row)))
+            .collect()
+    });
+    op.define_integers(dims, integers)
+}
+
+fn parts(op: &Op<'_, '_>) -> Result<Vec<Vec<usize>>> {
+    op.arity(1..=usize::MAX, 1)?;
+    (0..op.info.inputs.len()).map(|place| op.dims(op.input(place)?)).collect()
+}
+
+pub(super) fn concatenation(op: &mut Op<'_, '_>) -> Result<()> {
+    let BuiltinOptionsRef::ConcatenationOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    super::windows::check_activation(options.fused_activation_function())?;
+    let parts = parts(op)?;
+    let axis = axis(options.axis().into(), parts[0].len())?;
+    join(op, axis, &parts)
+}
+
+pub(super) fn pack(op: &mut Op<'_, '_>) -> Result<()> {
+    let BuiltinOptionsRef::PackOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    let mut parts = parts(op)?;
+    if usize::try_from(options.values_count()) != Ok(parts.len()) {
+        return Err(Error::invalid_argument(format!(
+            "it says that it has {} operands, and has {}",
+            options.values_count(),
+            parts.len()
+        )));
+    }
+    let place = axis(options.axis().into(), parts[0].len() + 1)?;
+    for part in &mut parts {
+        if part.len() < place {
+            return Err(Error::invalid_argument("its operands differ in rank"));
+        }
+        part.insert(place, 1);
+    }
+    join(op, place, &parts)
+}
+
+/// Gives each result the extents of an equal part.
+fn cut(op: &mut Op<'_, '_>, input: usize, axis: usize, keeps_axis: bool) -> Result<()> {
+    let mut dims = op.dims(input)?;
+    let count = op.info.outputs.len();
+    if count == 0 || !dims[axis].is_multiple_of(count) || (!keeps_axis && dims[axis] != count) {
+        return Err(Error::invalid_argument(format!("{dims:?} cannot be cut into {count} parts")));
+    }
+    if keeps_axis {
+        dims[axis] /= count;
+    } else {
+        dims.remove(axis);
+    }
+    for &output in &op.info.outputs {
+        op.alike(&[input, output], ANY)?;
+        op.inference.define(output, dims.clone(), None)?;
+    }
+    Ok(())
+}
+
+fn check_count(op: &Op<'_, '_>, stated: i32) -> Result<()> {
+    if usize::try_from(stated) == Ok(op.info.outputs.len()) {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "it says that it has {stated} results, and has {}",
+        op.info.outputs.len()
+    )))
+}
+
+pub(super) fn split(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, op.info.outputs.len())?;
+    let BuiltinOptionsRef::SplitOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    check_count(op, options.num_splits())?;
+    let (stated, input) = (op.input(0)?, op.input(1)?);
+    let rank = op.dims(input)?.len();
+    let &[place] = op.integers(stated)?.as_slice() else {
+        return Err(Error::invalid_argument("the dimension to split must be one number"));
+    };
+    if op.element_type(stated) != TensorType::INT32 {
+        return Err(op.wrong_type(stated));
+    }
+    cut(op, input, axis(place, rank)?, true)
+}
+
+pub(super) fn unpack(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(1..=1, op.info.outputs.len())?;
+    let BuiltinOptionsRef::UnpackOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    check_count(op, options.num())?;
+    let input = op.input(0)?;
+    let axis = axis(options.axis().into(), op.dims(input)?.len())?;
+    cut(op, input, axis, false)
+}
+
+/// Elements taken along a dimension.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SliceRange {
+    /// The first one.
+    pub begin: usize,
+    /// From one to the next.
+    pub step: isize,
+    /// How many.
+    pub count: usize,
+}
+
+impl SliceRange {
+    /// All of them.
+    pub fn all(extent: usize) -> Self {
+        Self { begin: 0, step: 1, count: extent }
+    }
+}
+
+/// Most dimensions of which engines take parts.
+const LARGEST_SLICED_RANK: usize = 5;
+
+fn check_sliced(op: &Op<'_, '_>, lists: &[usize]) -> Result<()> {
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], ANY)?;
+    for &list in lists {
+        op.require(list, &[Kind::Integer])?;
+        if op.element_type(list) != op.element_type(lists[0]) || op.dims(list)?.len() != 1 {
+            return Err(op.wrong_type(list));
+        }
+    }
+    let rank = op.dims(input)?.len();
+    if rank <= LARGEST_SLICED_RANK {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "it takes a part of {rank} dimensions, and {LARGEST_SLICED_RANK} are supported"
+    )))
+}
+
+pub(super) fn slice(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(3..=3, 1)?;
+    let (begins, sizes) = (op.input(1)?, op.input(2)?);
+    check_sliced(op, &[begins, sizes])?;
+    let dims = op.dims(op.input(0)?)?;
+    let (begins, sizes) = (op.integers(begins)?, op.integers(sizes)?);
+    if begins.len() != dims.len() || sizes.len() != dims.len() {
+        return Err(Error::invalid_argument("it has not a place and a size for each dimension"));
+    }
+    let ranges = dims.iter().zip(begins.iter().zip(&sizes)).map(|(&extent, (&begin, &size))| {
+        let size = if size == -1 { (extent as i64).checked_sub(begin)? } else { size };
+        let is_inside = begin >= 0 && size >= 0 && begin.checked_add(size)? <= extent as i64;
+        is_inside.then_some(SliceRange { begin: begin as usize, step: 1, count: size as usize })
+    });
+    let ranges = ranges.collect::<Option<Vec<SliceRange>>>().ok_or_else(|| {
+        Error::invalid_argument(format!("{sizes:?} from {begins:?} reach out of {dims:?}"))
+    })?;
+    let kept = ranges.iter().map(|range| range.count).collect();
+    let integers = op.known_integers(op.input(0)?);
+    let integers = integers.map(|integers| taken(&integers, &dims, &ranges));
+    op.define_integers(kept, integers)
+}
+
+/// The integers within a range of each dimension.
+fn taken(integers: &[i64], dims: &[usize], ranges: &[SliceRange]) -> Vec<i64> {
+    let mut places = vec![0isize];
+    for (range, &extent) in ranges.iter().zip(dims) {
+        let of_range = |place: isize| {
+            (0..range.count as isize)
+                .map(move |index| place * extent as isize + range.begin as isize + index * range.step)
+        };
+        places = places.into_iter().flat_map(of_range).collect();
+    }
+    places.into_iter().map(|place| integers[place as usize]).collect()
+}
+
+/// What a strided slice takes of each dimension, and the extents of its result.
+///
+/// # Errors
+///
+/// The lists differ in length, a step is 0, an element does not exist, or there are more ranges than dimensions.
+pub fn strided_ranges(
+    dims: &[usize],
+    [begins, ends, steps]: [&[i64]; 3],
+    options: StridedSliceOptionsRef<'_>,
+) -> Result<(Vec<SliceRange>, Vec<usize>)> {
+    if options.offset() {
+        return Err(Error::unimplemented(
+            "its ends count from its beginnings, which is not supported",
+        ));
+    }
+    let entries = begins.len();
+    if ends.len() != entries || steps.len() != entries || entries > 31 {
+        return Err(Error::invalid_argument("it has not as many ends and steps as beginnings"));
+    }
+    let has = |mask: i32, entry: usize| mask >> entry & 1 != 0;
+    let inserts = |entry: usize| has(options.new_axis_mask(), entry);
+    let is_ellipsis = |entry: usize| has(options.ellipsis_mask(), entry);
+    let named = (0..entries).filter(|&entry| !inserts(entry) && !is_ellipsis(entry)).count();
+    let Some(unnamed) = dims.len().checked_sub(named) else {
+        return Err(Error::invalid_argument(format!("{entries} ranges are too many for {dims:?}")));
+    };
+    let (mut ranges, mut result) = (Vec::new(), Vec::new());
+    for entry in 0..entries {
+        if is_ellipsis(entry) {
+            for _ in 0..unnamed {
+                let Some(&extent) = dims.get(ranges.len()) else { break };
+                ranges.push(SliceRange::all(extent));
+                result.push(extent);
+            }
+            continue;
+        }
+        if inserts(entry) {
+            result.push(1);
+            continue;
+        }
+        let Some(&extent) = dims.get(ranges.len()) else {
+            return Err(Error::invalid_argument("it has more than one ellipsis"));
+        };
+        let extent = extent as i64;
+        let (begin, end, step) = (begins[entry], ends[entry], steps[entry]);
+        let from_start = |place: i64| if place < 0 { place.saturating_add(extent) } else { place };
+        if has(options.shrink_axis_mask(), entry) {
+            let place = from_start(begin);
+            if !(0..extent).contains(&place) {
+                return Err(Error::invalid_argument(format!(
+                    "there is no element {begin} of {extent}"
+                )));
+            }
+            ranges.push(SliceRange { begin: place as usize, step: 1, count: 1 });
+            continue;
+        }
+        // Going backwards, the places before the first one and behind the last one change roles.
+        let (least, most) = if step > 0 { (0, extent) } else { (-1, extent - 1) };
+        let (first, last) = if step > 0 { (least, most) } else { (most, least) };
+        let masked = |mask: i32, place: i64, open: i64| {
+            if has(mask, entry) { open } else { from_start(place).clamp(least, most.max(least)) }
+        };
+        let begin = masked(options.begin_mask(), begin, first);
+        let end = masked(options.end_mask(), end, last);
+        let count = match step {
+            0 => return Err(Error::invalid_argument("a step is 0")),
+            1.. => (end - begin).max(0) as u64,
+            _ => (begin - end).max(0) as u64,
+        };
+        let count = count.div_ceil(step.unsigned_abs()) as usize;
+        // A step that is not taken may be as long as it likes.
+        let step = if count > 1 { step as isize } else { 1 };
+        ranges.push(SliceRange { begin: begin.max(0) as usize, step, count });
+        result.push(count);
+    }
+    for &extent in dims.iter().skip(ranges.len()) {
+        ranges.push(SliceRange::all(extent));
+        result.push(extent);
+    }
+    Ok((ranges, result))
+}
+
+pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(4..=4, 1)?;
+    let BuiltinOptionsRef::StridedSliceOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    let (input, lists) = (op.input(0)?, [op.input(1)?, op.input(2)?, op.input(3)?]);
+    check_sliced(op, &lists)?;
+    if op.element_type(lists[0]) != TensorType::INT32 {
+        return Err(op.wrong_type(lists[0]));
+    }
+    let dims = op.dims(input)?;
+    let [begins, ends, steps] = [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
+    let (ranges, result) = strided_ranges(&dims, [&begins, &ends, &steps], options)?;
+    if result.len() > LARGEST_SLICED_RANK {
+        return Err(Error::invalid_argument(format!(
+            "its result would have {} dimensions, and {LARGEST_SLICED_RANK} are supported",
+            result.len()
+        )));
+    }
+    let integers = op.known_integers(input).map(|integers| taken(&integers, &dims, &ranges));
+    op.define_integers(result, integers)
+}
+
+pub(super) fn gather(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let (stated, batch_dims) = match op.options {
+        BuiltinOptionsRef::GatherOptions(options) => (options.axis(), options.batch_dims()),
+        _ => (0, 0),
+    };
+    let (input, places) = (op.input(0)?, op.input(1)?);
+    op.alike(&[input, op.output()], ANY)?;
+    op.require(places, &[Kind::Integer])?;
+    if batch_dims != 0 {
+        return Err(Error::unimplemented("it gathers batch by batch, which is not supported"));
+    }
+    let mut dims = op.dims(input)?;
+    let axis = axis(stated.into(), dims.len())?;
+    let known = op.integers(places)?;
+    let is_wrong = |&&place: &&i64| usize::try_from(place).map_or(true, |place| place >= dims[axis]);
+    if let Some(wrong) = known.iter().find(is_wrong) {
+        return Err(Error::invalid_argument(format!("there is no element {wrong} of {}", dims[axis])));
+    }
+    let integers = match (op.known_integers(input), dims.len()) {
+        (Some(integers), 1) => Some(known.iter().map(|&place| integers[place as usize]).collect()),
+        _ => None,
+    };
+    dims.splice(axis..=axis, op.dims(places)?);
+    op.define_integers(dims, integers)
+}
+
+/// Most dimensions that engines pad.
+const LARGEST_PADDED_RANK: usize = 5;
+
+/// Before and after each dimension.
+fn paddings(op: &Op<'_, '_>) -> Result<Vec<(usize, usize)>> {
+    let (input, list) = (op.input(0)?, op.input(1)?);
+    op.require(list, &[Kind::Integer])?;
+    let rank = op.dims(input)?.len();
+    let pads = op.integers(list)?;
+    let pair = |pair: &[i64; 2]| {
+        let pad = |pad: i64| i32::try_from(pad).ok().and_then(|pad| usize::try_from(pad).ok());
+        Some((pad(pair[0])?, pad(pair[1])?))
+    };
+    let pairs: Option<Vec<_>> = pads.as_chunks().0.iter().map(pair).collect();
+    let is_fitting = op.dims(list)? == [rank, 2] && rank <= LARGEST_PADDED_RANK;
+    pairs.filter(|_| is_fitting).ok_or_else(|| {
+        Error::invalid_argument(format!("{pads:?} are no paddings of {rank} dimensions"))
+    })
+}
+
+fn padded(dims: &[usize], pairs: &[(usize, usize)]) -> Vec<usize> {
+    dims.iter().zip(pairs).map(|(extent, (before, after))| extent + before + after).collect()
+}
+
+/// PAD, and PADV2 with the value as third operand.
+pub(super) fn pad(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=3, 1)?;
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], ANY)?;
+    if let Some(filling) = op.optional_input(2) {
+        op.alike(&[input, filling], ANY)?;
+        if op.count(filling)? != 1 || op.inference.graph.constant(filling).is_empty() {
+            return Err(Error::unimplemented("it pads with what is not one constant number"));
+        }
+    }
+    let dims = padded(&op.dims(input)?, &paddings(op)?);
+    op.define(dims)
+}
+
+pub(super) fn mirror_pad(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let offset = match op.options {
+        BuiltinOptionsRef::MirrorPadOptions(options) if options.mode() == 0 => 1,
+        BuiltinOptionsRef::MirrorPadOptions(options) if options.mode() == 1 => 0,
+        _ => return Err(op.wrong_options()),
+    };
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], ANY)?;
+    let (dims, pairs) = (op.dims(input)?, paddings(op)?);
+    for (&extent, &(before, after)) in dims.iter().zip(&pairs) {
+        if before.max(after) > 0 && before.max(after) + offset > extent {
+            return Err(Error::invalid_argument(format!(
+                "{extent} elements have no mirror image of {}",
+                before.max(after)
+            )));
+        }
+    }
+    op.define(padded(&dims, &pairs))
+}

@@ -1,0 +1,75 @@
+//! Operators that sum up dimensions.
+
+use lookalike_schema::tflite::{Activation, BuiltinOptionsRef};
+
+use super::windows::check_activation;
+use super::{Kind, Op, REAL, axis};
+use crate::error::{Error, Result};
+
+pub(super) fn reduce(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], &[Kind::Float, Kind::Quantized, Kind::Integer])?;
+    let dims = op.dims(input)?;
+    let axes = op.integers(op.input(1)?)?;
+    let axes: Vec<usize> =
+        axes.into_iter().map(|stated| axis(stated, dims.len())).collect::<Result<_>>()?;
+    let keeps_dims =
+        matches!(op.options, BuiltinOptionsRef::ReducerOptions(options) if options.keep_dims());
+    op.work(&[op.count(input)?])?;
+    op.scratch(&[op.count(input)?, size_of::<i64>()]);
+    let reduced = dims.iter().enumerate().filter_map(|(axis, &extent)| {
+        match (axes.contains(&axis), keeps_dims) {
+            (false, _) => Some(extent),
+            (true, true) => Some(1),
+            (true, false) => None,
+        }
+    });
+    op.define(reduced.collect())
+}
+
+/// The least that a difference of logits of bytes must count for in the arithmetic of the reference: it multiplies with at least 1,
+/// in units of 2⁻²⁶.
+const LEAST_STEP: f64 = 1.0 / (1 << 26) as f64;
+
+pub(super) fn softmax(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(1..=1, 1)?;
+    let BuiltinOptionsRef::SoftmaxOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    let (input, output) = (op.input(0)?, op.output());
+    op.alike(&[input, output], REAL)?;
+    let dims = op.dims(input)?;
+    if !(1..=4).contains(&dims.len()) {
+        return Err(Error::invalid_argument(format!("it takes 1 to 4 dimensions, not {dims:?}")));
+    }
+    let beta = options.beta();
+    if !beta.is_finite() {
+        return Err(Error::invalid_argument(format!("its factor is {beta}")));
+    }
+    if op.kind(input) == Kind::Quantized {
+        let step = f64::from(beta) * f64::from(op.scale(input).unwrap_or_default());
+        if step <= LEAST_STEP {
+            return Err(Error::invalid_argument(format!(
+                "a step of its input counts for {step}, and must for more than {LEAST_STEP}"
+            )));
+        }
+    }
+    op.define(dims)
+}
+
+pub(super) fn l2_normalization(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(1..=1, 1)?;
+    let activation = match op.options {
+        BuiltinOptionsRef::L2NormOptions(options) => options.fused_activation_function(),
+        _ => Activation::NONE,
+    };
+    check_activation(activation)?;
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], REAL)?;
+    let dims = op.dims(input)?;
+    if !(1..=4).contains(&dims.len()) {
+        return Err(Error::invalid_argument(format!("it takes 1 to 4 dimensions, not {dims:?}")));
+    }
+    op.define(dims)
+}

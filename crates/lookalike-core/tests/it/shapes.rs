@@ -1,0 +1,398 @@
+//! Graphs that contradict themselves: refused before any engine sees them, and no memory to speak of.
+
+use lookalike_core::{ErrorKind, Limits, Model};
+use lookalike_schema::tflite::{self, *};
+
+/// Elements of a constant.
+enum Data<'a> {
+    Floats(&'a [f32]),
+    Ints(&'a [i32]),
+    Bytes(&'a [u8]),
+}
+
+/// A graph of one operator.
+struct Draft {
+    model: tflite::Model,
+}
+
+impl Draft {
+    /// An operator whose first operand is the input of the graph, of floats.
+    fn new(operator: BuiltinOperator, options: BuiltinOptions, input: &[i32]) -> Self {
+        let code = OperatorCode { builtin_code: operator, ..OperatorCode::default() };
+        let graph = SubGraph {
+            inputs: vec![0],
+            operators: vec![Operator { builtin_options: options, ..Operator::default() }],
+            ..SubGraph::default()
+        };
+        let model = tflite::Model {
+            version: SCHEMA_VERSION,
+            operator_codes: vec![code],
+            subgraphs: vec![graph],
+            buffers: vec![Buffer::default()],
+            ..tflite::Model::default()
+        };
+        Self { model }.operand(Tensor { shape: input.to_vec(), ..Tensor::default() })
+    }
+
+    fn graph(&mut self) -> &mut SubGraph {
+        &mut self.model.subgraphs[0]
+    }
+
+    fn tensor(&mut self, tensor: Tensor) -> i32 {
+        self.graph().tensors.push(tensor);
+        self.graph().tensors.len() as i32 - 1
+    }
+
+    fn operand(mut self, tensor: Tensor) -> Self {
+        let index = self.tensor(tensor);
+        self.graph().operators[0].inputs.push(index);
+        self
+    }
+
+    fn constant(mut self, shape: &[i32], data: Data<'_>) -> Self {
+        let (element_type, data) = match data {
+            Data::Floats(values) => {
+                (TensorType::FLOAT32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            Data::Ints(values) => {
+                (TensorType::INT32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            Data::Bytes(values) => (TensorType::UINT8, values.to_vec()),
+        };
+        let buffer = self.model.buffers.len() as u32;
+        self.model.buffers.push(Buffer { data, ..Buffer::default() });
+        self.operand(Tensor { shape: shape.to_vec(), element_type, buffer, ..Tensor::default() })
+    }
+
+    fn ints(self, values: &[i32]) -> Self {
+        self.constant(&[values.len() as i32], Data::Ints(values))
+    }
+
+    fn zeros(self, shape: &[i32]) -> Self {
+        let count = shape.iter().product::<i32>() as usize;
+        self.constant(shape, Data::Floats(&vec![0.0; count]))
+    }
+
+    /// The graph with a result that says nothing of its extents.
+    fn open(mut self) -> tflite::Model {
+        let output = self.tensor(Tensor::default());
+        self.graph().operators[0].outputs.push(output);
+        self.graph().outputs.push(output);
+        self.model
+    }
+
+    /// The graph with a result of these extents.
+    fn declared(self, shape: &[i32]) -> tflite::Model {
+        let mut model = self.open();
+        let graph = &mut model.subgraphs[0];
+        graph.tensors[graph.outputs[0] as usize].shape = shape.to_vec();
+        model
+    }
+}
+
+fn read(model: &tflite::Model) -> lookalike_core::Result<Model> {
+    Model::from_bytes(model.to_bytes())
+}
+
+fn refusal(model: &tflite::Model) -> String {
+    match read(model) {
+        Ok(_) => panic!("it was accepted: {:?}", model.subgraphs),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn conv(change: impl FnOnce(&mut Conv2DOptions)) -> BuiltinOptions {
+    let mut options = Conv2DOptions { stride_w: 1, stride_h: 1, ..Conv2DOptions::default() };
+    change(&mut options);
+    BuiltinOptions::Conv2DOptions(options)
+}
+
+fn depthwise(depth_multiplier: i32) -> BuiltinOptions {
+    BuiltinOptions::DepthwiseConv2DOptions(DepthwiseConv2DOptions {
+        stride_w: 1,
+        stride_h: 1,
+        depth_multiplier,
+        ..DepthwiseConv2DOptions::default()
+    })
+}
+
+fn pool(filter: i32, stride: i32) -> BuiltinOptions {
+    BuiltinOptions::Pool2DOptions(Pool2DOptions {
+        stride_w: stride,
+        stride_h: stride,
+        filter_width: filter,
+        filter_height: filter,
+        ..Pool2DOptions::default()
+    })
+}
+
+const MAX: i32 = i32::MAX;
+const PICTURE: [i32; 4] = [1, 4, 4, 3];
+
+fn none() -> BuiltinOptions {
+    BuiltinOptions::None
+}
+
+#[test]
+fn extents_follow_from_operands() {
+    use BuiltinOperator as Op;
+    let same = |options: &mut Conv2DOptions| options.padding = Padding::SAME;
+    let strided = |options: StridedSliceOptions| BuiltinOptions::StridedSliceOptions(options);
+    for (draft, expected) in [
+        (Draft::new(Op::CONV_2D, conv(same), &PICTURE).zeros(&[8, 3, 3, 3]), vec![1, 4, 4, 8]),
+        (
+            Draft::new(Op::CONV_2D, conv(|options| options.padding = Padding::VALID), &PICTURE)
+                .zeros(&[8, 3, 3, 3])
+                .zeros(&[8]),
+            vec![1, 2, 2, 8],
+        ),
+        (
+            Draft::new(Op::DEPTHWISE_CONV_2D, depthwise(2), &PICTURE).zeros(&[1, 3, 3, 6]),
+            vec![1, 4, 4, 6],
+        ),
+        (Draft::new(Op::MAX_POOL_2D, pool(2, 2), &PICTURE), vec![1, 2, 2, 3]),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[2, -1]), vec![2, 24]),
+        (Draft::new(Op::MEAN, none(), &PICTURE).ints(&[1, -2]), vec![1, 3]),
+        (
+            Draft::new(Op::STRIDED_SLICE, strided(StridedSliceOptions::default()), &[5, 6])
+                .ints(&[4, 0])
+                .ints(&[0, 6])
+                .ints(&[-2, 4]),
+            vec![2, 2],
+        ),
+        (Draft::new(Op::ADD, none(), &PICTURE).zeros(&[3]), PICTURE.to_vec()),
+        (Draft::new(Op::TRANSPOSE, none(), &[2, 3, 4]).ints(&[2, 0, 1]), vec![4, 2, 3]),
+    ] {
+        let model = draft.declared(&expected);
+        read(&model).unwrap();
+        // One row more than that is a contradiction, but for what is left open.
+        let mut wrong = model.clone();
+        let output = wrong.subgraphs[0].outputs[0] as usize;
+        wrong.subgraphs[0].tensors[output].shape[0] += 1;
+        assert!(refusal(&wrong).contains("is declared to be"), "{}", refusal(&wrong));
+        wrong.subgraphs[0].tensors[output].shape_signature = vec![-1; expected.len()];
+        read(&wrong).unwrap();
+    }
+}
+
+#[test]
+fn operators_that_do_not_fit_their_operands_are_refused() {
+    use BuiltinOperator as Op;
+    let resize = || BuiltinOptions::ResizeNearestNeighborOptions(Default::default());
+    let mirror = || BuiltinOptions::MirrorPadOptions(Default::default());
+    let strided = || BuiltinOptions::StridedSliceOptions(Default::default());
+    let weights = |options| Draft::new(Op::CONV_2D, options, &PICTURE).zeros(&[8, 3, 3, 3]);
+    for (draft, words) in [
+        // Extents that overflow, or are no extents.
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[MAX, MAX, MAX]), "do not fill"),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[-1, -1]), "cannot have the extents"),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[-2, 0]), "cannot have the extents"),
+        (Draft::new(Op::RESHAPE, none(), &[]).ints(&[2]), "do not fill"),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE), "its options are those of NONE"),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).zeros(&[2]), "does not take"),
+        (
+            Draft::new(Op::RESIZE_NEAREST_NEIGHBOR, resize(), &PICTURE).ints(&[MAX, MAX]),
+            "too many elements",
+        ),
+        (Draft::new(Op::RESIZE_BILINEAR, resize(), &PICTURE).ints(&[0, 4]), "cannot have the size"),
+        (
+            Draft::new(Op::MIRROR_PAD, mirror(), &[1, 7])
+                .constant(&[2, 2], Data::Ints(&[0, 0, 7, 0])),
+            "no mirror image",
+        ),
+        (
+            Draft::new(Op::PAD, none(), &[1, 7]).constant(&[2, 2], Data::Ints(&[0, 0, -1, 0])),
+            "no paddings",
+        ),
+        (Draft::new(Op::PAD, none(), &[1, 7]).ints(&[0, 0, 1, 0]), "no paddings"),
+        (
+            Draft::new(Op::STRIDED_SLICE, strided(), &PICTURE).ints(&[0]).ints(&[MAX]).ints(&[0]),
+            "a step is 0",
+        ),
+        (
+            Draft::new(Op::SLICE, none(), &PICTURE).ints(&[0; 4]).ints(&[MAX; 4]),
+            "reach out of",
+        ),
+        (Draft::new(Op::SLICE, none(), &PICTURE).ints(&[-1; 4]).ints(&[1; 4]), "reach out of"),
+        (Draft::new(Op::SLICE, none(), &PICTURE).ints(&[0; 4]).ints(&[0; 4]), "no or too many"),
+        (Draft::new(Op::TRANSPOSE, none(), &PICTURE).ints(&[0, 0, 1, 2]), "is no order"),
+        (Draft::new(Op::TRANSPOSE, none(), &PICTURE).ints(&[0, 1, 2, 4]), "no dimension 4"),
+        (Draft::new(Op::MEAN, none(), &PICTURE).ints(&[4]), "no dimension 4"),
+        (Draft::new(Op::EXPAND_DIMS, none(), &PICTURE).ints(&[]), "must be one number"),
+        (Draft::new(Op::GATHER, none(), &PICTURE).ints(&[1]), "no element 1 of 1"),
+        (Draft::new(Op::GATHER, none(), &PICTURE).ints(&[-1]), "no element -1"),
+        (Draft::new(Op::SOFTMAX, none(), &PICTURE), "its options are those of NONE"),
+        (
+            Draft::new(Op::SPACE_TO_BATCH_ND, none(), &PICTURE)
+                .ints(&[MAX, MAX])
+                .constant(&[2, 2], Data::Ints(&[0; 4])),
+            "does not consist of blocks",
+        ),
+        (
+            Draft::new(Op::BATCH_TO_SPACE_ND, none(), &PICTURE)
+                .ints(&[0, 0])
+                .constant(&[2, 2], Data::Ints(&[0; 4])),
+            "only blocks",
+        ),
+        // Windows.
+        (Draft::new(Op::CONV_2D, none(), &PICTURE), "it has 1 operands"),
+        (weights(none()), "its options are those of NONE"),
+        (weights(depthwise(1)), "its options are those of DepthwiseConv2DOptions"),
+        (weights(conv(|options| options.stride_w = 0)), "must be at least 1"),
+        (weights(conv(|options| options.stride_h = -1)), "must be at least 1"),
+        (weights(conv(|options| options.dilation_w_factor = 0)), "must be at least 1"),
+        (weights(conv(|options| options.dilation_w_factor = MAX)), "window is too large"),
+        (weights(conv(|options| options.padding = Padding(7))), "there is no padding"),
+        (
+            weights(conv(|options| options.fused_activation_function = Activation::SIGN_BIT)),
+            "its activation SIGN_BIT",
+        ),
+        (weights(conv(|_| {})).zeros(&[7]), "its bias has [7] values for 8"),
+        (weights(conv(|_| {})).ints(&[0; 8]), "does not take"),
+        (
+            Draft::new(Op::CONV_2D, conv(|_| {}), &PICTURE).zeros(&[8, 3, 3, 2]),
+            "its weights are for 2 channels",
+        ),
+        (
+            Draft::new(Op::CONV_2D, conv(|_| {}), &PICTURE).zeros(&[8, 3, 3, 1]),
+            "its weights are for 1 channels and 8 results",
+        ),
+        (
+            Draft::new(Op::CONV_2D, conv(|_| {}), &PICTURE)
+                .constant(&[1, 1, 1, 3], Data::Bytes(&[0; 3])),
+            "of UINT8 without a scale",
+        ),
+        (
+            Draft::new(Op::DEPTHWISE_CONV_2D, depthwise(1), &PICTURE).zeros(&[1, 3, 3, 6]),
+            "of which each becomes 1",
+        ),
+        (Draft::new(Op::AVERAGE_POOL_2D, pool(MAX, -1), &PICTURE), "must be at least 1"),
+        (Draft::new(Op::AVERAGE_POOL_2D, pool(0, 1), &PICTURE), "must be at least 1"),
+        (Draft::new(Op::AVERAGE_POOL_2D, pool(2, 1), &[4, 4, 3]), "must have four dimensions"),
+        // Operands that do not go together.
+        (Draft::new(Op::ADD, none(), &PICTURE).zeros(&[4]), "do not go together"),
+        (Draft::new(Op::ADD, none(), &PICTURE).ints(&[4]), "does not take"),
+        (Draft::new(Op::PRELU, none(), &[3]).zeros(&[2, 3]), "more slopes than values"),
+        (Draft::new(Op::BATCH_MATMUL, none(), &PICTURE).zeros(&[4, 3]), "cannot be multiplied"),
+    ] {
+        let said = refusal(&draft.open());
+        assert!(said.contains("operator 0 (") && said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn graphs_are_in_order() {
+    let model = || Draft::new(BuiltinOperator::ADD, none(), &[1, 3]).zeros(&[3]).declared(&[1, 3]);
+    assert!(read(&model()).is_ok());
+    for (change, words) in [
+        ((|graph| graph.operators[0].outputs = vec![0]) as fn(&mut SubGraph), "is computed twice"),
+        (|graph| graph.operators[0].outputs = vec![1], "is computed twice, or a constant"),
+        (|graph| graph.operators[0].outputs = vec![2, 2], "2 results"),
+        (|graph| graph.operators[0].inputs = vec![0, 2], "is used before it is computed"),
+        (|graph| graph.operators[0].inputs = vec![0, -1], "input 1 is missing"),
+        (|graph| graph.operators.clear(), "is used before it is computed"),
+        (|graph| graph.inputs = vec![1], "is a constant"),
+        (|graph| graph.tensors[1].shape = vec![4], "has 12 bytes"),
+        (|graph| graph.tensors[1].shape = vec![-3], "has the extent -3"),
+        (
+            |graph| graph.tensors[1].sparsity = Some(SparsityParameters::default()),
+            "is sparse, which is not supported",
+        ),
+    ] {
+        let mut model = model();
+        change(&mut model.subgraphs[0]);
+        let said = refusal(&model);
+        assert!(said.contains(words), "{said}");
+        // A graph that is not run must be as sound as the one that is.
+        assert!(refusal(&behind_a_sound_graph(&model)).contains(words));
+    }
+}
+
+fn behind_a_sound_graph(model: &tflite::Model) -> tflite::Model {
+    let mut both = model.clone();
+    let tensor = Tensor { shape: vec![1, 2], ..Tensor::default() };
+    let sound = SubGraph {
+        tensors: vec![tensor],
+        inputs: vec![0],
+        outputs: vec![0],
+        ..SubGraph::default()
+    };
+    both.subgraphs.insert(0, sound);
+    both
+}
+
+#[test]
+fn scales_and_zero_points_fit_their_tensor() {
+    let quantized = |scale: &[f32], zero_point: &[i64], dimension| {
+        let mut model = Draft::new(BuiltinOperator::RELU, none(), &[1, 3]).declared(&[1, 3]);
+        for tensor in &mut model.subgraphs[0].tensors {
+            tensor.element_type = TensorType::UINT8;
+            tensor.quantization = Some(QuantizationParameters {
+                scale: scale.to_vec(),
+                zero_point: zero_point.to_vec(),
+                quantized_dimension: dimension,
+                ..QuantizationParameters::default()
+            });
+        }
+        model
+    };
+    assert!(read(&quantized(&[0.5], &[255], 0)).is_ok());
+    for (model, words) in [
+        (quantized(&[0.0], &[0], 0), "has the scale 0"),
+        (quantized(&[-1.0], &[0], 0), "has the scale -1"),
+        (quantized(&[f32::NAN], &[0], 0), "has the scale NaN"),
+        (quantized(&[f32::INFINITY], &[0], 0), "has the scale inf"),
+        (quantized(&[0.5], &[256], 0), "it does not take"),
+        (quantized(&[0.5], &[], 0), "1 scales and 0 zero points"),
+        (quantized(&[0.5; 3], &[0; 3], 0), "3 scales along dimension 0"),
+        (quantized(&[0.5; 3], &[0; 3], -1), "3 scales along dimension -1"),
+        (quantized(&[0.5; 3], &[0; 3], 1), "it does not take"),
+        (quantized(&[], &[], 0), "without a scale"),
+    ] {
+        let said = refusal(&model);
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn what_a_model_costs_is_limited() {
+    let model = Draft::new(BuiltinOperator::CONV_2D, conv(|_| {}), &[1, 100, 100, 3])
+        .zeros(&[8, 3, 3, 3])
+        .declared(&[1, 100, 100, 8]);
+    let bytes = model.to_bytes();
+    assert!(Model::from_bytes(bytes.clone()).is_ok());
+    for (name, limit) in [
+        ("max_model_bytes", 100),
+        ("max_tensors", 2),
+        ("max_operators", 0),
+        // The input, the result, and the patches of nine pixels.
+        ("max_arena_bytes", 100 * 100 * (3 + 8 + 9 * 3) * 4 - 1),
+        ("max_multiplications", 100 * 100 * (3 + 8 + 9 * 3 * 8) - 1),
+    ] {
+        let mut limits = Limits::default();
+        limits.set(name, limit).unwrap();
+        let error = Model::from_bytes_within(bytes.clone(), &limits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(error.to_string().contains(name), "{error}");
+        limits.set(name, limit + 1).unwrap();
+        if name.starts_with("max_a") || name.starts_with("max_mul") {
+            assert!(Model::from_bytes_within(bytes.clone(), &limits).is_ok(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn open_sizes_are_looked_at_when_they_are_known() {
+    let mut model = Draft::new(BuiltinOperator::RESHAPE, none(), &[1, 1, 1, 3])
+        .ints(&[1, 48])
+        .declared(&[1, 48]);
+    model.subgraphs[0].tensors[0].shape_signature = vec![1, -1, -1, 3];
+    let model = read(&model).unwrap();
+    assert!(model.fixed_input_dims().is_none());
+    let shapes = model.shapes_for(&[vec![1, 4, 4, 3]]).unwrap();
+    assert_eq!(shapes.dims(2), Some(&[1, 48][..]));
+    for wrong in [vec![vec![1, 4, 5, 3]], vec![vec![usize::MAX, 2]], vec![vec![0]], vec![]] {
+        let error = model.shapes_for(&wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+}
