@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lookalike::{
-    BackendInfo, Data, DecodeLimits, Exif, FeatureVector, HeadSpec, ImageEmbedder,
-    ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec,
-    InstructionSet, MediaPipe, Model, Normalization, Preprocessor, Result, SessionOptions,
-    Signature, TaskLibrary, Tensor, TensorRef, cosine_similarity, decode,
+    BackendInfo, Data, Exif, FeatureVector, HeadSpec, ImageEmbedder, ImageProcessingOptions,
+    ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec, InstructionSet, Limits,
+    MediaPipe, Model, Normalization, OperatorInfo, Preprocessor, Result, SessionOptions, Signature,
+    TaskLibrary, Tensor, TensorRef, cosine_similarity, decode,
 };
 
 const WIDTH: usize = 480;
@@ -46,15 +46,14 @@ fn decoding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     if let Some(bytes) = cached("burger.jpg") {
         group.bench_function("jpeg_480x325", |bencher| {
-            bencher
-                .iter(|| decode(black_box(&bytes), Exif::Apply, &DecodeLimits::default()).unwrap());
+            bencher.iter(|| decode(black_box(&bytes), Exif::Apply, &Limits::default()).unwrap());
         });
     }
     let fixture =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/fixtures/landscape.png");
     let bytes = fs::read(fixture).unwrap();
     group.bench_function("png_240x160", |bencher| {
-        bencher.iter(|| decode(black_box(&bytes), Exif::Apply, &DecodeLimits::default()).unwrap());
+        bencher.iter(|| decode(black_box(&bytes), Exif::Apply, &Limits::default()).unwrap());
     });
 }
 
@@ -117,6 +116,10 @@ impl InferenceBackend for Instant {
         Ok(BackendInfo::built_in("1"))
     }
 
+    fn has_operator(&self, _operator: &OperatorInfo) -> bool {
+        true
+    }
+
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         let heads = HeadSpec::from_model(model)?;
         Ok(Box::new(InstantSession(model.signature().clone(), vec![0.5; heads[0].dimension])))
@@ -157,7 +160,7 @@ fn embedding(criterion: &mut Criterion) {
         if let Some(bytes) = cached("burger.jpg") {
             group.bench_function(format!("from_jpeg/{}/{name}", backend.name()), |bencher| {
                 bencher.iter(|| {
-                    let picture = decode(&bytes, Exif::Apply, &DecodeLimits::default()).unwrap();
+                    let picture = decode(&bytes, Exif::Apply, &Limits::default()).unwrap();
                     embedder.embed(&picture.view().unwrap()).unwrap()
                 });
             });

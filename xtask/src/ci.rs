@@ -10,7 +10,7 @@ use crate::runtimes::BACKENDS;
 use crate::{conformance, onnx, paths, runtimes, shell};
 
 /// Packages in an order that compiles little twice.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "lookalike-schema",
     "lookalike-core",
     "lookalike-preprocess",
@@ -22,6 +22,7 @@ const PACKAGES: [&str; 13] = [
     "lookalike",
     "lookalike-conformance",
     "lookalike-cli",
+    "lookalike-hardening",
     "lookalike-benches",
     "xtask",
 ];

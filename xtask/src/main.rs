@@ -7,6 +7,7 @@ mod ci;
 mod conformance;
 mod fixtures;
 mod golden;
+mod hardening;
 mod models;
 mod onnx;
 mod paths;
@@ -14,6 +15,7 @@ mod python;
 mod runtimes;
 mod shell;
 mod test;
+mod tools;
 
 use std::path::PathBuf;
 
@@ -47,6 +49,26 @@ enum Task {
         report: Option<PathBuf>,
         /// Only cases whose name contains this
         filter: Option<String>,
+    },
+    /// Mutate models and pictures, run them on every backend in processes of their own, and count what becomes of them
+    Campaign {
+        /// Mutations of each model
+        #[arg(long, value_name = "N", default_value_t = 5000)]
+        models: usize,
+        /// Write the table of docs/hardening.md to this file
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Only files whose name contains this
+        filter: Option<String>,
+    },
+    /// Fuzz every target
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        seconds: u64,
+        /// Only this target
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
     },
     /// Capture vectors and messages of tflite-support on the fixtures
     Golden,
@@ -101,6 +123,10 @@ fn main() -> anyhow::Result<()> {
             let arguments: Vec<&str> = chosen.chain(filter.as_deref()).collect();
             conformance::run(&backends, &arguments)
         }
+        Task::Campaign { models, report, filter } => {
+            hardening::campaign(models, report.as_deref(), filter.as_deref())
+        }
+        Task::Fuzz { seconds, target } => hardening::fuzz(seconds, target.as_deref()),
         Task::Golden => golden::capture(),
         Task::Models(Models::Fetch { from }) => models::fetch(from.as_deref()),
         Task::Models(Models::Build) => fixtures::build(),

@@ -12,7 +12,8 @@ pub(crate) fn run() -> Result<()> {
     let features: Vec<String> = backends
         .iter()
         .flat_map(|backend| {
-            ["lookalike-cli", "lookalike-conformance"].map(|package| format!("{package}/{backend}"))
+            ["lookalike-cli", "lookalike-conformance", "lookalike-hardening"]
+                .map(|package| format!("{package}/{backend}"))
         })
         .collect();
     let mut arguments = vec!["test", "--workspace", "--locked"];

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lookalike::{HeadSpec, ImageEmbedder, ImageProcessingOptions, Region};
+use lookalike::{HeadSpec, ImageEmbedder, ImageProcessingOptions, Limits, Region};
 
 /// Tell how alike pictures are, by the cosine similarity of their feature vectors.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ pub(crate) struct CompareArguments {
     pub(crate) embedder: EmbedderArguments,
     #[command(flatten)]
     pub(crate) image: ImageArguments,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
     /// Head of the model to compare, by index or name
     #[arg(long, value_name = "INDEX|NAME", default_value = "0")]
     pub(crate) head: String,
@@ -59,6 +61,8 @@ pub(crate) struct EmbedArguments {
     pub(crate) embedder: EmbedderArguments,
     #[command(flatten)]
     pub(crate) image: ImageArguments,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
     /// Head of the model to write, by index or name; may be given several times, all by default
     #[arg(long, value_name = "INDEX|NAME")]
     pub(crate) head: Vec<String>,
@@ -77,6 +81,8 @@ pub(crate) struct EmbedArguments {
 pub(crate) struct InspectArguments {
     /// TensorFlow Lite model (.tflite)
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -86,6 +92,8 @@ pub(crate) struct InspectArguments {
 pub(crate) struct ConvertArguments {
     /// TensorFlow Lite model (.tflite)
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
     /// ONNX model to write
     #[arg(short, long, value_name = "MODEL.onnx")]
     pub(crate) output: PathBuf,
@@ -130,8 +138,9 @@ pub(crate) struct EmbedderArguments {
 
 impl EmbedderArguments {
     /// Loads the model.
-    pub(crate) fn embedder(&self) -> Result<ImageEmbedder> {
+    pub(crate) fn embedder(&self, limits: &Limits) -> Result<ImageEmbedder> {
         let mut options = ImageEmbedder::builder()
+            .limits(*limits)
             .preprocessor(lookalike::preprocessor(&self.preprocess)?)
             .l2_normalize(self.l2_normalize)
             .quantize(self.quantize)
@@ -188,6 +197,31 @@ pub(crate) struct ImageArguments {
     /// Turn pictures as their EXIF data says, those in JPEG only, or take them as stored
     #[arg(long, value_enum, default_value_t = ExifArgument::Apply)]
     exif: ExifArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitArguments {
+    /// Let a model or a picture cost more, or less: one of max_model_bytes, max_tensors, max_operators, max_arena_bytes,
+    /// max_multiplications, max_picture_bytes, max_pixels and max_decoder_bytes; may be given several times
+    #[arg(long, value_name = "NAME=N", help_heading = "Limits")]
+    limit: Vec<String>,
+}
+
+impl LimitArguments {
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits::default();
+        for limit in &self.limit {
+            let set =
+                limit.split_once('=').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let Some((name, value)) = set else {
+                bail!(
+                    "--limit takes a name and a number, such as max_pixels=200000000, not `{limit}`"
+                );
+            };
+            limits.set(name, value)?;
+        }
+        Ok(limits)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use lookalike::{DecodeLimits, Exif, ImageView, Picture, decode_file};
+use lookalike::{Exif, ImageView, Limits, Picture, decode_file};
 use npyz::NpyFile;
 
 use crate::Folders;
@@ -42,7 +42,7 @@ impl Pixels {
     pub(crate) fn read(folder: &Path, name: &str) -> Result<Self> {
         let captured = folder.join(format!("decoded_{name}.npy"));
         if !captured.exists() {
-            let limits = DecodeLimits::default();
+            let limits = Limits::default();
             return Ok(Self::Decoded(decode_file(folder.join(name), Exif::Ignore, &limits)?));
         }
         let bytes = fs::read(captured)?;

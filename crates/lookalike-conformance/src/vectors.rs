@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use lookalike::{
-    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, Model, Region,
-    SessionOptions, Signature, Tensor, TensorRef, cosine_similarity,
+    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, Model,
+    OperatorInfo, Region, SessionOptions, Signature, Tensor, TensorRef, cosine_similarity,
 };
 
 use crate::bounds::{FLOAT_COSINE, FLOAT_VALUE, QUANTIZED_COSINE};
@@ -213,6 +213,10 @@ impl InferenceBackend for Recorder {
 
     fn check(&self) -> lookalike::Result<BackendInfo> {
         self.engine.check()
+    }
+
+    fn has_operator(&self, operator: &OperatorInfo) -> bool {
+        self.engine.has_operator(operator)
     }
 
     fn load(

@@ -85,7 +85,10 @@ impl Model {
     /// In this order: the model exceeds a limit; the bytes are no TensorFlow Lite flatbuffer; the schema version is not 3; the
     /// metadata has another identifier than `M001` or is broken; an associated file is compressed or unreadable; the graph points at
     /// tensors, buffers or operators that do not exist, or has sparse tensors; an operator does not fit its operands.
-    pub fn from_bytes_within(bytes: impl Into<Cow<'static, [u8]>>, limits: &Limits) -> Result<Self> {
+    pub fn from_bytes_within(
+        bytes: impl Into<Cow<'static, [u8]>>,
+        limits: &Limits,
+    ) -> Result<Self> {
         let bytes = bytes.into();
         if bytes.len() as u64 > limits.max_model_bytes {
             let what = format!("the model has {} bytes", bytes.len());
@@ -465,11 +468,15 @@ impl TensorInfo {
         };
         let name = &self.name;
         if let Some(scale) = scale.iter().find(|scale| !(scale.is_normal() && **scale > 0.0)) {
-            return Err(format!("tensor `{name}` has the scale {scale}, which is no number above 0"));
+            return Err(format!(
+                "tensor `{name}` has the scale {scale}, which is no number above 0"
+            ));
         }
         if zero_point.len() != scale.len() {
             let (scales, zero_points) = (scale.len(), zero_point.len());
-            return Err(format!("tensor `{name}` has {scales} scales and {zero_points} zero points"));
+            return Err(format!(
+                "tensor `{name}` has {scales} scales and {zero_points} zero points"
+            ));
         }
         let axis = usize::try_from(*dimension).ok();
         let extent = axis.and_then(|axis| self.shape.get(axis));

@@ -95,7 +95,10 @@ pub(crate) fn infer(
         let mut op = Op { inference: &mut inference, info, options };
         rule(&mut op).map_err(at)?;
         if declared {
-            info.outputs.iter().try_for_each(|&output| inference.check_declared(output)).map_err(at)?;
+            info.outputs
+                .iter()
+                .try_for_each(|&output| inference.check_declared(output))
+                .map_err(at)?;
         }
         inference.pass(position).map_err(at)?;
     }
@@ -209,11 +212,18 @@ impl<'m> Inference<'m> {
     }
 
     /// Gives a tensor its extents, and its integers where they are known.
-    fn define(&mut self, tensor: usize, dims: Vec<usize>, integers: Option<Vec<i64>>) -> Result<()> {
+    fn define(
+        &mut self,
+        tensor: usize,
+        dims: Vec<usize>,
+        integers: Option<Vec<i64>>,
+    ) -> Result<()> {
         let info = &self.graph.tensors[tensor];
         let name = &info.name;
         if self.values[tensor].is_some() {
-            return Err(Error::invalid_argument(format!("`{name}` is computed twice, or a constant")));
+            return Err(Error::invalid_argument(format!(
+                "`{name}` is computed twice, or a constant"
+            )));
         }
         if dims.len() > MAX_RANK {
             return Err(Error::invalid_argument(format!(
@@ -222,7 +232,8 @@ impl<'m> Inference<'m> {
             )));
         }
         let elements = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
-        let Some(elements @ 1..) = elements.filter(|&elements| elements <= i32::MAX as usize) else {
+        let Some(elements @ 1..) = elements.filter(|&elements| elements <= i32::MAX as usize)
+        else {
             return Err(Error::invalid_argument(format!(
                 "`{name}` would have no or too many elements: {dims:?}"
             )));
@@ -252,7 +263,8 @@ impl<'m> Inference<'m> {
         if self.multiplications <= limit {
             return Ok(());
         }
-        let what = format!("an inference takes more than {} multiplications", self.multiplications - 1);
+        let what =
+            format!("an inference takes more than {} multiplications", self.multiplications - 1);
         Err(exceeded(what, "max_multiplications", limit))
     }
 
@@ -340,8 +352,7 @@ enum Kind {
 /// What most operators take.
 const REAL: &[Kind] = &[Kind::Float, Kind::Quantized];
 /// What can be moved about without a look at it.
-const ANY: &[Kind] =
-    &[Kind::Float, Kind::Quantized, Kind::Plain, Kind::Integer, Kind::Bool];
+const ANY: &[Kind] = &[Kind::Float, Kind::Quantized, Kind::Plain, Kind::Integer, Kind::Bool];
 
 /// An operator that is looked at.
 struct Op<'i, 'm> {

@@ -13,9 +13,10 @@
 //! Colour profiles and gamma are ignored, as both references do. EXIF orientation is applied or ignored as the caller says.
 //!
 //! ```
-//! use lookalike_decode::{DecodeLimits, Exif, decode};
+//! use lookalike_core::Limits;
+//! use lookalike_decode::{Exif, decode};
 //!
-//! let picture = decode(b"P5 2 1 255 \x00\xff", Exif::Apply, &DecodeLimits::default())?;
+//! let picture = decode(b"P5 2 1 255 \x00\xff", Exif::Apply, &Limits::default())?;
 //! assert_eq!((picture.width(), picture.height()), (2, 1));
 //! # Ok::<(), lookalike_core::Error>(())
 //! ```
@@ -26,10 +27,10 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use lookalike_core::{
-    Error, ErrorKind, ImageView, Orientation, PixelFormat, Result, SupportCode, contain_panics,
-    one_line,
+    Error, ErrorKind, ImageView, Limits, Orientation, PixelFormat, Result, SupportCode,
+    contain_panics, one_line,
 };
 
 /// Whether the orientation that a file's EXIF data asks for is taken over.
@@ -41,25 +42,6 @@ pub enum Exif {
     ApplyToJpeg,
     /// Taken as stored, as the Task Library does.
     Ignore,
-}
-
-/// What a picture may cost; checked before memory is asked for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct DecodeLimits {
-    /// Most bytes a file may have. Default 256 MiB.
-    pub max_file_bytes: u64,
-    /// Most pixels a picture may have. Default 100 million.
-    pub max_pixels: u64,
-    /// Most bytes a decoder may hold at a time, the decoded picture included. Default 1 GiB. JPEG and WebP decoders do not count:
-    /// they are taken to need three times the decoded picture, which is what a progressive JPEG does need.
-    pub max_alloc: u64,
-}
-
-impl Default for DecodeLimits {
-    fn default() -> Self {
-        Self { max_file_bytes: 256 << 20, max_pixels: 100_000_000, max_alloc: 1 << 30 }
-    }
 }
 
 /// A decoded picture.
@@ -118,13 +100,15 @@ impl Picture {
 /// # Errors
 ///
 /// The file is missing or unreadable, too large, or as for [`decode`].
-pub fn decode_file(path: impl AsRef<Path>, exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
+pub fn decode_file(path: impl AsRef<Path>, exif: Exif, limits: &Limits) -> Result<Picture> {
     let path = path.as_ref();
     let failure = |error| Error::file(path, error);
     let file = File::open(path).map_err(failure)?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too long from one that just fits.
-    file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failure)?;
+    file.take(limits.max_picture_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failure)?;
     decode(&bytes, exif, limits)
 }
 
@@ -133,11 +117,11 @@ pub fn decode_file(path: impl AsRef<Path>, exif: Exif, limits: &DecodeLimits) ->
 /// # Errors
 ///
 /// The bytes are in no known format, or one left out of this build; they are broken; or the picture exceeds a limit.
-pub fn decode(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
-    if bytes.len() as u64 > limits.max_file_bytes {
+pub fn decode(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture> {
+    if bytes.len() as u64 > limits.max_picture_bytes {
         return Err(too_large(format!(
-            "the file has more than {} bytes (max_file_bytes)",
-            limits.max_file_bytes
+            "the file has more than {} bytes (max_picture_bytes)",
+            limits.max_picture_bytes
         )));
     }
     contain_panics(|| decode_contained(bytes, exif, limits)).unwrap_or_else(|panic| {
@@ -147,10 +131,10 @@ pub fn decode(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<Picture
     })
 }
 
-fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<Picture> {
+fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture> {
     let mut reader = ImageReader::new(Cursor::new(bytes));
-    let mut decoder_limits = Limits::no_limits();
-    decoder_limits.max_alloc = Some(limits.max_alloc);
+    let mut decoder_limits = image::Limits::no_limits();
+    decoder_limits.max_alloc = Some(limits.max_decoder_bytes);
     reader.limits(decoder_limits);
     let reader =
         reader.with_guessed_format().map_err(|error| from_image(ImageError::IoError(error)))?;
@@ -179,10 +163,10 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
     let counts = !matches!(format, ImageFormat::Jpeg | ImageFormat::WebP);
     let needed =
         if counts { decoder.total_bytes() } else { decoder.total_bytes().saturating_mul(3) };
-    if needed > limits.max_alloc {
+    if needed > limits.max_decoder_bytes {
         return Err(too_large(format!(
-            "the image of {width}x{height} pixels needs more than {} bytes (max_alloc)",
-            limits.max_alloc
+            "the image of {width}x{height} pixels needs more than {} bytes (max_decoder_bytes)",
+            limits.max_decoder_bytes
         )));
     }
     if pixel_count == 0 {
@@ -199,8 +183,8 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<P
         Exif::Ignore => Orientation::TopLeft,
     };
     // What the pixels take, the decoder may not take again.
-    let mut rest = Limits::no_limits();
-    rest.max_alloc = Some(limits.max_alloc - decoder.total_bytes());
+    let mut rest = image::Limits::no_limits();
+    rest.max_alloc = Some(limits.max_decoder_bytes - decoder.total_bytes());
     decoder.set_limits(rest).map_err(from_image)?;
     let color = decoder.color_type();
     let raw_bytes = decoder.total_bytes() as usize;

@@ -15,8 +15,14 @@ fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
+fn limited(name: &str, value: u64) -> Limits {
+    let mut limits = Limits::default();
+    limits.set(name, value).unwrap();
+    limits
+}
+
 fn decoded(bytes: &[u8]) -> Picture {
-    decode(bytes, Exif::Apply, &DecodeLimits::default()).unwrap()
+    decode(bytes, Exif::Apply, &Limits::default()).unwrap()
 }
 
 #[test]
@@ -211,7 +217,7 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
         let bytes = png_with_exif(exif(orientation.exif().into()));
         assert_eq!(decoded(&bytes).orientation(), orientation);
         for exif in [Exif::Ignore, Exif::ApplyToJpeg] {
-            let picture = decode(&bytes, exif, &DecodeLimits::default()).unwrap();
+            let picture = decode(&bytes, exif, &Limits::default()).unwrap();
             assert_eq!(picture.orientation(), Orientation::TopLeft);
         }
         let jpeg = jpeg_with_exif(&exif(orientation.exif().into()));
@@ -220,7 +226,7 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
             (Exif::ApplyToJpeg, orientation),
             (Exif::Ignore, Orientation::TopLeft),
         ] {
-            let picture = decode(&jpeg, exif, &DecodeLimits::default()).unwrap();
+            let picture = decode(&jpeg, exif, &Limits::default()).unwrap();
             assert_eq!(picture.orientation(), expected);
         }
     }
@@ -285,22 +291,22 @@ fn broken_exif_leaves_the_picture_alone() {
 fn limits_hold_before_anything_is_allocated() {
     let bytes = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Png);
     for limits in [
-        DecodeLimits { max_file_bytes: bytes.len() as u64 - 1, ..DecodeLimits::default() },
-        DecodeLimits { max_pixels: 20 * 12 - 1, ..DecodeLimits::default() },
-        DecodeLimits { max_alloc: 20 * 12 * 3 - 1, ..DecodeLimits::default() },
+        limited("max_picture_bytes", bytes.len() as u64 - 1),
+        limited("max_pixels", 20 * 12 - 1),
+        limited("max_decoder_bytes", 20 * 12 * 3 - 1),
     ] {
         let error = decode(&bytes, Exif::Apply, &limits).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     }
     // A JPEG's coefficients take twice what its pixels do.
     let jpeg = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
-    let limits = |max_alloc| DecodeLimits { max_alloc, ..DecodeLimits::default() };
+    let limits = |bytes| limited("max_decoder_bytes", bytes);
     assert!(decode(&jpeg, Exif::Apply, &limits(20 * 12 * 9)).is_ok());
     let error = decode(&jpeg, Exif::Apply, &limits(20 * 12 * 9 - 1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     // Thirty bytes that claim 100 000 x 100 000 pixels.
     for bomb in [&b"P6 100000 100000 255 "[..], b"P5 100000 100000 255 "] {
-        let error = decode(bomb, Exif::Apply, &DecodeLimits::default()).unwrap_err();
+        let error = decode(bomb, Exif::Apply, &Limits::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     }
 }
@@ -308,11 +314,10 @@ fn limits_hold_before_anything_is_allocated() {
 #[test]
 fn what_is_no_picture_is_said_so() {
     for bytes in [&b""[..], b"hello", b"TFL3TFL3TFL3", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"] {
-        let error = decode(bytes, Exif::Apply, &DecodeLimits::default()).unwrap_err();
+        let error = decode(bytes, Exif::Apply, &Limits::default()).unwrap_err();
         assert!(error.to_string().starts_with("An error occurred while decoding image"), "{error}");
     }
-    let missing =
-        decode_file("no/such/file.png", Exif::Apply, &DecodeLimits::default()).unwrap_err();
+    let missing = decode_file("no/such/file.png", Exif::Apply, &Limits::default()).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert_eq!(missing.to_string(), "Unable to open file at no/such/file.png");
 }
@@ -331,7 +336,7 @@ fn every_prefix_of_a_picture_gives_a_result_or_an_error() {
     ] {
         let bytes = encode(&image, format);
         for end in 0..bytes.len() {
-            decode(&bytes[..end], Exif::Apply, &DecodeLimits::default()).ok();
+            decode(&bytes[..end], Exif::Apply, &Limits::default()).ok();
         }
     }
 }

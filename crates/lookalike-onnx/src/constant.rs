@@ -47,9 +47,7 @@ impl Constant {
                 int(elements(bytes, |bytes| i32::from_le_bytes(bytes).into()))
             }
             (TensorType::INT64, _) => int(elements(bytes, i64::from_le_bytes)),
-            (TensorType::UINT8 | TensorType::BOOL, _) => {
-                int(elements(bytes, |[byte]| byte.into()))
-            }
+            (TensorType::UINT8 | TensorType::BOOL, _) => int(elements(bytes, |[byte]| byte.into())),
             (other, _) => {
                 return Err(Error::unimplemented(format!(
                     "constants of type {other} have no translation"

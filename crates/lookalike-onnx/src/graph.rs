@@ -334,9 +334,7 @@ impl<'m> Graph<'m> {
         let info = &self.tensors[tensor];
         let (element_type, quantization) = (info.element_type, info.quantization.clone());
         match quantization {
-            Some(quantization)
-                if quantization.scale.len() == 1 =>
-            {
+            Some(quantization) if quantization.scale.len() == 1 => {
                 self.parameters(&quantization, element_type)
             }
             _ => Err(Error::invalid_argument(format!("`{}` must have one scale", info.name))),

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 
 use lookalike_core::{
     BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo,
-    Result,
-    SessionOptions, SupportCode, contain_panics, one_line,
+    Result, SessionOptions, SupportCode, contain_panics, one_line,
 };
 
 use crate::library::Library;

@@ -8,8 +8,7 @@ mod session;
 
 use lookalike_core::{
     BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo,
-    Result,
-    SessionOptions, SupportCode, contain_panics, one_line,
+    Result, SessionOptions, SupportCode, contain_panics, one_line,
 };
 use tract_onnx::prelude::TractResult;
 

@@ -10,6 +10,7 @@ use lookalike_core::{
 };
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use crate::backends::backends;
 use crate::options::{HeadChoice, ImageEmbedderOptions};
 use crate::pool::SessionPool;
 
@@ -19,12 +20,12 @@ use crate::pool::SessionPool;
 /// whichever thread asks.
 ///
 /// ```
-/// use lookalike::{DecodeLimits, Exif, ImageEmbedder, cosine_similarity, decode_file};
+/// use lookalike::{Limits, Exif, ImageEmbedder, cosine_similarity, decode_file};
 ///
 /// let embedder = ImageEmbedder::builder().l2_normalize(true).build()?;
 /// let vector = |name: &str| {
 ///     let path = format!("../../models/fixtures/{name}");
-///     let picture = decode_file(path, Exif::Apply, &DecodeLimits::default())?;
+///     let picture = decode_file(path, Exif::Apply, &Limits::default())?;
 ///     let result = embedder.embed(&picture.view()?)?;
 ///     Ok::<_, lookalike::Error>(result.embeddings[0].feature_vector.clone())
 /// };
@@ -80,7 +81,11 @@ impl ImageEmbedder {
         // An operator that the engine lacks is told before a rule that the model breaks, as in the reference, and anything else
         // that the engine says of the model after.
         let session = match backend.load(&model, session_options) {
-            Err(error) if is_lacking(&error) => return Err(error),
+            Err(error) if is_lacking(&error) => {
+                let (said, code) = (error.to_string(), error.support_code());
+                let error = Error::new(error.kind(), format!("{said}; {}", alternatives(&model)));
+                return Err(code.into_iter().fold(error, Error::with_support_code));
+            }
             session => session,
         };
         let input = InputSpec::from_model(&model, normalization)?;
@@ -193,5 +198,23 @@ impl ImageEmbedder {
     /// Name of the preprocessing profile.
     pub fn preprocessor_name(&self) -> &'static str {
         self.preprocessor.name()
+    }
+}
+
+/// Where a model can be run whose operators one engine lacks.
+fn alternatives(model: &Model) -> String {
+    let has_all = |backend: &&dyn InferenceBackend| {
+        model.operators().iter().all(|operator| backend.has_operator(operator))
+    };
+    let able: Vec<String> = backends()
+        .iter()
+        .copied()
+        .filter(has_all)
+        .map(|backend| format!("`{}`", backend.name()))
+        .collect();
+    if able.is_empty() {
+        "no backend of this build has them all".to_owned()
+    } else {
+        format!("of the backends of this build, these have them all: {}", able.join(", "))
     }
 }

@@ -10,7 +10,7 @@ mod pool;
 mod stream;
 
 #[cfg(feature = "decode")]
-pub use lookalike_decode::{DecodeLimits, Exif, Picture, decode, decode_file};
+pub use lookalike_decode::{Exif, Picture, decode, decode_file};
 
 #[cfg(feature = "onnx")]
 pub use lookalike_onnx as onnx;
@@ -24,16 +24,16 @@ pub use lookalike_tract::Tract;
 pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, EntryPoint, Error, ErrorKind,
     FeatureVector, HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
-    InputElement, InputSpec, Model, ModelFormat, Normalization, OperatorInfo, Orientation,
+    InputElement, InputSpec, Limits, Model, ModelFormat, Normalization, OperatorInfo, Orientation,
     PixelFormat, Plane, Preprocessor, Quantization, Region, Result, SessionOptions, Shape,
     Signature, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
-    cosine_similarity, metadata,
+    cosine_similarity, metadata, shapes,
 };
 pub use lookalike_preprocess::{Antialias, InstructionSet, MediaPipe, TaskLibrary};
 
 pub use crate::backends::{backend, backends};
 pub use crate::embedder::ImageEmbedder;
-pub use crate::file::read_model;
+pub use crate::file::{read_model, read_model_within};
 pub use crate::frame::Frame;
 pub use crate::options::{ImageEmbedderOptions, preprocessor, preprocessor_names};
 pub use crate::stream::{LiveStreamEmbedder, VideoEmbedder};

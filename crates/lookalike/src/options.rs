@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Error, ErrorKind, HeadSpec, InferenceBackend, Model, Normalization, Preprocessor, Result,
-    SessionOptions,
+    Error, ErrorKind, HeadSpec, InferenceBackend, Limits, Model, Normalization, Preprocessor,
+    Result, SessionOptions,
 };
 use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
 use crate::backends::{backend, default_backend};
 use crate::embedder::ImageEmbedder;
-use crate::file::{no_model, parse_model, read_model};
+use crate::file::{no_model, parse_model, read_model_within};
 
 /// Options of an [`ImageEmbedder`], and its builder.
 ///
@@ -33,6 +33,7 @@ pub struct ImageEmbedderOptions {
     l2_normalize: bool,
     quantize: bool,
     num_threads: Option<i32>,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -191,13 +192,20 @@ impl ImageEmbedderOptions {
         self
     }
 
+    /// What the model may cost; it is refused if it costs more.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Reads the model.
     ///
     /// # Errors
     ///
     /// The model cannot be read or verified.
     pub fn read_model(&self) -> Result<Model> {
-        self.model.clone().load()
+        self.model.clone().load(&self.limits)
     }
 
     /// Loads the model and makes the embedder.
@@ -208,7 +216,7 @@ impl ImageEmbedderOptions {
     /// not in this build, cannot run here or lacks operators of the model; the number of threads is less than -1; a head was chosen
     /// that the model has not, or none was left.
     pub fn build(self) -> Result<ImageEmbedder> {
-        let model = self.model.load()?;
+        let model = self.model.load(&self.limits)?;
         let normalization = match &self.normalization {
             Some((mean, std)) => Some(Normalization::new(mean, std)?),
             None => None,
@@ -237,12 +245,12 @@ impl ImageEmbedderOptions {
 }
 
 impl ModelSource {
-    fn load(self) -> Result<Model> {
+    fn load(self, limits: &Limits) -> Result<Model> {
         match self {
             Self::BuiltIn => built_in_model(),
             Self::Bytes(bytes) if bytes.is_empty() => Err(no_model()),
-            Self::Bytes(bytes) => parse_model(bytes),
-            Self::File(path) => read_model(path),
+            Self::Bytes(bytes) => parse_model(bytes, limits),
+            Self::File(path) => read_model_within(path, limits),
             Self::Model(model) => Ok(model),
         }
     }

@@ -14,9 +14,9 @@ use std::sync::{Arc, mpsc};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lookalike::{
-    BackendInfo, Data, DecodeLimits, ErrorKind, Exif, FeatureVector, Frame, ImageEmbedder,
-    ImageEmbedderOptions, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
-    InputElement, InputSpec, LiveStreamEmbedder, MediaPipe, Model, Normalization, PixelFormat,
+    BackendInfo, Data, ErrorKind, Exif, FeatureVector, Frame, ImageEmbedder, ImageEmbedderOptions,
+    ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec,
+    Limits, LiveStreamEmbedder, MediaPipe, Model, Normalization, OperatorInfo, PixelFormat,
     Preprocessor, Region, SessionOptions, SupportCode, TaskLibrary, Tensor, VideoEmbedder, backend,
     cosine_similarity, decode, decode_file, preprocessor, read_model,
 };
@@ -145,7 +145,7 @@ fn main() -> ExitCode {
             &["burger.jpg"],
             || {
                 let bytes = fs::read(cached("burger.jpg")).unwrap();
-                let limits = DecodeLimits::default();
+                let limits = Limits::default();
                 let of_file = decode_file(cached("burger.jpg"), Exif::Ignore, &limits).unwrap();
                 assert_eq!(decode(&bytes, Exif::Ignore, &limits).unwrap(), of_file);
             },
@@ -435,12 +435,16 @@ impl InferenceBackend for Bare {
         Ok(BackendInfo::built_in("1"))
     }
 
+    fn has_operator(&self, _operator: &OperatorInfo) -> bool {
+        false
+    }
+
     fn load(
         &self,
         model: &Model,
         options: &SessionOptions,
     ) -> lookalike::Result<Box<dyn InferenceSession>> {
-        model.check_operators("The backend `bare`", |_| false)?;
+        model.check_operators("The backend `bare`", |operator| self.has_operator(operator))?;
         backend("tract")?.load(model, options)
     }
 }
@@ -532,7 +536,7 @@ fn open_output_has_the_size_of_the_picture() {
 }
 
 fn pictures_are_read() {
-    let limits = DecodeLimits::default();
+    let limits = Limits::default();
     let picture = decode_file(cached("burger.jpg"), Exif::Ignore, &limits).unwrap();
     assert_eq!((picture.width(), picture.height(), picture.format()), (480, 325, PixelFormat::Rgb));
     let pixels = picture.pixels();
@@ -637,7 +641,7 @@ fn prepared_pixels_are_equal() {
 }
 
 fn from_file(embedder: &ImageEmbedder, picture: &str) -> FeatureVector {
-    let picture = decode_file(cached(picture), Exif::Ignore, &DecodeLimits::default()).unwrap();
+    let picture = decode_file(cached(picture), Exif::Ignore, &Limits::default()).unwrap();
     embedder.embed(&picture.view().unwrap()).unwrap().embeddings.remove(0).feature_vector
 }
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use lookalike::{
-    DecodeLimits, FeatureVector, ImageEmbedder, ImageProcessingOptions, cosine_similarity,
-    decode_file,
+    FeatureVector, ImageEmbedder, ImageProcessingOptions, Limits, cosine_similarity, decode_file,
 };
 use serde::Serialize;
 
@@ -22,10 +21,11 @@ struct Comparison {
 
 pub(crate) fn run(arguments: &CompareArguments) -> Result<Outcome> {
     let processing = arguments.image.processing()?;
-    let embedder = arguments.embedder.embedder()?;
+    let limits = arguments.limits.limits()?;
+    let embedder = arguments.embedder.embedder(&limits)?;
     let head = head_index(embedder.heads(), &arguments.head)?;
     let similarity = || -> Result<f64> {
-        let vector = |path| vector(&embedder, head, path, arguments, &processing);
+        let vector = |path| vector(&embedder, head, path, arguments, &processing, &limits);
         Ok(cosine_similarity(&vector(&arguments.image_a)?, &vector(&arguments.image_b)?)?)
     };
     let cosine_similarity = match similarity() {
@@ -54,9 +54,10 @@ fn vector(
     path: &Path,
     arguments: &CompareArguments,
     processing: &ImageProcessingOptions,
+    limits: &Limits,
 ) -> Result<FeatureVector> {
     let embed = || -> Result<FeatureVector> {
-        let picture = decode_file(path, arguments.image.exif(), &DecodeLimits::default())?;
+        let picture = decode_file(path, arguments.image.exif(), limits)?;
         let mut result = embedder.embed_with(&picture.view()?, processing)?;
         Ok(result.embeddings.swap_remove(head).feature_vector)
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use lookalike::{DecodeLimits, Embedding, ImageEmbedder, ImageProcessingOptions, decode_file};
+use lookalike::{Embedding, ImageEmbedder, ImageProcessingOptions, Limits, decode_file};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::Outcome;
@@ -19,7 +19,8 @@ const ROUND: usize = 8;
 pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     let processing = arguments.image.processing()?;
     let mut output = Output::new(arguments.output.as_deref())?;
-    let embedder = arguments.embedder.embedder()?;
+    let limits = arguments.limits.limits()?;
+    let embedder = arguments.embedder.embedder(&limits)?;
     let heads = chosen_heads(&embedder, arguments)?;
     if output.takes_one_head() && heads.len() > 1 {
         bail!("an array holds one head, and these are {}: choose one with --head", heads.len());
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
         let records: Vec<Record> = pool.install(|| {
             round
                 .par_iter()
-                .map(|found| record(found, &embedder, &heads, arguments, &processing))
+                .map(|found| record(found, &embedder, &heads, arguments, &processing, &limits))
                 .collect()
         });
         for record in &records {
@@ -76,9 +77,10 @@ fn record(
     heads: &[usize],
     arguments: &EmbedArguments,
     processing: &ImageProcessingOptions,
+    limits: &Limits,
 ) -> Record {
     match found {
-        Found::File(path) => embed(path, embedder, heads, arguments, processing)
+        Found::File(path) => embed(path, embedder, heads, arguments, processing, limits)
             .unwrap_or_else(|error| Record::failure(path, RecordError::from(error))),
         Found::Failure { path, message } => Record::failure(path, RecordError::unreadable(message)),
     }
@@ -90,8 +92,9 @@ fn embed(
     heads: &[usize],
     arguments: &EmbedArguments,
     processing: &ImageProcessingOptions,
+    limits: &Limits,
 ) -> lookalike::Result<Record> {
-    let picture = decode_file(path, arguments.image.exif(), &DecodeLimits::default())?;
+    let picture = decode_file(path, arguments.image.exif(), limits)?;
     let result = embedder.embed_with(&picture.view()?, processing)?;
     let wanted = |embedding: &Embedding| heads.contains(&embedding.head_index);
     let embeddings = result.embeddings.into_iter().filter(wanted).collect();

@@ -6,7 +6,7 @@ use anyhow::Result;
 use lookalike::metadata::{ModelMetadata, ProcessUnitOptions, TensorMetadata};
 use lookalike::{
     EntryPoint, HeadSpec, InputElement, InputSpec, Model, SessionOptions, TensorInfo, backends,
-    read_model,
+    read_model_within,
 };
 use serde::Serialize;
 
@@ -84,7 +84,8 @@ struct BackendReport {
 }
 
 pub(crate) fn run(arguments: &InspectArguments) -> Result<Outcome> {
-    let model = read_model(&arguments.model).map_err(|error| {
+    let limits = arguments.limits.limits()?;
+    let model = read_model_within(&arguments.model, &limits).map_err(|error| {
         anyhow::Error::new(error).context(arguments.model.display().to_string())
     })?;
     let report = Report::new(&model, arguments.model.display().to_string());

@@ -1,8 +1,6 @@
 //! Operators that move values and leave them as they are.
 
-use lookalike_schema::tflite::{
-    BuiltinOptionsRef, StridedSliceOptionsRef, TensorType,
-};
+use lookalike_schema::tflite::{BuiltinOptionsRef, StridedSliceOptionsRef, TensorType};
 
 use super::{ANY, Kind, LONGEST_LIST, Op, axis};
 use crate::error::{Error, Result};
@@ -297,8 +295,9 @@ fn taken(integers: &[i64], dims: &[usize], ranges: &[SliceRange]) -> Vec<i64> {
     let mut places = vec![0isize];
     for (range, &extent) in ranges.iter().zip(dims) {
         let of_range = |place: isize| {
-            (0..range.count as isize)
-                .map(move |index| place * extent as isize + range.begin as isize + index * range.step)
+            (0..range.count as isize).map(move |index| {
+                place * extent as isize + range.begin as isize + index * range.step
+            })
         };
         places = places.into_iter().flat_map(of_range).collect();
     }
@@ -398,7 +397,8 @@ pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
         return Err(op.wrong_type(lists[0]));
     }
     let dims = op.dims(input)?;
-    let [begins, ends, steps] = [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
+    let [begins, ends, steps] =
+        [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
     let (ranges, result) = strided_ranges(&dims, [&begins, &ends, &steps], options)?;
     if result.len() > LARGEST_SLICED_RANK {
         return Err(Error::invalid_argument(format!(
@@ -425,9 +425,13 @@ pub(super) fn gather(op: &mut Op<'_, '_>) -> Result<()> {
     let mut dims = op.dims(input)?;
     let axis = axis(stated.into(), dims.len())?;
     let known = op.integers(places)?;
-    let is_wrong = |&&place: &&i64| usize::try_from(place).map_or(true, |place| place >= dims[axis]);
+    let is_wrong =
+        |&&place: &&i64| usize::try_from(place).map_or(true, |place| place >= dims[axis]);
     if let Some(wrong) = known.iter().find(is_wrong) {
-        return Err(Error::invalid_argument(format!("there is no element {wrong} of {}", dims[axis])));
+        return Err(Error::invalid_argument(format!(
+            "there is no element {wrong} of {}",
+            dims[axis]
+        )));
     }
     let integers = match (op.known_integers(input), dims.len()) {
         (Some(integers), 1) => Some(known.iter().map(|&place| integers[place as usize]).collect()),

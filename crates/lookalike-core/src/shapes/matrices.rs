@@ -119,7 +119,8 @@ pub(super) fn batch_matmul(op: &mut Op<'_, '_>) -> Result<()> {
         }
         Ok(dims)
     };
-    let (left_dims, right_dims) = (turned(left, transposes_left)?, turned(right, transposes_right)?);
+    let (left_dims, right_dims) =
+        (turned(left, transposes_left)?, turned(right, transposes_right)?);
     let ([left_outer @ .., rows, depth], [right_outer @ .., shared, columns]) =
         (left_dims.as_slice(), right_dims.as_slice())
     else {

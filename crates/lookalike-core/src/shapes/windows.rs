@@ -179,7 +179,9 @@ pub(super) fn resize(op: &mut Op<'_, '_>) -> Result<()> {
         _ => return Err(op.wrong_options()),
     };
     if aligns_corners && has_half_pixels {
-        return Err(Error::invalid_argument("it aligns corners and samples pixels in their middle"));
+        return Err(Error::invalid_argument(
+            "it aligns corners and samples pixels in their middle",
+        ));
     }
     let input = op.input(0)?;
     op.alike(&[input, op.output()], REAL)?;
@@ -239,7 +241,8 @@ pub(super) fn batch_to_space(op: &mut Op<'_, '_>) -> Result<()> {
     let kept = |extent: usize, size: usize, (before, after): (usize, usize)| {
         extent.saturating_mul(size).checked_sub(before + after).filter(|&kept| kept > 0)
     };
-    let (Some(height), Some(width)) = (kept(height, rows, vertical), kept(width, columns, horizontal))
+    let (Some(height), Some(width)) =
+        (kept(height, rows, vertical), kept(width, columns, horizontal))
     else {
         return Err(Error::invalid_argument("it takes away more than there is"));
     };

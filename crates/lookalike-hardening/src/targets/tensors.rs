@@ -49,8 +49,10 @@ pub fn prepare_tensor(data: &[u8]) {
         PixelFormat::Nv12 | PixelFormat::Nv21 => 2,
         _ => 3,
     };
-    let planes: Vec<Plane<'_>> =
-        planes[..count].iter().map(|(data, row_stride)| Plane { data, row_stride: *row_stride }).collect();
+    let planes: Vec<Plane<'_>> = planes[..count]
+        .iter()
+        .map(|(data, row_stride)| Plane { data, row_stride: *row_stride })
+        .collect();
     let Ok(image) = ImageView::from_planes(format, width, height, &planes) else { return };
     let orientation = Orientation::ALL[usize::from(request.orientation) % 8];
     let image = image.with_orientation(orientation);
@@ -58,10 +60,13 @@ pub fn prepare_tensor(data: &[u8]) {
         let mut tensor = Tensor::empty();
         profile.prepare(&image, &processing, &spec, &mut tensor).map(|()| tensor)
     };
-    let check = |best: &dyn Preprocessor, plain: &dyn Preprocessor| match (prepare(best), prepare(plain)) {
-        (Ok(best), Ok(plain)) => assert!(bits(&best) == bits(&plain), "{request:?}: kernels differ"),
-        (best, plain) => assert_eq!(best.is_ok(), plain.is_ok(), "{request:?}"),
-    };
+    let check =
+        |best: &dyn Preprocessor, plain: &dyn Preprocessor| match (prepare(best), prepare(plain)) {
+            (Ok(best), Ok(plain)) => {
+                assert!(bits(&best) == bits(&plain), "{request:?}: kernels differ")
+            }
+            (best, plain) => assert_eq!(best.is_ok(), plain.is_ok(), "{request:?}"),
+        };
     let scalar = InstructionSet::SCALAR;
     check(&TaskLibrary::new(), &TaskLibrary::with_instruction_set(scalar));
     check(&MediaPipe::new(), &MediaPipe::with_instruction_set(scalar));
@@ -90,7 +95,8 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
 impl Request {
     /// Mostly small, now and then a long side, so that both ways of resizing are taken.
     fn extents(&self) -> (usize, usize) {
-        let side = |size: u8, stretch: u8| usize::from(size) * if stretch > 250 { 16 } else { 1 };
+        let side =
+            |size: u8, stretch: u8| usize::from(size % 80) * if stretch > 250 { 16 } else { 1 };
         (side(self.size[0], self.stretch[0]), side(self.size[1], self.stretch[1]))
     }
 
@@ -100,7 +106,9 @@ impl Request {
             (PixelFormat::Rgb, _) => (3 * width, height),
             (PixelFormat::Rgba, _) => (4 * width, height),
             (_, 0) => (width, height),
-            (PixelFormat::Nv12 | PixelFormat::Nv21, _) => (2 * width.div_ceil(2), height.div_ceil(2)),
+            (PixelFormat::Nv12 | PixelFormat::Nv21, _) => {
+                (2 * width.div_ceil(2), height.div_ceil(2))
+            }
             _ => (width.div_ceil(2), height.div_ceil(2)),
         };
         let row_stride = columns + usize::from(self.padding[index] % 40);
@@ -125,7 +133,8 @@ impl Request {
                 Region::Normalized { left, top, right, bottom }
             }
             AnyRegion::Sixteenths(borders) => {
-                let [left, top, right, bottom] = borders.map(|border| f32::from(border % 17) / 16.0);
+                let [left, top, right, bottom] =
+                    borders.map(|border| f32::from(border % 17) / 16.0);
                 Region::Normalized { left, top, right, bottom }
             }
         });
@@ -141,8 +150,9 @@ impl Request {
             self.normalization.and_then(|[mean, std]| Normalization::new(&[mean], &[std]).ok());
         let element = normalization.map_or(InputElement::U8, InputElement::F32);
         let mut spec = InputSpec::new(1, 1, element);
-        spec.height = self.target[0].map(usize::from);
-        spec.width = self.target[1].map(usize::from);
+        let side = |side: u8| usize::from(if side > 250 { side } else { side % 40 });
+        spec.height = self.target[0].map(side);
+        spec.width = self.target[1].map(side);
         spec
     }
 }

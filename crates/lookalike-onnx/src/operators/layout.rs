@@ -209,8 +209,7 @@ pub(super) fn strided_slice(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
         return Err(op.wrong_options());
     };
     let dims = graph.dims(op.input(0)?)?;
-    let lists =
-        [graph.ints(op.input(1)?)?, graph.ints(op.input(2)?)?, graph.ints(op.input(3)?)?];
+    let lists = [graph.ints(op.input(1)?)?, graph.ints(op.input(2)?)?, graph.ints(op.input(3)?)?];
     let (ranges, _) = strided_ranges(&dims, lists.each_ref().map(Vec::as_slice), options)?;
     take(graph, op, &ranges)
 }
@@ -233,7 +232,12 @@ pub(super) fn gather(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 /// Before and after each dimension.
 fn paddings(graph: &mut Graph<'_>, tensor: usize) -> Result<Vec<(usize, usize)>> {
     let pads = graph.ints(tensor)?;
-    Ok(pads.as_chunks().0.iter().map(|&[before, after]| (before as usize, after as usize)).collect())
+    Ok(pads
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&[before, after]| (before as usize, after as usize))
+        .collect())
 }
 
 /// PAD, and PADV2 with the value as third operand.

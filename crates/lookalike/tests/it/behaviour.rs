@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lookalike::{
     BackendInfo, Error, ErrorKind, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, Model, Region, Result, SessionOptions, Signature,
-    SupportCode, Tensor, TensorRef, backend, backends, cosine_similarity, preprocessor, read_model,
+    InferenceBackend, InferenceSession, Model, OperatorInfo, Region, Result, SessionOptions,
+    Signature, SupportCode, Tensor, TensorRef, backend, backends, cosine_similarity, preprocessor,
+    read_model,
 };
 
 use crate::{fixture, picture};
@@ -170,7 +171,9 @@ fn all_missing_operators_are_named() {
     let message = error.to_string();
     assert!(message.starts_with("Encountered unresolved custom op: MyOp."), "{message}");
     assert!(
-        message.ends_with("lacks these operators of the model: MyOp, OtherOp, ROUND"),
+        message.ends_with(
+            "lacks these operators of the model: MyOp, OtherOp, ROUND; no backend of this build has them all"
+        ),
         "{message}"
     );
     assert_eq!(error.support_code(), Some(SupportCode::UnsupportedCustomOp));
@@ -235,6 +238,10 @@ impl InferenceBackend for Moody {
 
     fn check(&self) -> Result<BackendInfo> {
         Ok(BackendInfo::built_in("1"))
+    }
+
+    fn has_operator(&self, _operator: &OperatorInfo) -> bool {
+        true
     }
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {

@@ -8,12 +8,12 @@ mod stream;
 
 use std::path::PathBuf;
 
-use lookalike::{DecodeLimits, Exif, Picture, decode_file};
+use lookalike::{Exif, Limits, Picture, decode_file};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures").join(name)
 }
 
 fn picture(name: &str) -> Picture {
-    decode_file(fixture(name), Exif::Ignore, &DecodeLimits::default()).unwrap()
+    decode_file(fixture(name), Exif::Ignore, &Limits::default()).unwrap()
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use lookalike::{
     BackendInfo, ErrorKind, Frame, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, Region, Result, SessionOptions,
-    Signature, Tensor, TensorRef, VideoEmbedder,
+    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, OperatorInfo, Region, Result,
+    SessionOptions, Signature, Tensor, TensorRef, VideoEmbedder,
 };
 
 use crate::fixture;
@@ -72,6 +72,10 @@ impl InferenceBackend for Gate {
 
     fn check(&self) -> Result<BackendInfo> {
         Ok(BackendInfo::built_in("1"))
+    }
+
+    fn has_operator(&self, _operator: &OperatorInfo) -> bool {
+        true
     }
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {

@@ -1,0 +1,140 @@
+//! Runs the campaign, a part of it, or one fuzz target on files.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use lookalike_hardening::subject::{self, Kind, Subject};
+use lookalike_hardening::{bombs, campaign, serve, targets};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Mutate models and pictures and see what becomes of them
+    Campaign {
+        /// Mutations of each model
+        #[arg(long, value_name = "N", default_value_t = 5000)]
+        models: usize,
+        /// Mutations of each picture; as many as of models by default
+        #[arg(long, value_name = "N")]
+        pictures: Option<usize>,
+        /// Take as many truncations as mutations at most
+        #[arg(long)]
+        thin: bool,
+        /// Children at a time
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        jobs: usize,
+        /// Write the table to this file too
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Only files whose name contains this
+        filter: Option<String>,
+    },
+    /// Run a fuzz target on files
+    Replay {
+        /// Name of the target
+        target: String,
+        /// Inputs
+        files: Vec<PathBuf>,
+    },
+    /// Write one case of a file
+    Case {
+        file: PathBuf,
+        index: usize,
+        output: PathBuf,
+        #[arg(long, default_value_t = 5000)]
+        mutations: usize,
+        #[arg(long)]
+        thin: bool,
+    },
+    /// Do the cases of a file and report each one: a process of the campaign
+    #[command(hide = true)]
+    Child {
+        file: PathBuf,
+        #[arg(long)]
+        from: usize,
+        #[arg(long)]
+        mutations: usize,
+        #[arg(long)]
+        thin: bool,
+        #[arg(long)]
+        picture: bool,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Campaign { models, pictures, thin, jobs, report, filter } => {
+            let mut subjects = subject::all(models, thin)?;
+            for subject in &mut subjects {
+                if subject.kind == Kind::Picture {
+                    subject.mutations = pictures.unwrap_or(models);
+                }
+            }
+            let folder = tempfile::tempdir().context("no folder for temporary files")?;
+            for (name, bytes) in bombs::all() {
+                let path = folder.path().join(name);
+                fs::write(&path, bytes)?;
+                let mutations = pictures.unwrap_or(models).min(50);
+                let (kind, group) = (Kind::Picture, "bombs");
+                subjects.push(Subject { kind, path, group, mutations, thin: true });
+            }
+            subjects.retain(|subject| {
+                filter.as_ref().is_none_or(|filter| subject.name().contains(filter))
+            });
+            run_campaign(&subjects, jobs, report)
+        }
+        Command::Replay { target, files } => {
+            let Some((_, target)) = targets::TARGETS.iter().find(|(name, _)| *name == target)
+            else {
+                bail!("there is no target `{target}`");
+            };
+            for file in files {
+                target(&fs::read(&file).with_context(|| file.display().to_string())?);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Case { file, index, output, mutations, thin } => {
+            let subject = Subject { kind: Kind::Model, path: file, group: "", mutations, thin };
+            fs::write(output, subject.cases()?.bytes(index))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Child { file, from, mutations, thin, picture } => {
+            let kind = if picture { Kind::Picture } else { Kind::Model };
+            let subject = Subject { kind, path: file, group: "", mutations, thin };
+            serve(&subject, from, campaign::MAX_BYTES)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn run_campaign(subjects: &[Subject], jobs: usize, report: Option<PathBuf>) -> Result<ExitCode> {
+    let (start, done) = (Instant::now(), AtomicUsize::new(0));
+    let program = std::env::current_exe()?;
+    let tallies = campaign::run_all(&program, subjects, jobs, |subject, tally| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        let (name, cases, seconds) = (subject.name(), tally.cases, tally.seconds);
+        eprintln!("{done}/{}: {name}: {cases} cases in {seconds:.1} s", subjects.len());
+        for fault in &tally.faults {
+            println!("fault: {fault}");
+        }
+    })?;
+    let table = campaign::table(subjects, &tallies);
+    println!("{table}\n{:.0} s", start.elapsed().as_secs_f64());
+    if let Some(report) = report {
+        fs::write(&report, &table).with_context(|| report.display().to_string())?;
+    }
+    let faults = tallies.iter().map(|tally| tally.faults.len()).sum::<usize>();
+    Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,105 @@
+//! Models: read, translated and run.
+
+use arbitrary::Unstructured;
+use lookalike::{
+    Data, HeadSpec, InferenceBackend, InputSpec, Limits, Model, SessionOptions, Shape, Tensor,
+    TensorRef, TensorType, backends, onnx, shapes,
+};
+
+use crate::mutate::mutate;
+use crate::subjects::sound_models;
+
+/// What a model may cost here: little, so that many can be run.
+pub fn small_limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_arena_bytes = 64 << 20;
+    limits.max_multiplications = 50_000_000;
+    limits
+}
+
+/// Reads the bytes as a model of either format, and all that it says of itself.
+pub fn read_model(data: &[u8]) {
+    if onnx::is_onnx(data) {
+        onnx::read(data.to_vec()).ok();
+    }
+    let Ok(model) = Model::from_bytes_within(data.to_vec(), &small_limits()) else { return };
+    for tensor in model.tensors() {
+        model.constant(tensor);
+    }
+    for position in 0..model.operators().len() {
+        model.operator_options(position).to_owned();
+    }
+    model.entry_points();
+    InputSpec::from_model(&model, None).ok();
+    HeadSpec::from_model(&model).ok();
+    if let Some(dims) = model.fixed_input_dims()
+        && model.operators().iter().all(shapes::is_known)
+    {
+        model.shapes_for(&dims).expect("a model that was read is sound");
+    }
+    onnx::translate(&model).ok();
+}
+
+/// Changes a sound model as the bytes say, and runs it on every backend if it is found to be sound still.
+pub fn run_model(data: &[u8]) {
+    let Some(model) = mutated(data) else { return };
+    for backend in backends() {
+        run(*backend, &model).ok();
+    }
+}
+
+/// Changes a sound model as the bytes say, translates it to ONNX, and reads the translation.
+pub fn translate_model(data: &[u8]) {
+    let Some(model) = mutated(data) else { return };
+    let Ok(translation) = onnx::translate(&model) else { return };
+    assert!(onnx::is_onnx(&translation), "a translation is a model");
+    let translated = onnx::read(translation).expect("a translation can be read");
+    assert_eq!(translated.signature().inputs.len(), model.signature().inputs.len());
+    assert_eq!(translated.signature().outputs.len(), model.signature().outputs.len());
+    for backend in backends().iter().filter(|backend| backend.name() == "ort") {
+        backend.load(&translated, &SessionOptions::default()).ok();
+    }
+}
+
+fn mutated(data: &[u8]) -> Option<Model> {
+    let mut choices = Unstructured::new(data);
+    let models = sound_models();
+    let mut model = models[choices.choose_index(models.len()).ok()?].clone();
+    mutate(&mut model, &mut choices).ok()?;
+    Model::from_bytes_within(model.to_bytes(), &small_limits()).ok()
+}
+
+/// Runs a model once, as an embedder would, on values that are everywhere different.
+///
+/// # Errors
+///
+/// As for the backend, or there are inputs of other types than backends take.
+pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<Vec<Tensor>> {
+    let mut session = backend.load(model, &SessionOptions::default())?;
+    let inputs: Vec<Tensor> = model
+        .signature()
+        .inputs
+        .iter()
+        .map(|input| {
+            // Open sizes other than the batch are given some pixels.
+            let dims: Vec<usize> = (input.dims()?.into_iter().enumerate())
+                .map(|(axis, extent)| {
+                    let is_open = axis > 0 && input.shape_signature.get(axis) == Some(&-1);
+                    if is_open { 5 } else { extent }
+                })
+                .collect();
+            let shape = Shape::new(&dims)?;
+            let count = shape.element_count();
+            let data = match input.element_type {
+                TensorType::UINT8 => Data::U8((0..count).map(|index| (index * 37) as u8).collect()),
+                TensorType::INT8 => Data::I8((0..count).map(|index| (index * 37) as i8).collect()),
+                _ => Data::F32((0..count).map(|index| (index % 23) as f32 / 11.0 - 1.0).collect()),
+            };
+            Tensor::new(shape, data)
+        })
+        .collect::<lookalike::Result<_>>()?;
+    let borrowed: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
+    let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
+    session.run(&borrowed, &mut outputs)?;
+    Ok(outputs)
+}

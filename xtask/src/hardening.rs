@@ -1,0 +1,96 @@
+//! Fuzzing, and the campaign of mutations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{paths, runtimes, shell, tools};
+
+/// Fuzz targets are built by the toolchain at hand, which calls instrumentation unstable.
+const UNSTABLE: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
+
+/// Runs the campaign on tract and on the optional backends that can be had.
+pub(crate) fn campaign(models: usize, report: Option<&Path>, filter: Option<&str>) -> Result<()> {
+    let features = runtimes::fetch()?.join(",");
+    let (models, report) = (models.to_string(), report.map(Path::to_string_lossy));
+    let mut arguments = vec!["run", "--quiet", "--locked", "--package", "lookalike-hardening"];
+    arguments.extend(["--features", &features, "--", "campaign", "--models", &models]);
+    if let Some(report) = &report {
+        arguments.extend(["--report", report]);
+    }
+    arguments.extend(filter);
+    shell::run("cargo", &arguments)
+}
+
+/// Builds all targets, gives each its seeds, and fuzzes it. What a target finds stays in `fuzz/artifacts/`.
+pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> Result<()> {
+    let features = [&["tract"][..], &runtimes::fetch()?].concat().join(",");
+    let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
+    let cargo_fuzz = cargo_fuzz.to_string_lossy();
+    let build = ["fuzz", "build", "--fuzz-dir", "fuzz", "--features", &features];
+    shell::run_with(&*cargo_fuzz, &build, &[UNSTABLE])?;
+    let targets = targets()?;
+    if let Some(only) = only {
+        ensure!(targets.iter().any(|target| target == only), "there is no target `{only}`");
+    }
+    // cargo-fuzz starts targets itself, without what .cargo/config.toml sets for programs that cargo starts.
+    let runtimes = paths::runtimes();
+    let onnxruntime = runtimes.join("libonnxruntime.so");
+    let environment = [
+        UNSTABLE,
+        ("LD_LIBRARY_PATH", &*runtimes.to_string_lossy()),
+        ("ORT_DYLIB_PATH", &*onnxruntime.to_string_lossy()),
+        // Engines keep memory until the process ends, and a model may ask for more than there is.
+        ("ASAN_OPTIONS", "detect_leaks=0:detect_odr_violation=0:allocator_may_return_null=1"),
+    ];
+    for target in targets.iter().filter(|target| only.is_none_or(|only| only == *target)) {
+        let corpus = seed(target)?;
+        let (corpus, limit) = (corpus.to_string_lossy(), format!("-max_total_time={seconds}"));
+        let mut arguments = vec!["fuzz", "run", "--fuzz-dir", "fuzz", "--features", &features];
+        arguments.extend([target.as_str(), &corpus, "--", &limit, "-timeout=30"]);
+        arguments.extend(["-rss_limit_mb=3000", "-max_len=65536", "-print_final_stats=1"]);
+        shell::run_with(&*cargo_fuzz, &arguments, &environment)?;
+    }
+    Ok(())
+}
+
+/// Names of the targets: one file each.
+fn targets() -> Result<Vec<String>> {
+    let mut targets = Vec::new();
+    for entry in fs::read_dir(paths::root().join("fuzz/fuzz_targets"))? {
+        let path = entry?.path();
+        let name = path.file_stem().context("a file without a name")?;
+        targets.push(name.to_string_lossy().into_owned());
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+/// The corpus of a target, with what it was found to choke on before and with files of the checkout that are like its input.
+fn seed(target: &str) -> Result<PathBuf> {
+    let corpus = paths::root().join("fuzz/corpus").join(target);
+    fs::create_dir_all(&corpus)?;
+    let mut folders = vec![paths::root().join("fuzz/regressions").join(target)];
+    let endings: &[&str] = match target {
+        "decode_picture" => &["bmp", "gif", "jpg", "png", "ppm", "tif", "webp"],
+        "read_model" => &["tflite", "onnx"],
+        "read_metadata" | "run_model" | "translate_model" | "prepare_tensor" => &[],
+        "parse_arguments" | "write_vectors" => &[],
+        other => bail!("there are no seeds for the target `{other}`: name them in {}", file!()),
+    };
+    if !endings.is_empty() {
+        folders.extend([paths::fixtures(), paths::operators(), paths::cache()]);
+    }
+    for (index, folder) in folders.iter().enumerate().filter(|(_, folder)| folder.is_dir()) {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            if index == 0 || endings.contains(&ending) {
+                let name = path.file_name().context("a file without a name")?;
+                fs::copy(&path, corpus.join(name))?;
+            }
+        }
+    }
+    Ok(corpus)
+}
