@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lookalike_schema::metadata::ModelMetadata;
@@ -467,9 +468,11 @@ impl TensorInfo {
             return Ok(());
         };
         let name = &self.name;
-        if let Some(scale) = scale.iter().find(|scale| !(scale.is_normal() && **scale > 0.0)) {
+        const SCALES: RangeInclusive<f32> = f32::MIN_POSITIVE..=1e12;
+        if let Some(scale) = scale.iter().find(|scale| !SCALES.contains(scale)) {
             return Err(format!(
-                "tensor `{name}` has the scale {scale}, which is no number above 0"
+                "tensor `{name}` has the scale {scale}, which is no number above 0 and up to {:e}",
+                SCALES.end()
             ));
         }
         if zero_point.len() != scale.len() {

@@ -13,6 +13,7 @@ mod reductions;
 mod windows;
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lookalike_schema::tflite::{self, BuiltinOptionsRef, TensorType};
@@ -362,8 +363,21 @@ struct Op<'i, 'm> {
 }
 
 impl<'m> Op<'_, 'm> {
-    /// Checks the number of operands, those that may be left out included, and of results.
-    fn arity(&self, inputs: std::ops::RangeInclusive<usize>, outputs: usize) -> Result<()> {
+    /// Checks the number of operands and of results, and that no operand is left out but the last ones, by a shorter list.
+    fn arity(&self, inputs: RangeInclusive<usize>, outputs: usize) -> Result<()> {
+        self.check_counts(inputs, outputs)?;
+        match self.info.inputs.iter().position(Option::is_none) {
+            None => Ok(()),
+            Some(place) => Err(Error::invalid_argument(format!("input {place} is missing"))),
+        }
+    }
+
+    /// The same for operators whose third operand is a bias, which may be left out in any way.
+    fn arity_with_bias(&self) -> Result<()> {
+        self.check_counts(2..=3, 1)
+    }
+
+    fn check_counts(&self, inputs: RangeInclusive<usize>, outputs: usize) -> Result<()> {
         let found = (self.info.inputs.len(), self.info.outputs.len());
         if inputs.contains(&found.0) && outputs == found.1 {
             return Ok(());

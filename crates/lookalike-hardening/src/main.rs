@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use lookalike_hardening::subject::{self, Kind, Subject};
 use lookalike_hardening::{bombs, campaign, serve, targets};
+use lookalike_schema::VerifiedModel;
 
 #[derive(Parser)]
 struct Arguments {
@@ -38,7 +39,7 @@ enum Command {
         /// Write the table to this file too
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
-        /// Only files whose name contains this
+        /// Only files whose group and name, such as `operators/conv_u8.tflite`, contain this
         filter: Option<String>,
     },
     /// Run a fuzz target on files
@@ -48,7 +49,7 @@ enum Command {
         /// Inputs
         files: Vec<PathBuf>,
     },
-    /// Write one case of a file
+    /// Write one case of a file, and show the graphs of a model
     Case {
         file: PathBuf,
         index: usize,
@@ -91,7 +92,8 @@ fn main() -> Result<ExitCode> {
                 subjects.push(Subject { kind, path, group, mutations, thin: true });
             }
             subjects.retain(|subject| {
-                filter.as_ref().is_none_or(|filter| subject.name().contains(filter))
+                let name = format!("{}/{}", subject.group, subject.name());
+                filter.as_ref().is_none_or(|filter| name.contains(filter))
             });
             run_campaign(&subjects, jobs, report)
         }
@@ -107,7 +109,13 @@ fn main() -> Result<ExitCode> {
         }
         Command::Case { file, index, output, mutations, thin } => {
             let subject = Subject { kind: Kind::Model, path: file, group: "", mutations, thin };
-            fs::write(output, subject.cases()?.bytes(index))?;
+            let bytes = subject.cases()?.bytes(index);
+            if let Ok(model) = VerifiedModel::new(bytes.clone()) {
+                for graph in model.root().to_owned().subgraphs {
+                    println!("{graph:#?}");
+                }
+            }
+            fs::write(output, bytes)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Child { file, from, mutations, thin, picture } => {

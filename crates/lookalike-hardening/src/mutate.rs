@@ -8,7 +8,7 @@ use lookalike_schema::tflite::*;
 /// # Errors
 ///
 /// The bytes are used up before the first change.
-pub fn mutate(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> {
+pub(crate) fn mutate(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> {
     let count = choices.int_in_range(1..=4)?;
     for _ in 0..count {
         mutate_once(model, choices)?;
@@ -365,7 +365,7 @@ fn mutate_options(options: &mut BuiltinOptions, choices: &mut Unstructured<'_>) 
         Of::GeluOptions(of) => of.approximate = choices.arbitrary()?,
         Of::ShapeOptions(of) => of.out_type.0 = choices.int_in_range(0..=10)?,
         Of::CastOptions(of) => of.out_data_type.0 = choices.int_in_range(0..=10)?,
-        other => *other = BuiltinOptions::None,
+        _ => *options = BuiltinOptions::None,
     }
     if field == 7 && choices.ratio(1, 8)? {
         *options = BuiltinOptions::None;

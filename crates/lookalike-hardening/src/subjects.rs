@@ -8,7 +8,7 @@ use lookalike_schema::VerifiedModel;
 use lookalike_schema::tflite::Model;
 
 /// Models of the checkout, small ones first: every operator, every kind of head, and the built-in model.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures")
 }
 
@@ -17,7 +17,7 @@ pub fn fixtures() -> PathBuf {
 /// # Errors
 ///
 /// The folder cannot be read.
-pub fn files(folder: &Path, endings: &[&str]) -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path, endings: &[&str]) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

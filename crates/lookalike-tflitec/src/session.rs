@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Data, DataRef, Error, InferenceSession, Model, Result, SessionOptions, Shape, Signature,
-    SupportCode, Tensor, TensorInfo, TensorRef, contain_panics, one_line,
+    Data, DataRef, Error, InferenceSession, Model, OperatorInfo, Result, SessionOptions, Shape,
+    Signature, SupportCode, Tensor, TensorInfo, TensorRef, contain_panics, one_line,
 };
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
@@ -46,6 +46,7 @@ impl TfLiteSession {
         // The library prepares the model for the sizes it declares, open ones taken as 1.
         let declared = model.signature().inputs.iter().map(TensorInfo::dims);
         model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
+        check_biases(model)?;
         let loaded = contain(|| {
             Loaded::try_new(AlignedModel::new(model), |model| {
                 TfLiteModel::from_bytes(model.bytes())
@@ -53,11 +54,13 @@ impl TfLiteSession {
         })?;
         let (loaded, signature) = (Arc::new(loaded), Arc::new(model.signature().clone()));
         let options = Options { thread_count: options.num_threads, is_xnnpack_enabled: true };
+        let without_xnnpack = Options { is_xnnpack_enabled: false, ..options };
+        if has_unused_result(model) {
+            return Self::start(loaded, signature, without_xnnpack);
+        }
         let with_xnnpack = Self::start(Arc::clone(&loaded), Arc::clone(&signature), options);
         // XNNPACK refuses graphs whose sizes are known only when they run; the library's own kernels take them.
-        with_xnnpack.or_else(|_| {
-            Self::start(loaded, signature, Options { is_xnnpack_enabled: false, ..options })
-        })
+        with_xnnpack.or_else(|_| Self::start(loaded, signature, without_xnnpack))
     }
 
     fn start(loaded: Arc<Loaded>, signature: Arc<Signature>, options: Options) -> Result<Self> {
@@ -97,6 +100,28 @@ impl TfLiteSession {
         self.shapes = shapes;
         Ok(())
     }
+}
+
+/// The library's kernel takes it for granted that a depthwise convolution has a bias, and reads it where there is none.
+fn check_biases(model: &Model) -> Result<()> {
+    let lacks_bias = |operator: &&OperatorInfo| {
+        &*operator.name == "DEPTHWISE_CONV_2D" && operator.inputs.iter().flatten().count() < 3
+    };
+    match model.operators().iter().find(lacks_bias) {
+        None => Ok(()),
+        Some(_) => Err(Error::unimplemented(
+            "TensorFlow Lite 2.9 cannot run a DEPTHWISE_CONV_2D without a bias; take another backend",
+        )
+        .with_support_code(SupportCode::Error)),
+    }
+}
+
+/// Whether an operator has a result that nobody reads. XNNPACK gives it no memory and writes it all the same.
+fn has_unused_result(model: &Model) -> bool {
+    let mut is_used = vec![false; model.tensors().len()];
+    let inputs = model.operators().iter().flat_map(|operator| operator.inputs.iter().flatten());
+    inputs.copied().chain(model.output_indices()).for_each(|tensor| is_used[tensor] = true);
+    model.operators().iter().flat_map(|operator| &operator.outputs).any(|&tensor| !is_used[tensor])
 }
 
 impl InferenceSession for TfLiteSession {

@@ -139,11 +139,32 @@ fn activation(op: &Op<'_, '_>) -> Activation {
 }
 
 pub(super) fn add(op: &mut Op<'_, '_>) -> Result<()> {
+    check_sum(op)?;
     arithmetic(op, i64::checked_add)
 }
 
 pub(super) fn sub(op: &mut Op<'_, '_>) -> Result<()> {
+    check_sum(op)?;
     arithmetic(op, i64::checked_sub)
+}
+
+/// Sums of integers are taken in the scale of twice the larger operand, with these bits behind the point; the reference ends the
+/// process where a step of the result is finer.
+fn check_sum(op: &Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let (left, right, output) = (op.input(0)?, op.input(1)?, op.output());
+    let (Some(left), Some(right), Some(result), Kind::Quantized) =
+        (op.scale(left), op.scale(right), op.scale(output), op.kind(output))
+    else {
+        return Ok(());
+    };
+    let bits = if op.element_type(output) == TensorType::INT16 { 15 } else { 20 };
+    if 2.0 * f64::from(left.max(right)) < f64::from(result) * f64::from(1 << bits) {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "its operands have the scales {left} and {right}, which are too large for that of its result, {result}"
+    )))
 }
 
 pub(super) fn mul(op: &mut Op<'_, '_>) -> Result<()> {

@@ -63,7 +63,7 @@ pub(super) fn check_weights(op: &Op<'_, '_>, weights: Weights) -> Result<()> {
 }
 
 pub(super) fn fully_connected(op: &mut Op<'_, '_>) -> Result<()> {
-    op.arity(2..=3, 1)?;
+    op.arity_with_bias()?;
     let BuiltinOptionsRef::FullyConnectedOptions(options) = op.options else {
         return Err(op.wrong_options());
     };

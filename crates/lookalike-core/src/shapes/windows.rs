@@ -33,14 +33,16 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// A size, stride or dilation below 1, a window that is too large to count, or larger than a side without padding.
+    /// A size, stride or dilation below 1, a stride or dilation above 32767, a window that is too large to count, or larger than a side without padding.
     pub fn places(&self, extent: usize, padding: Padding) -> Result<Places> {
-        let (Ok(stride @ 1..), Ok(dilation @ 1..), 1..) =
+        // Engines multiply two of them in 32 bits.
+        const LARGEST: usize = i16::MAX as usize;
+        let (Ok(stride @ 1..=LARGEST), Ok(dilation @ 1..=LARGEST), 1..) =
             (usize::try_from(self.stride), usize::try_from(self.dilation), self.size)
         else {
-            return Err(Error::invalid_argument(
-                "windows, strides and dilations must be at least 1",
-            ));
+            return Err(Error::invalid_argument(format!(
+                "windows, strides and dilations must be at least 1, and the latter {LARGEST} at most"
+            )));
         };
         let covered = (self.size - 1)
             .checked_mul(dilation)
@@ -77,7 +79,7 @@ pub(super) fn check_activation(activation: Activation) -> Result<()> {
 }
 
 pub(super) fn conv(op: &mut Op<'_, '_>) -> Result<()> {
-    op.arity(2..=3, 1)?;
+    op.arity_with_bias()?;
     let BuiltinOptionsRef::Conv2DOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
@@ -105,7 +107,7 @@ pub(super) fn conv(op: &mut Op<'_, '_>) -> Result<()> {
 }
 
 pub(super) fn depthwise_conv(op: &mut Op<'_, '_>) -> Result<()> {
-    op.arity(2..=3, 1)?;
+    op.arity_with_bias()?;
     let BuiltinOptionsRef::DepthwiseConv2DOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
