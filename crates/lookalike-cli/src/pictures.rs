@@ -28,9 +28,11 @@ pub(crate) fn find(paths: &[PathBuf]) -> Vec<Found> {
         }
         for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
-                Ok(entry) if is_picture(entry.path()) && entry.path().is_file() => {
-                    found.push(Found::File(entry.into_path()));
-                }
+                // A link that leads nowhere is told when it is opened; pipes and devices may never end.
+                Ok(entry) if is_picture(entry.path()) => match entry.path().metadata() {
+                    Ok(target) if !target.is_file() => {}
+                    _ => found.push(Found::File(entry.into_path())),
+                },
                 Ok(_) => {}
                 Err(error) => found.push(Found::Failure {
                     path: error.path().unwrap_or(path).to_path_buf(),

@@ -9,6 +9,7 @@ mod cases;
 mod child;
 mod mutate;
 mod random;
+pub mod stress;
 pub mod subject;
 mod subjects;
 pub mod targets;

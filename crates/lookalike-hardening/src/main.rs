@@ -6,12 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use lookalike_hardening::subject::{self, Kind, Subject};
-use lookalike_hardening::{bombs, campaign, serve, targets};
+use lookalike_hardening::{bombs, campaign, serve, stress, targets};
 use lookalike_schema::VerifiedModel;
 
 #[derive(Parser)]
@@ -41,6 +41,12 @@ enum Command {
         report: Option<PathBuf>,
         /// Only files whose group and name, such as `operators/conv_u8.tflite`, contain this
         filter: Option<String>,
+    },
+    /// Share an embedder of each backend among 64 threads
+    Stress {
+        /// For how long, each
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u64,
     },
     /// Run a fuzz target on files
     Replay {
@@ -96,6 +102,14 @@ fn main() -> Result<ExitCode> {
                 filter.as_ref().is_none_or(|filter| name.contains(filter))
             });
             run_campaign(&subjects, jobs, report)
+        }
+        Command::Stress { seconds } => {
+            let time = Duration::from_secs(seconds);
+            for (name, options) in stress::subjects() {
+                let count = stress::stress(&options, time).with_context(|| name.clone())?;
+                println!("{name}: {count} equal vectors in {seconds} s");
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Command::Replay { target, files } => {
             let Some((_, target)) = targets::TARGETS.iter().find(|(name, _)| *name == target)

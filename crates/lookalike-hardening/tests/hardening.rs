@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use lookalike_hardening::subject::{self, Kind, Subject};
-use lookalike_hardening::{bombs, campaign, targets};
+use lookalike_hardening::{bombs, campaign, stress, targets};
 
 /// Mutations of each file, and truncations at most.
 const MUTATIONS: usize = 24;
+
+/// How long an embedder of each backend is shared among 64 threads.
+const STRESS: Duration = Duration::from_secs(2);
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
@@ -25,6 +29,12 @@ fn main() -> Result<()> {
             fs::write(&path, bytes)?;
             let (kind, group) = (Kind::Picture, "bombs");
             campaign(&Subject { kind, path, group, mutations: MUTATIONS, thin: true })
+        }));
+    }
+    for (name, options) in stress::subjects() {
+        trials.push(Trial::test(format!("stress/{name}"), move || {
+            let count = stress::stress(&options, STRESS).map_err(|error| format!("{error:#}"))?;
+            if count > 0 { Ok(()) } else { Err("no picture was embedded".into()) }
         }));
     }
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions");

@@ -44,6 +44,20 @@ fn build(folder: &Path, source: &str) -> std::path::PathBuf {
     library
 }
 
+/// The number of the machine stands in the header of a library, and no system loads one that is made for another.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_library_of_another_architecture_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = build(folder.path(), "int answer(void) { return 42; }");
+    let mut bytes = fs::read(&library).unwrap();
+    const MACHINE: usize = 18;
+    const SPARC: u8 = 2;
+    bytes[MACHINE] = SPARC;
+    fs::write(&library, bytes).unwrap();
+    refusal(&library);
+}
+
 #[cfg(unix)]
 #[test]
 fn another_library_is_refused() {

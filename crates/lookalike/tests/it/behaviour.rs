@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lookalike::{
     BackendInfo, Error, ErrorKind, ImageEmbedder, ImageProcessingOptions, ImageView,
     InferenceBackend, InferenceSession, Model, OperatorInfo, Region, Result, SessionOptions,
-    Signature, SupportCode, Tensor, TensorRef, backend, backends, cosine_similarity, preprocessor,
-    read_model,
+    Signature, SupportCode, Tensor, TensorRef, backend, backends, contain_panics,
+    cosine_similarity, preprocessor, read_model,
 };
 
 use crate::{fixture, picture};
@@ -219,6 +219,9 @@ fn a_region_out_of_the_picture_is_refused_and_the_embedder_goes_on() {
     assert!(embedder.embed(&view).is_ok());
 }
 
+/// From this run on the engine panics.
+const PANICS: usize = 1000;
+
 /// Fails every second run, and gives too few values when it does not.
 #[derive(Debug, Default)]
 struct Moody {
@@ -261,7 +264,9 @@ impl InferenceSession for MoodySession {
     }
 
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        if self.runs.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        assert!(run < PANICS, "in a bad mood");
+        if run.is_multiple_of(2) {
             return Err(Error::internal("Invoke() failed."));
         }
         outputs[0].copy_from(inputs[0]);
@@ -282,4 +287,31 @@ fn a_failing_engine_does_not_poison_the_embedder() {
         assert_eq!(error.to_string(), "Invoke() failed.");
         assert!(embedder.embed(&picture.view().unwrap()).is_ok());
     }
+}
+
+#[test]
+fn a_panic_of_an_engine_of_the_callers_harms_nobody_else() {
+    let runs = Arc::new(AtomicUsize::new(PANICS));
+    let embedder = ImageEmbedder::builder()
+        .model_file(fixture("echo_f32.tflite"))
+        .custom_backend(Arc::new(Moody { runs: Arc::clone(&runs) }))
+        .build()
+        .unwrap();
+    let picture = picture("tiny.png");
+    let embed = || embedder.embed(&picture.view().unwrap());
+    assert!(contain_panics(embed).unwrap_err().contains("in a bad mood"));
+    runs.store(1, Ordering::Relaxed);
+    assert!(embed().is_ok());
+}
+
+#[test]
+fn a_model_file_may_change_once_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.tflite");
+    std::fs::copy(fixture("two_heads.tflite"), &path).unwrap();
+    let embedder = ImageEmbedder::from_file(&path).unwrap();
+    let picture = picture("tiny.png");
+    let before = embedder.embed(&picture.view().unwrap()).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(embedder.embed(&picture.view().unwrap()).unwrap(), before);
 }
