@@ -94,3 +94,26 @@ fn seed(target: &str) -> Result<PathBuf> {
     }
     Ok(corpus)
 }
+
+/// Runs the tests of the crates with `unsafe` code, and of those that call into the libraries, under AddressSanitizer.
+pub(crate) fn asan() -> Result<()> {
+    let mut packages = vec!["lookalike-schema", "lookalike-core", "lookalike-preprocess"];
+    let backends = runtimes::fetch()?;
+    let usable = runtimes::BACKENDS.iter().filter(|backend| backends.contains(&backend.feature));
+    packages.extend(usable.map(|backend| backend.package));
+    // With a target named, build scripts and macros are built without the sanitizer.
+    let version = shell::output("rustc", &["-vV"])?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let target = host.context("rustc does not name its host")?;
+    let mut arguments = vec!["test", "--locked", "--target", target, "--target-dir", "target/asan"];
+    packages.iter().for_each(|package| arguments.extend(["--package", package]));
+    arguments.extend(["--lib", "--tests"]);
+    // The standard library comes without the sanitizer; what it allocates is watched all the same.
+    let flags = "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer";
+    let options = "detect_leaks=0:detect_odr_violation=0";
+    shell::run_with(
+        "cargo",
+        &arguments,
+        &[UNSTABLE, ("RUSTFLAGS", flags), ("ASAN_OPTIONS", options)],
+    )
+}

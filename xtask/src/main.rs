@@ -61,6 +61,8 @@ enum Task {
         /// Only files whose name contains this
         filter: Option<String>,
     },
+    /// Run the tests of crates with `unsafe` code or foreign libraries under AddressSanitizer
+    Asan,
     /// Fuzz every target
     Fuzz {
         /// Seconds for each target
@@ -126,6 +128,7 @@ fn main() -> anyhow::Result<()> {
         Task::Campaign { models, report, filter } => {
             hardening::campaign(models, report.as_deref(), filter.as_deref())
         }
+        Task::Asan => hardening::asan(),
         Task::Fuzz { seconds, target } => hardening::fuzz(seconds, target.as_deref()),
         Task::Golden => golden::capture(),
         Task::Models(Models::Fetch { from }) => models::fetch(from.as_deref()),

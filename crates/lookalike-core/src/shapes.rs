@@ -23,7 +23,6 @@ use crate::limits::{Limits, exceeded};
 use crate::model::{OperatorInfo, TensorInfo};
 use crate::tensor::MAX_RANK;
 
-pub use elementwise::broadcast;
 pub use layout::{SliceRange, strided_ranges};
 pub use operators::is_known;
 pub use windows::{Places, Window};

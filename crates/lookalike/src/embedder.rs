@@ -20,7 +20,7 @@ use crate::pool::SessionPool;
 /// whichever thread asks.
 ///
 /// ```
-/// use lookalike::{Limits, Exif, ImageEmbedder, cosine_similarity, decode_file};
+/// use lookalike::{Exif, ImageEmbedder, Limits, cosine_similarity, decode_file};
 ///
 /// let embedder = ImageEmbedder::builder().l2_normalize(true).build()?;
 /// let vector = |name: &str| {

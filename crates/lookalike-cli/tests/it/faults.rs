@@ -96,7 +96,7 @@ fn an_unreadable_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret.png");
     fs::copy(fixtures().join("tiny.png"), &file).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let output = run(&["embed", file.to_str().unwrap()]);
     // Permissions do not bind the superuser.
     if fs::read(&file).is_ok() {

@@ -7,11 +7,7 @@ use super::{Kind, Op, REAL};
 use crate::error::{Error, Result};
 
 /// Extents of a result whose operands have these: the smaller one is repeated.
-///
-/// # Errors
-///
-/// An extent differs, and is 1 on neither side.
-pub fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
+pub(super) fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
     let rank = left.len().max(right.len());
     let extent = |dims: &[usize], axis: usize| {
         (axis + dims.len()).checked_sub(rank).map_or(1, |axis| dims[axis])

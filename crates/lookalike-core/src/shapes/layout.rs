@@ -399,6 +399,11 @@ pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
     let dims = op.dims(input)?;
     let [begins, ends, steps] =
         [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
+    // Engines add a step to a place before they look whether they are at the end.
+    let longest = dims.iter().max().map_or(1, |&extent| extent as u64);
+    if let Some(step) = steps.iter().find(|step| step.unsigned_abs() > longest) {
+        return Err(Error::invalid_argument(format!("a step of {step} leads out of {dims:?}")));
+    }
     let (ranges, result) = strided_ranges(&dims, [&begins, &ends, &steps], options)?;
     if result.len() > LARGEST_SLICED_RANK {
         return Err(Error::invalid_argument(format!(

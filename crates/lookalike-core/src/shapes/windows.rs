@@ -86,7 +86,7 @@ pub(super) fn conv(op: &mut Op<'_, '_>) -> Result<()> {
     let (input, weights) = (op.input(0)?, op.input(1)?);
     let [outputs, height, width, depth] = op.picture(weights)?;
     let [batch, rows, columns, channels] = op.picture(input)?;
-    let groups = if depth == 0 { 0 } else { channels / depth };
+    let groups = channels.checked_div(depth).unwrap_or_default();
     if groups == 0 || !channels.is_multiple_of(depth) || !outputs.is_multiple_of(groups) {
         return Err(Error::invalid_argument(format!(
             "its weights are for {depth} channels and {outputs} results, and its input has {channels}"

@@ -211,7 +211,7 @@ fn every_flipped_byte_gives_a_model_or_an_error() {
             broken[index] = value;
             if let Ok(model) = Model::from_bytes(broken) {
                 for tensor in model.tensors() {
-                    model.constant(&tensor);
+                    model.constant(tensor);
                 }
                 model.entry_points();
             }

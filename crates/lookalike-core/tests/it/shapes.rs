@@ -209,6 +209,10 @@ fn operators_that_do_not_fit_their_operands_are_refused() {
             Draft::new(Op::STRIDED_SLICE, strided(), &PICTURE).ints(&[0]).ints(&[MAX]).ints(&[0]),
             "a step is 0",
         ),
+        (
+            Draft::new(Op::STRIDED_SLICE, strided(), &PICTURE).ints(&[0]).ints(&[1]).ints(&[5]),
+            "a step of 5",
+        ),
         (Draft::new(Op::SLICE, none(), &PICTURE).ints(&[0; 4]).ints(&[MAX; 4]), "reach out of"),
         (Draft::new(Op::SLICE, none(), &PICTURE).ints(&[-1; 4]).ints(&[1; 4]), "reach out of"),
         (Draft::new(Op::SLICE, none(), &PICTURE).ints(&[0; 4]).ints(&[0; 4]), "no or too many"),

@@ -2,8 +2,8 @@
 
 use arbitrary::Unstructured;
 use lookalike::{
-    Data, HeadSpec, InferenceBackend, InputSpec, Limits, Model, SessionOptions, Shape, Tensor,
-    TensorRef, TensorType, backends, onnx, shapes,
+    Data, HeadSpec, InferenceBackend, InputSpec, Limits, Model, ModelFormat, SessionOptions, Shape,
+    Tensor, TensorInfo, TensorRef, TensorType, backends, onnx, shapes,
 };
 
 use crate::mutate::mutate;
@@ -76,19 +76,22 @@ fn mutated(data: &[u8]) -> Option<Model> {
 /// As for the backend, or there are inputs of other types than backends take.
 pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<Vec<Tensor>> {
     let mut session = backend.load(model, &SessionOptions::default())?;
-    let inputs: Vec<Tensor> = model
-        .signature()
-        .inputs
-        .iter()
-        .map(|input| {
-            // Open sizes other than the batch are given some pixels.
-            let dims: Vec<usize> = (input.dims()?.into_iter().enumerate())
-                .map(|(axis, extent)| {
-                    let is_open = axis > 0 && input.shape_signature.get(axis) == Some(&-1);
-                    if is_open { 5 } else { extent }
-                })
-                .collect();
-            let shape = Shape::new(&dims)?;
+    // Open sizes other than the batch are given some pixels.
+    let dims = |input: &TensorInfo| -> lookalike::Result<Vec<usize>> {
+        let is_open = |axis: usize| axis > 0 && input.shape_signature.get(axis) == Some(&-1);
+        let extents = input.dims()?.into_iter().enumerate();
+        Ok(extents.map(|(axis, extent)| if is_open(axis) { 5 } else { extent }).collect())
+    };
+    let declared = model.signature().inputs.iter();
+    let dims = declared.clone().map(dims).collect::<lookalike::Result<Vec<_>>>()?;
+    if model.format() == ModelFormat::TfLite {
+        // An input that is too large is refused before there is one.
+        model.shapes_for(&dims)?;
+    }
+    let inputs: Vec<Tensor> = declared
+        .zip(&dims)
+        .map(|(input, dims)| {
+            let shape = Shape::new(dims)?;
             let count = shape.element_count();
             let data = match input.element_type {
                 TensorType::UINT8 => Data::U8((0..count).map(|index| (index * 37) as u8).collect()),

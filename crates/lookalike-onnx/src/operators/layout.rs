@@ -394,11 +394,11 @@ pub(super) fn resize_nearest(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 }
 
 /// Sizes of blocks of rows and columns, and what goes on or comes off before and after.
-fn blocks(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<([usize; 2], [(usize, usize); 2])> {
+fn blocks(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<[(usize, (usize, usize)); 2]> {
     let (sizes, pairs) = (graph.ints(op.input(1)?)?, paddings(graph, op.input(2)?)?);
     match (&sizes[..], &pairs[..]) {
         (&[rows, columns], &[vertical, horizontal]) => {
-            Ok(([rows as usize, columns as usize], [vertical, horizontal]))
+            Ok([(rows as usize, vertical), (columns as usize, horizontal)])
         }
         _ => Err(Error::unimplemented("only blocks of rows and columns have a translation")),
     }
@@ -408,7 +408,7 @@ pub(super) fn space_to_batch(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let [batch, .., channels] = graph.picture(input)?;
     let dims @ [_, height, width, _] = graph.picture(output)?;
-    let ([rows, columns], [vertical, horizontal]) = blocks(graph, op)?;
+    let [(rows, vertical), (columns, horizontal)] = blocks(graph, op)?;
     let value = graph.float(input, Layout::Plain)?;
     let zero = graph.number(0.0)?;
     let value = padded(graph, &value, &[(0, 0), vertical, horizontal, (0, 0)], &zero)?;
@@ -423,7 +423,7 @@ pub(super) fn batch_to_space(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let [_, height, width, channels] = graph.picture(input)?;
     let [batch, kept_height, kept_width, _] = graph.picture(output)?;
-    let ([rows, columns], [vertical, horizontal]) = blocks(graph, op)?;
+    let [(rows, vertical), (columns, horizontal)] = blocks(graph, op)?;
     let value = graph.float(input, Layout::Plain)?;
     let value = graph.reshape(&value, &[rows, columns, batch, height, width, channels])?;
     let order = Attribute::Ints(vec![2, 3, 0, 4, 1, 5]);

@@ -1,0 +1,83 @@
+//! Every operator of the fixtures on the library: sessions share a model, give equal bits, and end in any order.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::fs;
+use std::path::Path;
+
+use lookalike_core::{
+    Data, ErrorKind, InferenceBackend, InferenceSession, Model, SessionOptions, Shape, Tensor,
+    TensorType,
+};
+use lookalike_schema::VerifiedModel;
+use lookalike_tflitec::TfLiteC;
+
+fn models() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures/operators");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
+        })
+        .collect()
+}
+
+fn inputs(model: &Model) -> Vec<Tensor> {
+    let input = |input: &lookalike_core::TensorInfo| {
+        let shape = Shape::new(&input.dims().unwrap()).unwrap();
+        let count = shape.element_count();
+        let data = match input.element_type {
+            TensorType::UINT8 => Data::U8(vec![130; count]),
+            TensorType::INT8 => Data::I8(vec![-3; count]),
+            _ => Data::F32(vec![0.25; count]),
+        };
+        Tensor::new(shape, data).unwrap()
+    };
+    model.signature().inputs.iter().map(input).collect()
+}
+
+fn run(session: &mut dyn InferenceSession, inputs: &[Tensor]) -> Vec<Tensor> {
+    let inputs: Vec<_> = inputs.iter().map(Tensor::as_ref).collect();
+    let mut outputs = vec![Tensor::empty(); session.signature().outputs.len()];
+    session.run(&inputs, &mut outputs).unwrap();
+    outputs
+}
+
+#[test]
+fn sessions_of_every_operator_are_equal_and_outlive_one_another() {
+    let models = models();
+    assert!(models.len() > 100);
+    for (name, bytes) in models {
+        let model = Model::from_bytes(bytes).unwrap();
+        let inputs = inputs(&model);
+        let mut first = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+        let mut second = first.fork().unwrap();
+        let expected = run(first.as_mut(), &inputs);
+        drop((first, model));
+        assert_eq!(run(second.as_mut(), &inputs), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_would_end_the_process_is_refused() {
+    let (_, bytes) =
+        models().into_iter().find(|(name, _)| name == "depthwise_same.tflite").unwrap();
+    let mut model = VerifiedModel::new(bytes).unwrap().root().to_owned();
+    model.subgraphs[0].operators[0].inputs.pop();
+    let model = Model::from_bytes(model.to_bytes()).unwrap();
+    let error = TfLiteC.load(&model, &SessionOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unimplemented);
+    assert!(error.to_string().contains("without a bias"), "{error}");
+}
+
+#[test]
+fn a_result_that_nobody_reads_does_no_harm() {
+    let (_, bytes) = models().into_iter().find(|(name, _)| name == "abs.tflite").unwrap();
+    let mut model = VerifiedModel::new(bytes).unwrap().root().to_owned();
+    let graph = &mut model.subgraphs[0];
+    graph.outputs = graph.inputs.clone();
+    let model = Model::from_bytes(model.to_bytes()).unwrap();
+    let inputs = inputs(&model);
+    let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+    assert_eq!(run(session.as_mut(), &inputs), inputs);
+}
