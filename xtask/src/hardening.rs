@@ -23,9 +23,14 @@ pub(crate) fn campaign(models: usize, report: Option<&Path>, filter: Option<&str
     shell::run("cargo", &arguments)
 }
 
-/// Builds all targets, gives each its seeds, and fuzzes it. What a target finds stays in `fuzz/artifacts/`.
+/// Fuzzes on every backend that can be had.
 pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> Result<()> {
-    let features = [&["tract"][..], &runtimes::fetch()?].concat().join(",");
+    fuzz_on(&[&["tract"][..], &runtimes::fetch()?].concat(), seconds, only)
+}
+
+/// Builds all targets with these backends, gives each its seeds, and fuzzes it. What a target finds stays in `fuzz/artifacts/`.
+pub(crate) fn fuzz_on(backends: &[&str], seconds: u64, only: Option<&str>) -> Result<()> {
+    let features = backends.join(",");
     let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
     let cargo_fuzz = cargo_fuzz.to_string_lossy();
     let build = ["fuzz", "build", "--fuzz-dir", "fuzz", "--features", &features];
@@ -49,7 +54,12 @@ pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> Result<()> {
         let (corpus, limit) = (corpus.to_string_lossy(), format!("-max_total_time={seconds}"));
         let mut arguments = vec!["fuzz", "run", "--fuzz-dir", "fuzz", "--features", &features];
         arguments.extend([target.as_str(), &corpus, "--", &limit, "-timeout=30"]);
-        arguments.extend(["-rss_limit_mb=3000", "-max_len=65536", "-print_final_stats=1"]);
+        arguments.extend([
+            "-rss_limit_mb=3000",
+            "-max_len=65536",
+            "-print_final_stats=1",
+            "-verbosity=0",
+        ]);
         shell::run_with(&*cargo_fuzz, &arguments, &environment)?;
     }
     Ok(())

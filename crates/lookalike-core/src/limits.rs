@@ -19,8 +19,8 @@ pub struct Limits {
     pub max_tensors: u64,
     /// Most operators of a model. Default 100 000.
     pub max_operators: u64,
-    /// Most bytes of all values that an inference holds at a time, with the patches that a convolution lays out; weights are not
-    /// counted. Default 1 GiB.
+    /// Most bytes of all values that an inference holds at a time, with the patches that a convolution lays out; weights are
+    /// counted where the graph converts them. Default 1 GiB.
     pub max_arena_bytes: u64,
     /// Most multiplications of an inference, an operation on an element counted as one. Default 10¹¹: half a minute on a slow
     /// engine.

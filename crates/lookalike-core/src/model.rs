@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lookalike_schema::metadata::ModelMetadata;
@@ -36,6 +35,7 @@ struct Inner {
     signature: Signature,
     tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
+    has_only_verified_others: bool,
     metadata: Option<ModelMetadata>,
     associated_files: AssociatedFiles,
 }
@@ -78,8 +78,8 @@ impl Model {
     /// Verifies a model and reads its signature, metadata and associated files.
     ///
     /// The graph is checked operator by operator: number, types and extents of operands and results, parameters, and that each
-    /// value is computed before it is used. A model that leaves the size of its input open, or has an operator of which nothing is
-    /// known, is checked no further than its indices here, and by [`shapes_for`](Self::shapes_for) before an engine gets it.
+    /// value is computed before it is used. A model that leaves the size of its input open, or uses what is not supported, is checked
+    /// no further than its indices here, and by [`shapes_for`](Self::shapes_for) before an engine gets it.
     ///
     /// # Errors
     ///
@@ -117,10 +117,18 @@ impl Model {
             Some(_) => associated_files::locate(verified.bytes())?,
             None => AssociatedFiles::new(),
         };
-        let Parts { signature, tensors, operators } = read_graphs(root, limits)?;
-        let (source, limits) = (Source::TfLite(verified), *limits);
-        let inner =
-            Inner { source, limits, signature, tensors, operators, metadata, associated_files };
+        let Parts { signature, tensors, operators, has_only_verified_others } =
+            read_graphs(root, limits)?;
+        let inner = Inner {
+            source: Source::TfLite(verified),
+            limits: *limits,
+            signature,
+            tensors,
+            operators,
+            has_only_verified_others,
+            metadata,
+            associated_files,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -138,6 +146,7 @@ impl Model {
             signature,
             tensors: Vec::new(),
             operators,
+            has_only_verified_others: true,
             metadata: Some(metadata),
             associated_files: AssociatedFiles::new(),
         };
@@ -195,6 +204,11 @@ impl Model {
     /// Inputs and outputs of the graph.
     pub fn signature(&self) -> &Signature {
         &self.inner.signature
+    }
+
+    /// Whether the graphs behind the first one, which are not run but which some engines prepare, are verified too.
+    pub fn has_only_verified_graphs_behind(&self) -> bool {
+        self.inner.has_only_verified_others
     }
 
     /// The operators in order of execution.
@@ -459,20 +473,23 @@ impl TensorInfo {
         quantization.flat_map(|found| &found.zero_point).all(|number| range.contains(number))
     }
 
-    /// Scales of integers must be numbers above 0 with a zero point for each, one of both or one for each slice.
+    /// Scales are finite. Those of integers of 8 and 16 bits must be numbers above 0 with a zero point for each, one of both or one for each slice.
     fn check_quantization(&self) -> Result<(), String> {
-        if !matches!(self.element_type, TensorType::INT8 | TensorType::UINT8 | TensorType::INT16) {
-            return Ok(());
-        }
         let Some(Quantization { scale, zero_point, dimension }) = &self.quantization else {
             return Ok(());
         };
         let name = &self.name;
-        const SCALES: RangeInclusive<f32> = f32::MIN_POSITIVE..=1e12;
-        if let Some(scale) = scale.iter().find(|scale| !SCALES.contains(scale)) {
+        if !matches!(self.element_type, TensorType::INT8 | TensorType::UINT8 | TensorType::INT16) {
+            return match scale.iter().find(|scale| !scale.is_finite()) {
+                Some(scale) => Err(format!("tensor `{name}` has the scale {scale}")),
+                None => Ok(()),
+            };
+        }
+        // Converters give slices whose values are all 0 a scale of 0.
+        let least = if scale.len() == 1 { f32::MIN_POSITIVE } else { 0.0 };
+        if let Some(scale) = scale.iter().find(|scale| !(least..=LARGEST_SCALE).contains(*scale)) {
             return Err(format!(
-                "tensor `{name}` has the scale {scale}, which is no number above 0 and up to {:e}",
-                SCALES.end()
+                "tensor `{name}` has the scale {scale}, which is no number above 0 and up to {LARGEST_SCALE:e}"
             ));
         }
         if zero_point.len() != scale.len() {
@@ -600,6 +617,7 @@ struct Parts {
     signature: Signature,
     tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
+    has_only_verified_others: bool,
 }
 
 /// Reads and verifies all graphs, and returns the first one. The others are not run, but engines prepare them.
@@ -626,23 +644,37 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
             (operator, _) => Arc::from(operator.to_string()),
         })
         .collect();
-    let mut first = None;
+    let mut first: Option<Parts> = None;
     for graph in graphs {
         let tensors = graph.tensors().iter().map(|tensor| tensor_info(root, tensor));
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
         let signature = read_signature(graph, &tensors)?;
         let operators = read_operators(root, graph, &names)?;
-        let parts = Parts { signature, tensors, operators };
-        let is_known = parts.operators.iter().all(shapes::is_known);
-        if is_known && let Some(dims) = fixed_input_dims(&parts.signature) {
-            let (tensors, operators) = (&parts.tensors, &parts.operators);
-            let graph = shapes::Graph { root, graph, tensors, operators };
-            shapes::infer(graph, &dims, true, limits).map_err(|error| match error.kind() {
-                ErrorKind::ResourceExhausted => error,
-                _ => broken_graph(error),
-            })?;
+        let is_known = operators.iter().all(OperatorInfo::is_known);
+        let dims = fixed_input_dims(&signature).filter(|_| is_known);
+        let is_verified = match dims {
+            None => false,
+            Some(dims) => {
+                let (tensors, operators) = (&tensors[..], &operators[..]);
+                let graph = shapes::Graph { root, graph, tensors, operators };
+                match shapes::infer(graph, &dims, true, limits) {
+                    Ok(_) => true,
+                    // It is refused before an engine gets it.
+                    Err(error) if error.kind() == ErrorKind::Unimplemented => false,
+                    Err(error) if error.kind() == ErrorKind::ResourceExhausted => {
+                        return Err(error);
+                    }
+                    Err(error) => return Err(broken_graph(error)),
+                }
+            }
+        };
+        match &mut first {
+            Some(parts) => parts.has_only_verified_others &= is_verified,
+            None => {
+                let has_only_verified_others = true;
+                first = Some(Parts { signature, tensors, operators, has_only_verified_others });
+            }
         }
-        first.get_or_insert(parts);
     }
     first.ok_or_else(|| broken_graph("the model has no subgraph"))
 }
@@ -676,6 +708,9 @@ fn read_signature(graph: tflite::SubGraphRef<'_>, tensors: &[TensorInfo]) -> Res
         outputs: read(graph.outputs(), "output")?,
     })
 }
+
+/// Scales beyond this have ratios that engines cannot compute with.
+const LARGEST_SCALE: f32 = 1e12;
 
 /// Most elements of a tensor: what an `i32` can count, with which the reference's kernels count them.
 const MAX_ELEMENTS: u32 = i32::MAX as u32;

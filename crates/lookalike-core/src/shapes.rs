@@ -24,7 +24,6 @@ use crate::model::{OperatorInfo, TensorInfo};
 use crate::tensor::MAX_RANK;
 
 pub use layout::{SliceRange, strided_ranges};
-pub use operators::is_known;
 pub use windows::{Places, Window};
 
 /// Extents of all values of a graph, for certain extents of its inputs; and the values of those that are lists of integers which
@@ -381,12 +380,15 @@ impl<'m> Op<'_, 'm> {
         if inputs.contains(&found.0) && outputs == found.1 {
             return Ok(());
         }
+        let most = match *inputs.end() {
+            usize::MAX => "any number of".to_owned(),
+            most => most.to_string(),
+        };
         Err(Error::invalid_argument(format!(
-            "it has {} operands and {} results, and takes {} to {} and {outputs}",
+            "it has {} operands and {} results, and takes {} to {most} operands and {outputs} results",
             found.0,
             found.1,
-            inputs.start(),
-            inputs.end()
+            inputs.start()
         )))
     }
 
@@ -487,8 +489,20 @@ impl<'m> Op<'_, 'm> {
         quantization.scale.first().copied()
     }
 
-    /// Integers that must be known, such as axes and extents.
+    /// Integers that must be known, such as axes and extents: two for each dimension at most.
     fn integers(&self, tensor: usize) -> Result<Vec<i64>> {
+        let count = self.count(tensor)?;
+        if count > 2 * MAX_RANK {
+            return Err(Error::invalid_argument(format!(
+                "`{}` has {count} numbers, which are more than there can be",
+                self.name(tensor)
+            )));
+        }
+        self.long_integers(tensor)
+    }
+
+    /// Integers that must be known, any number of them.
+    fn long_integers(&self, tensor: usize) -> Result<Vec<i64>> {
         self.dims(tensor)?;
         match self.inference.integers(tensor) {
             Some(integers) => Ok(integers.into_owned()),

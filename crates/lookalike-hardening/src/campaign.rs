@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use lookalike::backends;
 
 use crate::child::Outcome;
@@ -17,6 +17,8 @@ use crate::subject::{Kind, Subject};
 
 /// How long a case may take.
 const LONGEST: Duration = Duration::from_secs(5);
+/// How long the start of a child may take, the reading of its subject included.
+const LONGEST_START: Duration = Duration::from_secs(60);
 /// How much a child may map, shared libraries included.
 pub const MAX_BYTES: u64 = 4 << 30;
 
@@ -128,6 +130,8 @@ impl Running {
                 }
             }
         });
+        let ready = lines.recv_timeout(LONGEST_START);
+        ready.map_err(|_| anyhow!("a child does not start: {}", subject.name()))?;
         Ok(Self { child, lines })
     }
 

@@ -40,17 +40,20 @@ fn limits() -> Limits {
     limits
 }
 
-/// Does the cases of a subject from the first one on, within as many bytes of address space.
+/// Does the cases of a subject from the first one on and says on standard output what becomes of each, within as many bytes of
+/// address space.
 ///
 /// # Errors
 ///
 /// The subject cannot be read, or there is nobody to report to.
-pub(crate) fn serve(subject: &Subject, first: usize, max_bytes: u64) -> Result<()> {
+pub fn serve(subject: &Subject, first: usize, max_bytes: u64) -> Result<()> {
     let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
     setrlimit(Resource::As, limit(max_bytes)).context("cannot limit the memory")?;
     setrlimit(Resource::Core, limit(0)).context("cannot do without core files")?;
     let cases = subject.cases()?;
     let mut report = std::io::stdout().lock();
+    // What comes before does not count as the first case's time.
+    writeln!(report, "ready")?;
     for index in first..cases.count() {
         write!(report, "{index} ")?;
         report.flush()?;

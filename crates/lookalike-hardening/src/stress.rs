@@ -117,7 +117,7 @@ fn stream(
 /// An engine in a few lines, for runs in which the others would be too much: the mean of each of the first values with its
 /// neighbours.
 #[derive(Debug)]
-pub struct Toy;
+struct Toy;
 
 #[derive(Debug)]
 struct ToySession {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use lookalike_schema::VerifiedModel;
 use lookalike_schema::tflite::Model;
 
-/// Models of the checkout, small ones first: every operator, every kind of head, and the built-in model.
+/// The folder of the fixtures.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures")
 }

@@ -10,7 +10,7 @@ mod tensors;
 
 pub use command_line::{parse_arguments, write_vectors};
 pub use metadata::read_metadata;
-pub use models::{read_model, run, run_model, small_limits, translate_model};
+pub use models::{read_model, run, run_model, translate_model};
 pub use pictures::decode_picture;
 pub use tensors::prepare_tensor;
 

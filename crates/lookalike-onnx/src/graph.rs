@@ -182,6 +182,10 @@ impl<'m> Graph<'m> {
 
     /// The integers of a constant operand.
     pub(crate) fn ints(&mut self, tensor: usize) -> Result<Vec<i64>> {
+        // An empty list has no data by which it could be told from a value that is computed.
+        if self.dims(tensor)?.contains(&0) {
+            return Ok(Vec::new());
+        }
         match self.constant(tensor)?.as_deref().and_then(Constant::ints) {
             Some(ints) => Ok(ints.to_vec()),
             None => Err(Error::unimplemented(format!(

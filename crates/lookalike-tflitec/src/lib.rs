@@ -41,7 +41,7 @@ impl InferenceBackend for TfLiteC {
 
     /// The library has more of them, but no operator is run whose operands cannot be checked.
     fn has_operator(&self, operator: &OperatorInfo) -> bool {
-        lookalike_core::shapes::is_known(operator)
+        operator.is_known()
     }
 
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lookalike_core::{
     Data, DataRef, Error, InferenceSession, Model, OperatorInfo, Result, SessionOptions, Shape,
-    Signature, SupportCode, Tensor, TensorInfo, TensorRef, contain_panics, one_line,
+    Shapes, Signature, SupportCode, Tensor, TensorInfo, TensorRef, contain_panics, one_line,
 };
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
@@ -45,7 +45,13 @@ impl TfLiteSession {
     pub(crate) fn load(model: &Model, options: &SessionOptions) -> Result<Self> {
         // The library prepares the model for the sizes it declares, open ones taken as 1.
         let declared = model.signature().inputs.iter().map(TensorInfo::dims);
-        model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
+        let shapes = model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
+        if !model.has_only_verified_graphs_behind() {
+            return Err(Error::unimplemented(
+                "TensorFlow Lite prepares all graphs of the model, and one that is not run cannot be verified; take another backend",
+            )
+            .with_support_code(SupportCode::Error));
+        }
         check_biases(model)?;
         let loaded = contain(|| {
             Loaded::try_new(AlignedModel::new(model), |model| {
@@ -55,7 +61,7 @@ impl TfLiteSession {
         let (loaded, signature) = (Arc::new(loaded), Arc::new(model.signature().clone()));
         let options = Options { thread_count: options.num_threads, is_xnnpack_enabled: true };
         let without_xnnpack = Options { is_xnnpack_enabled: false, ..options };
-        if has_unused_result(model) {
+        if has_unused_result(model) || is_misread_by_xnnpack(model, &shapes) {
             return Self::start(loaded, signature, without_xnnpack);
         }
         let with_xnnpack = Self::start(Arc::clone(&loaded), Arc::clone(&signature), options);
@@ -114,6 +120,16 @@ fn check_biases(model: &Model) -> Result<()> {
         )
         .with_support_code(SupportCode::Error)),
     }
+}
+
+/// Whether XNNPACK would take weights for others than they are: it looks for a slope of PRELU for each channel, and for weights of
+/// CONV_2D for all channels, whatever there is.
+fn is_misread_by_xnnpack(model: &Model, shapes: &Shapes) -> bool {
+    let channels = |tensor: Option<Option<&usize>>| shapes.dims(*tensor??)?.last();
+    model.operators().iter().any(|operator| {
+        let of_input = |place: usize| channels(operator.inputs.get(place).map(Option::as_ref));
+        matches!(&*operator.name, "CONV_2D" | "PRELU") && of_input(0) != of_input(1)
+    })
 }
 
 /// Whether an operator has a result that nobody reads. XNNPACK gives it no memory and writes it all the same.

@@ -71,7 +71,10 @@ pub fn read_model_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Mode
 pub(crate) fn parse_model(bytes: impl Into<Cow<'static, [u8]>>, limits: &Limits) -> Result<Model> {
     let bytes = bytes.into();
     #[cfg(feature = "onnx")]
-    if !Model::is_tflite(&bytes) && lookalike_onnx::is_onnx(&bytes) {
+    if bytes.len() as u64 <= limits.max_model_bytes
+        && !Model::is_tflite(&bytes)
+        && lookalike_onnx::is_onnx(&bytes)
+    {
         return lookalike_onnx::read(bytes);
     }
     Model::from_bytes_within(bytes, limits)

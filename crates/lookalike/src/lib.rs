@@ -27,7 +27,7 @@ pub use lookalike_core::{
     InputElement, InputSpec, Limits, Model, ModelFormat, Normalization, OperatorInfo, Orientation,
     PixelFormat, Plane, Preprocessor, Quantization, Region, Result, SessionOptions, Shape,
     Signature, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
-    cosine_similarity, metadata, shapes,
+    cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{Antialias, InstructionSet, MediaPipe, TaskLibrary};
 

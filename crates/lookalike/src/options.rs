@@ -192,7 +192,8 @@ impl ImageEmbedderOptions {
         self
     }
 
-    /// What the model may cost; it is refused if it costs more.
+    /// What a model that is read here may cost; it is refused if it costs more. Of a model in ONNX only the bytes are counted, and one
+    /// that was [read before](Self::model) keeps its limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

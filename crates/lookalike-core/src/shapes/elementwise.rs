@@ -144,6 +144,21 @@ pub(super) fn sub(op: &mut Op<'_, '_>) -> Result<()> {
     arithmetic(op, i64::checked_sub)
 }
 
+/// Differences of integers are squared in the scale of twice the larger operand, with 7 bits behind the point.
+pub(super) fn squared_difference(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let (left, right, output) = (op.input(0)?, op.input(1)?, op.output());
+    if let (Some(left), Some(right), Some(result), Kind::Quantized) =
+        (op.scale(left), op.scale(right), op.scale(output), op.kind(output))
+        && (2.0 * f64::from(left.max(right))).powi(2) >= f64::from(result) * f64::from(1 << 14)
+    {
+        return Err(Error::invalid_argument(format!(
+            "its operands have the scales {left} and {right}, which are too large for that of its result, {result}"
+        )));
+    }
+    numeric(op)
+}
+
 /// Sums of integers are taken in the scale of twice the larger operand, with these bits behind the point; the reference ends the
 /// process where a step of the result is finer.
 fn check_sum(op: &Op<'_, '_>) -> Result<()> {
@@ -198,7 +213,7 @@ fn check_divisor(op: &Op<'_, '_>) -> Result<()> {
     if op.kind(divisor) != Kind::Integer {
         return Ok(());
     }
-    match op.integers(divisor)?.iter().find(|&&divisor| divisor == 0 || divisor == -1) {
+    match op.long_integers(divisor)?.iter().find(|&&divisor| divisor == 0 || divisor == -1) {
         Some(wrong) => Err(Error::invalid_argument(format!("it divides integers by {wrong}"))),
         None => Ok(()),
     }
@@ -239,7 +254,8 @@ fn computed(
 /// Operators that tell of two numbers whether they stand in a relation.
 pub(super) fn comparison(op: &mut Op<'_, '_>) -> Result<()> {
     op.arity(2..=2, 1)?;
-    op.alike(&[op.input(0)?, op.input(1)?], &[Kind::Float, Kind::Quantized, Kind::Integer])?;
+    // The reference ends the process where it compares integers of scales of 1 and above.
+    op.alike(&[op.input(0)?, op.input(1)?], &[Kind::Float, Kind::Integer])?;
     op.require(op.output(), &[Kind::Bool])?;
     let dims = meet(op)?;
     op.define(dims)

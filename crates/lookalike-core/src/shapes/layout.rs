@@ -2,7 +2,7 @@
 
 use lookalike_schema::tflite::{BuiltinOptionsRef, StridedSliceOptionsRef, TensorType};
 
-use super::{ANY, Kind, LONGEST_LIST, Op, axis};
+use super::{ANY, Kind, LONGEST_LIST, Op, axis, product};
 use crate::error::{Error, Result};
 
 /// Gives the result the elements of the input in their order, with other extents.
@@ -115,13 +115,17 @@ fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
         let is_fitting = part.len() == dims.len()
             && (0..dims.len()).all(|place| place == axis || part[place] == dims[place]);
         if !is_fitting {
-            return Err(Error::invalid_argument(format!("{parts:?} cannot be joined")));
+            return Err(Error::invalid_argument(format!(
+                "an operand of {part:?} cannot be joined to one of {:?}",
+                parts[0]
+            )));
         }
         dims[axis] = dims[axis].saturating_add(part[axis]);
     }
+    let is_short = product(&dims) <= LONGEST_LIST as u64;
     let known: Option<Vec<Vec<i64>>> =
-        tensors.iter().map(|&tensor| op.known_integers(tensor)).collect();
-    let integers = known.filter(|known| known.len() <= LONGEST_LIST).map(|known| {
+        tensors.iter().filter(|_| is_short).map(|&tensor| op.known_integers(tensor)).collect();
+    let integers = known.filter(|_| is_short).map(|known| {
         let outer: usize = dims[..axis].iter().product();
         let rows = |(integers, part): (&Vec<i64>, &Vec<usize>), row: usize| {
             let length: usize = part[axis..].iter().product();
@@ -357,6 +361,9 @@ pub fn strided_ranges(
                     "there is no element {begin} of {extent}"
                 )));
             }
+            if step != 1 {
+                return Err(Error::invalid_argument("a dimension that is dropped has a step"));
+            }
             ranges.push(SliceRange { begin: place as usize, step: 1, count: 1 });
             continue;
         }
@@ -399,8 +406,13 @@ pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
     let dims = op.dims(input)?;
     let [begins, ends, steps] =
         [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
-    // Engines add a step to a place before they look whether they are at the end.
+    // The reference computes the extents of the result in 32-bit floats, which are exact up to here.
+    const LARGEST: u64 = 1 << 24;
     let longest = dims.iter().max().map_or(1, |&extent| extent as u64);
+    if longest > LARGEST {
+        return Err(Error::invalid_argument(format!("{dims:?} is longer than {LARGEST}")));
+    }
+    // Engines add a step to a place before they look whether they are at the end.
     if let Some(step) = steps.iter().find(|step| step.unsigned_abs() > longest) {
         return Err(Error::invalid_argument(format!("a step of {step} leads out of {dims:?}")));
     }
@@ -429,7 +441,7 @@ pub(super) fn gather(op: &mut Op<'_, '_>) -> Result<()> {
     }
     let mut dims = op.dims(input)?;
     let axis = axis(stated.into(), dims.len())?;
-    let known = op.integers(places)?;
+    let known = op.long_integers(places)?;
     let is_wrong =
         |&&place: &&i64| usize::try_from(place).map_or(true, |place| place >= dims[axis]);
     if let Some(wrong) = known.iter().find(is_wrong) {

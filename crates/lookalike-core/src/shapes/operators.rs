@@ -61,7 +61,7 @@ const RULES: &[(&str, Rule)] = &[
     ("QUANTIZE", elementwise::quantize),
     ("REDUCE_MAX", reductions::reduce),
     ("REDUCE_MIN", reductions::reduce),
-    ("REDUCE_PROD", reductions::reduce),
+    ("REDUCE_PROD", reductions::product_of),
     ("RELU", elementwise::unary),
     ("RELU6", elementwise::unary),
     ("RELU_N1_TO_1", elementwise::unary),
@@ -78,7 +78,7 @@ const RULES: &[(&str, Rule)] = &[
     ("SPLIT", layout::split),
     ("SQRT", elementwise::unary),
     ("SQUARE", elementwise::unary),
-    ("SQUARED_DIFFERENCE", elementwise::numeric),
+    ("SQUARED_DIFFERENCE", elementwise::squared_difference),
     ("SQUEEZE", layout::squeeze),
     ("STRIDED_SLICE", layout::strided_slice),
     ("SUB", elementwise::sub),
@@ -88,6 +88,13 @@ const RULES: &[(&str, Rule)] = &[
     ("UNPACK", layout::unpack),
 ];
 
+impl OperatorInfo {
+    /// Whether the operands and results of the operator can be checked. No engine is given one of which they cannot.
+    pub fn is_known(&self) -> bool {
+        rule(self).is_some()
+    }
+}
+
 /// The rule of an operator, if it is known.
 pub(super) fn rule(operator: &OperatorInfo) -> Option<Rule> {
     if operator.is_custom {
@@ -95,11 +102,6 @@ pub(super) fn rule(operator: &OperatorInfo) -> Option<Rule> {
     }
     let place = RULES.binary_search_by_key(&&*operator.name, |&(name, _)| name).ok()?;
     Some(RULES[place].1)
-}
-
-/// Whether an operator's operands and results can be checked. No engine should be given one of which they cannot.
-pub fn is_known(operator: &OperatorInfo) -> bool {
-    rule(operator).is_some()
 }
 
 #[cfg(test)]

@@ -7,6 +7,23 @@ use super::{Kind, Op, REAL, axis};
 use crate::error::{Error, Result};
 
 pub(super) fn reduce(op: &mut Op<'_, '_>) -> Result<()> {
+    reduce_to(op, None)
+}
+
+/// The product, which converters take of extents.
+pub(super) fn product_of(op: &mut Op<'_, '_>) -> Result<()> {
+    op.arity(2..=2, 1)?;
+    let input = op.input(0)?;
+    let integers =
+        op.known_integers(input).filter(|_| op.dims(input).is_ok_and(|dims| dims.len() == 1));
+    let product = integers.and_then(|integers| {
+        integers.iter().try_fold(1i64, |product, &integer| product.checked_mul(integer))
+    });
+    reduce_to(op, product.map(|product| vec![product]))
+}
+
+/// Reduces to a value of which the integers may be known.
+fn reduce_to(op: &mut Op<'_, '_>, integers: Option<Vec<i64>>) -> Result<()> {
     op.arity(2..=2, 1)?;
     let input = op.input(0)?;
     op.alike(&[input, op.output()], &[Kind::Float, Kind::Quantized, Kind::Integer])?;
@@ -25,7 +42,9 @@ pub(super) fn reduce(op: &mut Op<'_, '_>) -> Result<()> {
             (true, false) => None,
         }
     });
-    op.define(reduced.collect())
+    // Without an axis the values are left as they are.
+    let integers = integers.filter(|_| !axes.is_empty());
+    op.define_integers(reduced.collect(), integers)
 }
 
 /// The least that a difference of logits of bytes must count for in the arithmetic of the reference: it multiplies with at least 1,

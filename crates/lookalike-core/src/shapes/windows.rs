@@ -114,7 +114,12 @@ pub(super) fn depthwise_conv(op: &mut Op<'_, '_>) -> Result<()> {
     let (input, weights) = (op.input(0)?, op.input(1)?);
     let [one, height, width, outputs] = op.picture(weights)?;
     let [batch, rows, columns, channels] = op.picture(input)?;
-    let multiplier = usize::try_from(options.depth_multiplier()).unwrap_or_default();
+    // Of 0 the reference's own kernels take what follows from the extents.
+    let multiplier = match usize::try_from(options.depth_multiplier()) {
+        Ok(0) => outputs / channels,
+        Ok(multiplier) => multiplier,
+        Err(_) => 0,
+    };
     if one != 1 || multiplier == 0 || channels.checked_mul(multiplier) != Some(outputs) {
         return Err(Error::invalid_argument(format!(
             "its weights are for {outputs} channels of the result, and its input has {channels} of which each becomes {}",

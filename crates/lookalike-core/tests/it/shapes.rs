@@ -94,8 +94,10 @@ fn read(model: &tflite::Model) -> lookalike_core::Result<Model> {
     Model::from_bytes(model.to_bytes())
 }
 
+/// Why a model is refused, when it is read or, if it asks for what is not supported, before an engine would get it.
 fn refusal(model: &tflite::Model) -> String {
-    match read(model) {
+    let shapes = read(model).and_then(|model| model.shapes_for(&model.fixed_input_dims().unwrap()));
+    match shapes {
         Ok(_) => panic!("it was accepted: {:?}", model.subgraphs),
         Err(error) => error.to_string(),
     }
@@ -296,6 +298,14 @@ fn graphs_are_in_order() {
         (|graph| graph.tensors[1].shape = vec![4], "has 12 bytes"),
         (|graph| graph.tensors[1].shape = vec![-3], "has the extent -3"),
         (
+            |graph| {
+                let scale = vec![f32::NAN];
+                let parameters = QuantizationParameters { scale, ..Default::default() };
+                graph.tensors[1].quantization = Some(parameters);
+            },
+            "has the scale NaN",
+        ),
+        (
             |graph| graph.tensors[1].sparsity = Some(SparsityParameters::default()),
             "is sparse, which is not supported",
         ),
@@ -304,9 +314,13 @@ fn graphs_are_in_order() {
         change(&mut model.subgraphs[0]);
         let said = refusal(&model);
         assert!(said.contains(words), "{said}");
-        // A graph that is not run must be as sound as the one that is.
+        // A graph that is not run must be as sound as the one that is, or is told.
         assert!(refusal(&behind_a_sound_graph(&model)).contains(words));
     }
+    // Data behind the flatbuffer.
+    let mut external = model();
+    external.buffers[1] = Buffer { offset: 1 << 40, size: 12, ..Buffer::default() };
+    assert!(refusal(&external).contains("lie behind the flatbuffer"));
 }
 
 fn behind_a_sound_graph(model: &tflite::Model) -> tflite::Model {
@@ -320,6 +334,57 @@ fn behind_a_sound_graph(model: &tflite::Model) -> tflite::Model {
     };
     both.subgraphs.insert(0, sound);
     both
+}
+
+#[test]
+fn graphs_behind_the_first_one_that_cannot_be_verified_are_told() {
+    let model = Draft::new(BuiltinOperator::ADD, none(), &[1, 3]).zeros(&[3]).declared(&[1, 3]);
+    let verified = |change: fn(&mut tflite::Model)| {
+        let mut both = behind_a_sound_graph(&model);
+        change(&mut both);
+        read(&both).unwrap().has_only_verified_graphs_behind()
+    };
+    assert!(verified(|_| ()));
+    assert!(!verified(|model| model.operator_codes[0].builtin_code = BuiltinOperator::CUSTOM));
+    assert!(!verified(|model| model.subgraphs[1].tensors[0].shape_signature = vec![1, -1]));
+}
+
+#[test]
+fn products_of_extents_are_followed() {
+    use BuiltinOperator as Op;
+    let shape = BuiltinOptions::ShapeOptions(ShapeOptions { out_type: TensorType::INT32 });
+    let keeps = BuiltinOptions::ReducerOptions(ReducerOptions { keep_dims: true });
+    // SHAPE, the product of it, and a reshape to that.
+    let mut model = Draft::new(Op::RESHAPE, none(), &[2, 3, 4]).open();
+    let codes = [Op::SHAPE, Op::REDUCE_PROD];
+    model
+        .operator_codes
+        .extend(codes.map(|builtin_code| OperatorCode { builtin_code, ..OperatorCode::default() }));
+    model.buffers.push(Buffer { data: vec![0; 4], ..Buffer::default() });
+    let graph = &mut model.subgraphs[0];
+    let int = |shape: &[i32], buffer| Tensor {
+        shape: shape.to_vec(),
+        element_type: TensorType::INT32,
+        buffer,
+        ..Tensor::default()
+    };
+    graph.tensors.extend([int(&[3], 0), int(&[1], 1), int(&[1], 0)]);
+    let operator = |opcode_index, inputs, outputs, builtin_options| Operator {
+        opcode_index,
+        inputs,
+        outputs,
+        builtin_options,
+        ..Operator::default()
+    };
+    graph.operators = vec![
+        operator(1, vec![0], vec![2], shape),
+        operator(2, vec![2, 3], vec![4], keeps),
+        operator(0, vec![0, 4], vec![1], none()),
+    ];
+    let model = read(&model).unwrap();
+    let shapes = model.shapes_for(&[vec![2, 3, 4]]).unwrap();
+    assert_eq!(shapes.computed_integers(4), Some(&[24][..]));
+    assert_eq!(shapes.dims(1), Some(&[24][..]));
 }
 
 #[test]
@@ -348,6 +413,7 @@ fn scales_and_zero_points_fit_their_tensor() {
         (quantized(&[0.5; 3], &[0; 3], 0), "3 scales along dimension 0"),
         (quantized(&[0.5; 3], &[0; 3], -1), "3 scales along dimension -1"),
         (quantized(&[0.5; 3], &[0; 3], 1), "it does not take"),
+        (quantized(&[0.5, -0.5, 0.5], &[0; 3], 1), "has the scale -0.5"),
         (quantized(&[], &[], 0), "without a scale"),
     ] {
         let said = refusal(&model);

@@ -2,22 +2,23 @@
 
 use arbitrary::Unstructured;
 use lookalike::{
-    Data, HeadSpec, InferenceBackend, InputSpec, Limits, Model, ModelFormat, SessionOptions, Shape,
-    Tensor, TensorInfo, TensorRef, TensorType, backends, onnx, shapes,
+    Data, HeadSpec, InferenceBackend, InputSpec, Limits, Model, ModelFormat, OperatorInfo,
+    SessionOptions, Shape, Tensor, TensorInfo, TensorRef, TensorType, backends, onnx,
 };
 
 use crate::mutate::mutate;
 use crate::subjects::sound_models;
 
 /// What a model may cost here: little, so that many can be run.
-pub fn small_limits() -> Limits {
+fn small_limits() -> Limits {
     let mut limits = Limits::default();
     limits.max_arena_bytes = 64 << 20;
     limits.max_multiplications = 50_000_000;
     limits
 }
 
-/// Reads the bytes as a model of either format, and all that it says of itself.
+/// Reads the bytes as a model of either format and all that it says of itself, and runs it on every backend if it is found to be
+/// sound.
 pub fn read_model(data: &[u8]) {
     if onnx::is_onnx(data) {
         onnx::read(data.to_vec()).ok();
@@ -33,11 +34,14 @@ pub fn read_model(data: &[u8]) {
     InputSpec::from_model(&model, None).ok();
     HeadSpec::from_model(&model).ok();
     if let Some(dims) = model.fixed_input_dims()
-        && model.operators().iter().all(shapes::is_known)
+        && model.operators().iter().all(OperatorInfo::is_known)
     {
         model.shapes_for(&dims).expect("a model that was read is sound");
     }
     onnx::translate(&model).ok();
+    for backend in backends() {
+        run(*backend, &model).ok();
+    }
 }
 
 /// Changes a sound model as the bytes say, and runs it on every backend if it is found to be sound still.
