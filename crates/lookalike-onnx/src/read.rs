@@ -179,7 +179,9 @@ pub(crate) fn properties(model: &Model) -> Vec<StringStringEntryProto> {
         key: key.to_owned(),
         value: text(values),
     };
+    // A list without a number has no property that could be read.
     normalization
+        .filter(|options| !options.mean.is_empty() && !options.std.is_empty())
         .map(|options| vec![entry(MEAN, &options.mean), entry(STD, &options.std)])
         .unwrap_or_default()
 }
