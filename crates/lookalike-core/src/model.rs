@@ -35,7 +35,6 @@ struct Inner {
     signature: Signature,
     tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
-    has_only_verified_others: bool,
     metadata: Option<ModelMetadata>,
     associated_files: AssociatedFiles,
 }
@@ -117,15 +116,13 @@ impl Model {
             Some(_) => associated_files::locate(verified.bytes())?,
             None => AssociatedFiles::new(),
         };
-        let Parts { signature, tensors, operators, has_only_verified_others } =
-            read_graphs(root, limits)?;
+        let Parts { signature, tensors, operators } = read_graphs(root, limits)?;
         let inner = Inner {
             source: Source::TfLite(verified),
             limits: *limits,
             signature,
             tensors,
             operators,
-            has_only_verified_others,
             metadata,
             associated_files,
         };
@@ -146,7 +143,6 @@ impl Model {
             signature,
             tensors: Vec::new(),
             operators,
-            has_only_verified_others: true,
             metadata: Some(metadata),
             associated_files: AssociatedFiles::new(),
         };
@@ -206,9 +202,9 @@ impl Model {
         &self.inner.signature
     }
 
-    /// Whether the graphs behind the first one, which are not run but which some engines prepare, are verified too.
-    pub fn has_only_verified_graphs_behind(&self) -> bool {
-        self.inner.has_only_verified_others
+    /// Number of graphs in the model. The first one is run and looked at here; those behind it are verified as far as they can be.
+    pub fn graph_count(&self) -> usize {
+        self.root().map_or(1, |root| root.subgraphs().len())
     }
 
     /// The operators in order of execution.
@@ -617,10 +613,9 @@ struct Parts {
     signature: Signature,
     tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
-    has_only_verified_others: bool,
 }
 
-/// Reads and verifies all graphs, and returns the first one. The others are not run, but engines prepare them.
+/// Reads and verifies all graphs, and returns the first one. The others are not run.
 fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
     let graphs = root.subgraphs();
     let total = |count: fn(tflite::SubGraphRef<'_>) -> usize| {
@@ -652,29 +647,18 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
         let operators = read_operators(root, graph, &names)?;
         let is_known = operators.iter().all(OperatorInfo::is_known);
         let dims = fixed_input_dims(&signature).filter(|_| is_known);
-        let is_verified = match dims {
-            None => false,
-            Some(dims) => {
-                let (tensors, operators) = (&tensors[..], &operators[..]);
-                let graph = shapes::Graph { root, graph, tensors, operators };
-                match shapes::infer(graph, &dims, true, limits) {
-                    Ok(_) => true,
-                    // It is refused before an engine gets it.
-                    Err(error) if error.kind() == ErrorKind::Unimplemented => false,
-                    Err(error) if error.kind() == ErrorKind::ResourceExhausted => {
-                        return Err(error);
-                    }
-                    Err(error) => return Err(broken_graph(error)),
-                }
-            }
-        };
-        match &mut first {
-            Some(parts) => parts.has_only_verified_others &= is_verified,
-            None => {
-                let has_only_verified_others = true;
-                first = Some(Parts { signature, tensors, operators, has_only_verified_others });
+        if let Some(dims) = dims {
+            let (tensors, operators) = (&tensors[..], &operators[..]);
+            let graph = shapes::Graph { root, graph, tensors, operators };
+            match shapes::infer(graph, &dims, true, limits) {
+                Ok(_) => {}
+                // It is refused before an engine gets it.
+                Err(error) if error.kind() == ErrorKind::Unimplemented => {}
+                Err(error) if error.kind() == ErrorKind::ResourceExhausted => return Err(error),
+                Err(error) => return Err(broken_graph(error)),
             }
         }
+        first.get_or_insert(Parts { signature, tensors, operators });
     }
     first.ok_or_else(|| broken_graph("the model has no subgraph"))
 }

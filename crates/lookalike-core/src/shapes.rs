@@ -90,6 +90,7 @@ pub(crate) fn infer(
         let Some(rule) = operators::rule(info) else {
             return Err(at(Error::unimplemented("nothing is known of its operands and results")));
         };
+        inference.check_operands(info).map_err(at)?;
         let options = graph.graph.operators().get(position).builtin_options();
         let mut op = Op { inference: &mut inference, info, options };
         rule(&mut op).map_err(at)?;
@@ -185,6 +186,23 @@ impl<'m> Inference<'m> {
                 self.graph.tensors[tensor].name
             ))),
         }
+    }
+
+    /// Operands are there, have no more dimensions than there can be, and are not empty, but for lists of integers. Values that are
+    /// computed are so anyway; this is about constants.
+    fn check_operands(&self, operator: &OperatorInfo) -> Result<()> {
+        for &tensor in operator.inputs.iter().flatten() {
+            let (info, dims) = (&self.graph.tensors[tensor], self.dims(tensor)?);
+            let is_list = dims.len() == 1
+                && matches!(info.element_type, TensorType::INT32 | TensorType::INT64);
+            if dims.len() > MAX_RANK || dims.contains(&0) && !is_list {
+                return Err(Error::invalid_argument(format!(
+                    "`{}` is empty or has more than {MAX_RANK} dimensions: {:?}",
+                    info.name, info.shape
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The integers of a constant, or of a list that was computed here.

@@ -46,12 +46,6 @@ impl TfLiteSession {
         // The library prepares the model for the sizes it declares, open ones taken as 1.
         let declared = model.signature().inputs.iter().map(TensorInfo::dims);
         let shapes = model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
-        if !model.has_only_verified_graphs_behind() {
-            return Err(Error::unimplemented(
-                "TensorFlow Lite prepares all graphs of the model, and one that is not run cannot be verified; take another backend",
-            )
-            .with_support_code(SupportCode::Error));
-        }
         check_biases(model)?;
         let loaded = contain(|| {
             Loaded::try_new(AlignedModel::new(model), |model| {
@@ -61,7 +55,11 @@ impl TfLiteSession {
         let (loaded, signature) = (Arc::new(loaded), Arc::new(model.signature().clone()));
         let options = Options { thread_count: options.num_threads, is_xnnpack_enabled: true };
         let without_xnnpack = Options { is_xnnpack_enabled: false, ..options };
-        if has_unused_result(model) || is_misread_by_xnnpack(model, &shapes) {
+        // With XNNPACK the library prepares graphs that are not run, too; by itself it leaves them alone.
+        if model.graph_count() > 1
+            || has_unused_result(model)
+            || is_misread_by_xnnpack(model, &shapes)
+        {
             return Self::start(loaded, signature, without_xnnpack);
         }
         let with_xnnpack = Self::start(Arc::clone(&loaded), Arc::clone(&signature), options);

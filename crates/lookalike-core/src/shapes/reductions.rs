@@ -28,6 +28,9 @@ fn reduce_to(op: &mut Op<'_, '_>, integers: Option<Vec<i64>>) -> Result<()> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], &[Kind::Float, Kind::Quantized, Kind::Integer])?;
     let dims = op.dims(input)?;
+    if dims.contains(&0) {
+        return Err(Error::invalid_argument("there is nothing to reduce"));
+    }
     let axes = op.integers(op.input(1)?)?;
     let axes: Vec<usize> =
         axes.into_iter().map(|stated| axis(stated, dims.len())).collect::<Result<_>>()?;

@@ -66,6 +66,15 @@ impl Window {
     }
 }
 
+/// Rows and columns of what windows make of a picture with these.
+fn counts(
+    [rows, columns]: [usize; 2],
+    [vertical, horizontal]: [Window; 2],
+    padding: Padding,
+) -> Result<[usize; 2]> {
+    Ok([vertical.places(rows, padding)?.count, horizontal.places(columns, padding)?.count])
+}
+
 /// Checks an activation that is part of an operator.
 pub(super) fn check_activation(activation: Activation) -> Result<()> {
     match activation {
@@ -98,8 +107,7 @@ pub(super) fn conv(op: &mut Op<'_, '_>) -> Result<()> {
         Window { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
     let horizontal =
         Window { size: width, stride: options.stride_w(), dilation: options.dilation_w_factor() };
-    let rows = vertical.places(rows, options.padding())?.count;
-    let columns = horizontal.places(columns, options.padding())?.count;
+    let [rows, columns] = counts([rows, columns], [vertical, horizontal], options.padding())?;
     // Some engines copy all patches into one matrix, others keep an address for each of their pixels.
     op.scratch(&[batch, rows, columns, height, width, channels.max(2), size_of::<f32>()]);
     op.work(&[batch, rows, columns, height, width, depth, outputs])?;
@@ -132,8 +140,7 @@ pub(super) fn depthwise_conv(op: &mut Op<'_, '_>) -> Result<()> {
         Window { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
     let horizontal =
         Window { size: width, stride: options.stride_w(), dilation: options.dilation_w_factor() };
-    let rows = vertical.places(rows, options.padding())?.count;
-    let columns = horizontal.places(columns, options.padding())?.count;
+    let [rows, columns] = counts([rows, columns], [vertical, horizontal], options.padding())?;
     op.scratch(&[rows, columns, height, width, size_of::<usize>()]);
     op.work(&[batch, rows, columns, height, width, outputs])?;
     op.define(vec![batch, rows, columns, outputs])
@@ -155,8 +162,7 @@ pub(super) fn pool(op: &mut Op<'_, '_>) -> Result<()> {
     };
     let vertical = window(options.filter_height(), options.stride_h());
     let horizontal = window(options.filter_width(), options.stride_w());
-    let rows = vertical.places(rows, options.padding())?.count;
-    let columns = horizontal.places(columns, options.padding())?.count;
+    let [rows, columns] = counts([rows, columns], [vertical, horizontal], options.padding())?;
     op.scratch(&[rows, columns, vertical.size, horizontal.size, size_of::<usize>()]);
     op.work(&[batch, rows, columns, vertical.size, horizontal.size, channels])?;
     op.define(vec![batch, rows, columns, channels])

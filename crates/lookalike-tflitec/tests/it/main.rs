@@ -81,3 +81,32 @@ fn a_result_that_nobody_reads_does_no_harm() {
     let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
     assert_eq!(run(session.as_mut(), &inputs), inputs);
 }
+
+#[test]
+fn a_graph_that_is_not_run_does_no_harm() {
+    let find = |wanted: &str| {
+        let (_, bytes) = models().into_iter().find(|(name, _)| name == wanted).unwrap();
+        VerifiedModel::new(bytes).unwrap().root().to_owned()
+    };
+    let mut model = find("abs.tflite");
+    let expected = {
+        let model = Model::from_bytes(model.to_bytes()).unwrap();
+        let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+        run(session.as_mut(), &inputs(&model))
+    };
+    // Behind the graph, one of which the library cannot even prepare the operator: a depthwise convolution without a bias.
+    let mut other = find("depthwise_same.tflite");
+    let code = model.operator_codes.len() as u32;
+    model.operator_codes.append(&mut other.operator_codes);
+    let (mut graph, buffers) = (other.subgraphs.remove(0), model.buffers.len() as u32);
+    model.buffers.append(&mut other.buffers);
+    graph.tensors.iter_mut().for_each(|tensor| tensor.buffer += buffers);
+    graph.operators[0].opcode_index += code;
+    graph.operators[0].inputs.pop();
+    // With the size of its input left open it is not verified either.
+    graph.tensors[graph.inputs[0] as usize].shape_signature = vec![1, -1, -1, 3];
+    model.subgraphs.push(graph);
+    let model = Model::from_bytes(model.to_bytes()).unwrap();
+    let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+    assert_eq!(run(session.as_mut(), &inputs(&model)), expected);
+}
