@@ -56,10 +56,7 @@ impl TfLiteSession {
         let options = Options { thread_count: options.num_threads, is_xnnpack_enabled: true };
         let without_xnnpack = Options { is_xnnpack_enabled: false, ..options };
         // With XNNPACK the library prepares graphs that are not run, too; by itself it leaves them alone.
-        if model.graph_count() > 1
-            || has_unused_result(model)
-            || is_misread_by_xnnpack(model, &shapes)
-        {
+        if model.graph_count() > 1 || has_unused_result(model) || has_shared_slope(model, &shapes) {
             return Self::start(loaded, signature, without_xnnpack);
         }
         let with_xnnpack = Self::start(Arc::clone(&loaded), Arc::clone(&signature), options);
@@ -120,13 +117,13 @@ fn check_biases(model: &Model) -> Result<()> {
     }
 }
 
-/// Whether XNNPACK would take weights for others than they are: it looks for a slope of PRELU for each channel, and for weights of
-/// CONV_2D for all channels, whatever there is.
-fn is_misread_by_xnnpack(model: &Model, shapes: &Shapes) -> bool {
-    let channels = |tensor: Option<Option<&usize>>| shapes.dims(*tensor??)?.last();
-    model.operators().iter().any(|operator| {
-        let of_input = |place: usize| channels(operator.inputs.get(place).map(Option::as_ref));
-        matches!(&*operator.name, "CONV_2D" | "PRELU") && of_input(0) != of_input(1)
+/// Whether channels share a slope of PRELU. XNNPACK reads one for each channel, whatever there is.
+fn has_shared_slope(model: &Model, shapes: &Shapes) -> bool {
+    let channels = |tensor: &Option<usize>| shapes.dims((*tensor)?)?.last();
+    let mut operators = model.operators().iter().filter(|operator| &*operator.name == "PRELU");
+    operators.any(|operator| {
+        let mut operands = operator.inputs.iter().map(channels);
+        operands.next() != operands.next()
     })
 }
 

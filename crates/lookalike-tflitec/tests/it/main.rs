@@ -111,3 +111,19 @@ fn a_graph_that_is_not_run_does_no_harm() {
     let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
     assert_eq!(run(session.as_mut(), &inputs(&model)), expected);
 }
+
+#[test]
+fn a_slope_may_be_shared_by_all_channels() {
+    let (_, bytes) = models().into_iter().find(|(name, _)| name == "prelu.tflite").unwrap();
+    let mut model = VerifiedModel::new(bytes).unwrap().root().to_owned();
+    let slope = &mut model.subgraphs[0].tensors[1];
+    slope.shape = vec![1];
+    model.buffers[slope.buffer as usize].data = 0.5f32.to_le_bytes().to_vec();
+    let model = Model::from_bytes(model.to_bytes()).unwrap();
+    let mut inputs = inputs(&model);
+    let shape = *inputs[0].shape();
+    inputs[0].reset_f32(shape).fill(-2.0);
+    let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+    let outputs = run(session.as_mut(), &inputs);
+    assert_eq!(outputs[0].data(), &Data::F32(vec![-1.0; shape.element_count()]));
+}
