@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::runtimes::BACKENDS;
-use crate::{conformance, hardening, onnx, paths, runtimes, shell, tools};
+use crate::{conformance, hardening, onnx, paths, runtimes, shell, tools, workspace};
 
-/// Packages in an order that compiles little twice.
-const PACKAGES: [&str; 14] = [
+/// Packages that are published, in an order that compiles little twice.
+const PACKAGES: [&str; 10] = [
     "lookalike-schema",
     "lookalike-core",
     "lookalike-preprocess",
@@ -20,11 +20,7 @@ const PACKAGES: [&str; 14] = [
     "lookalike-tflitec",
     "lookalike-ort",
     "lookalike",
-    "lookalike-conformance",
     "lookalike-cli",
-    "lookalike-hardening",
-    "lookalike-benches",
-    "xtask",
 ];
 
 /// Features of the facade that must compile each alone.
@@ -68,17 +64,7 @@ pub(crate) fn run() -> Result<()> {
     for package in PACKAGES.into_iter().filter(|package| !left_out(package)) {
         shell::run(
             "cargo",
-            &[
-                "clippy",
-                "--quiet",
-                "--locked",
-                "--package",
-                package,
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
+            &["clippy", "--quiet", "--locked", "--package", package, "--", "-D", "warnings"],
         )?;
     }
     for features in std::iter::once("").chain(FEATURES).filter(|feature| !left_out(feature)) {
@@ -99,15 +85,10 @@ pub(crate) fn run() -> Result<()> {
             ],
         )?;
     }
-    if BACKENDS.iter().all(|backend| !left_out(backend.feature)) {
-        let all = ["clippy", "--quiet", "--locked", "--package", "lookalike", "--all-features"];
-        shell::run("cargo", &[&all[..], &["--", "-D", "warnings"]].concat())?;
-    }
-    let mut documented = vec!["doc", "--quiet", "--locked", "--workspace", "--no-deps"];
-    for backend in BACKENDS.iter().filter(|backend| left_out(backend.package)) {
-        documented.extend(["--exclude", backend.package]);
-    }
-    shell::run_with("cargo", &documented, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    let strict = ["--quiet", "--all-targets", "--", "-D", "warnings"];
+    workspace::cargo(&["clippy"], &backends, &strict, &[])?;
+    let flags = [("RUSTDOCFLAGS", "-D warnings")];
+    workspace::cargo(&["doc"], &backends, &["--quiet", "--no-deps"], &flags)?;
     onnx::check()?;
     conformance::check_report(&backends)?;
     // tract alone takes as long to build with instrumentation as the rest of the checks; the campaign's sample, which is part of the

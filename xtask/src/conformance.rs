@@ -4,20 +4,24 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::{models, runtimes, shell};
+use crate::{models, runtimes, shell, workspace};
 
 /// The table that is committed.
 const REPORT: &str = "docs/conformance.md";
 
-/// Runs the suite on tract and on these optional backends.
+/// Runs the suite on these of the optional backends and on the others.
 pub(crate) fn run(backends: &[&str], arguments: &[&str]) -> Result<()> {
-    run_profile(backends, &[], arguments)
+    workspace::run("lookalike-conformance", backends, arguments)
 }
 
 /// Writes the table, of a build that is fit to be timed.
 pub(crate) fn report(file: &Path) -> Result<()> {
-    let backends = runtimes::fetch()?;
-    run_profile(&backends, &["--release"], &["--report", &file.to_string_lossy()])
+    let features = runtimes::fetch()?.join(",");
+    let mut arguments = vec!["run", "--quiet", "--locked", "--release"];
+    arguments.extend(["--package", "lookalike-conformance", "--features", &features]);
+    let file = file.to_string_lossy();
+    arguments.extend(["--", "--report", &file]);
+    shell::run("cargo", &arguments)
 }
 
 /// Fails if the committed table has other verdicts than there are now. It tells of all backends and models, so that nothing can
@@ -28,14 +32,4 @@ pub(crate) fn check_report(backends: &[&str]) -> Result<()> {
         return Ok(());
     }
     run(backends, &["--check-report", REPORT])
-}
-
-fn run_profile(backends: &[&str], profile: &[&str], arguments: &[&str]) -> Result<()> {
-    let features = backends.join(",");
-    let mut all = vec!["run", "--quiet", "--locked", "--package", "lookalike-conformance"];
-    all.extend(["--features", &features]);
-    all.extend(profile);
-    all.push("--");
-    all.extend(arguments);
-    shell::run("cargo", &all)
 }

@@ -5,22 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{paths, runtimes, shell, tools};
+use crate::{paths, runtimes, shell, tools, workspace};
 
 /// Fuzz targets are built by the toolchain at hand, which calls instrumentation unstable.
 const UNSTABLE: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 
 /// Runs the campaign on tract and on the optional backends that can be had.
 pub(crate) fn campaign(models: usize, report: Option<&Path>, filter: Option<&str>) -> Result<()> {
-    let features = runtimes::fetch()?.join(",");
     let (models, report) = (models.to_string(), report.map(Path::to_string_lossy));
-    let mut arguments = vec!["run", "--quiet", "--locked", "--package", "lookalike-hardening"];
-    arguments.extend(["--features", &features, "--", "campaign", "--models", &models]);
+    let mut arguments = vec!["campaign", "--models", &models];
     if let Some(report) = &report {
         arguments.extend(["--report", report]);
     }
     arguments.extend(filter);
-    shell::run("cargo", &arguments)
+    workspace::run("lookalike-hardening", &runtimes::fetch()?, &arguments)
 }
 
 /// Fuzzes on every backend that can be had.
@@ -40,12 +38,11 @@ pub(crate) fn fuzz_on(backends: &[&str], seconds: u64, only: Option<&str>) -> Re
         ensure!(targets.iter().any(|target| target == only), "there is no target `{only}`");
     }
     // cargo-fuzz starts targets itself, without what .cargo/config.toml sets for programs that cargo starts.
-    let runtimes = paths::runtimes();
-    let onnxruntime = runtimes.join("libonnxruntime.so");
+    let [libraries, onnxruntime] = runtimes::environment();
     let environment = [
         UNSTABLE,
-        ("LD_LIBRARY_PATH", &*runtimes.to_string_lossy()),
-        ("ORT_DYLIB_PATH", &*onnxruntime.to_string_lossy()),
+        (libraries.0, &*libraries.1.to_string_lossy()),
+        (onnxruntime.0, &*onnxruntime.1.to_string_lossy()),
         // Engines keep memory until the process ends, and a model may ask for more than there is.
         ("ASAN_OPTIONS", "detect_leaks=0:detect_odr_violation=0:allocator_may_return_null=1"),
     ];

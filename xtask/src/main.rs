@@ -16,6 +16,7 @@ mod runtimes;
 mod shell;
 mod test;
 mod tools;
+mod workspace;
 
 use std::path::PathBuf;
 

@@ -2,11 +2,10 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{paths, python, runtimes, shell};
+use crate::{paths, python, runtimes, shell, workspace};
 
 /// Models with pictures of the size that they take.
 const PAIRS: [(&str, &str); 3] = [
@@ -35,13 +34,12 @@ pub(crate) fn check() -> Result<()> {
             (folder.path().join("model.onnx"), folder.path().join("vector.json"));
         let backend = if backends.contains(&"ort") { "ort" } else { "tract" };
         let run = |arguments: &[&std::ffi::OsStr], output: Option<File>| -> Result<()> {
-            let mut command = Command::new("cargo");
-            command.args(["run", "--quiet", "--locked", "--package", "lookalike-cli"]);
-            command.args(["--features", &backends.join(","), "--"]).args(arguments);
+            let mut command = workspace::command("lookalike", &backends)?;
+            command.args(arguments);
             if let Some(output) = output {
                 command.stdout(output);
             }
-            let status = command.current_dir(paths::root()).status()?;
+            let status = command.status()?;
             ensure!(status.success(), "lookalike {arguments:?} failed: {status}");
             Ok(())
         };

@@ -140,6 +140,13 @@ pub(crate) fn fetch() -> Result<Vec<&'static str>> {
     Ok(backends.into_iter().filter(|backend| !lacking.contains(backend)).collect())
 }
 
+/// Variables by which a program that cargo does not start finds the libraries.
+pub(crate) fn environment() -> [(&'static str, PathBuf); 2] {
+    let folder = paths::runtimes();
+    let onnxruntime = folder.join("libonnxruntime.so");
+    [("LD_LIBRARY_PATH", folder), ("ORT_DYLIB_PATH", onnxruntime)]
+}
+
 impl Runtime {
     fn fetch(&self) -> Result<()> {
         let library = paths::runtimes().join(self.library);

@@ -474,3 +474,15 @@ fn open_sizes_are_looked_at_when_they_are_known() {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     }
 }
+
+/// What is known and not supported is refused only where the model is to run, so that it can still be looked at.
+#[test]
+fn what_is_not_supported_is_read_and_not_run() {
+    let list = Tensor { shape: vec![1], element_type: TensorType::INT32, ..Tensor::default() };
+    let mut model = Draft::new(BuiltinOperator::EXPAND_DIMS, none(), &PICTURE).operand(list).open();
+    model.subgraphs[0].inputs.push(1);
+    let read = read(&model).unwrap();
+    let error = read.shapes_for(&read.fixed_input_dims().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unimplemented);
+    assert!(error.to_string().contains("must be a constant of integers"), "{error}");
+}
