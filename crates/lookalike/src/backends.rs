@@ -5,7 +5,12 @@ use lookalike_core::{Error, ErrorKind, InferenceBackend, Result};
 #[cfg(feature = "ort")]
 static ORT: lookalike_ort::Ort = lookalike_ort::Ort::new();
 
+#[cfg(feature = "native")]
+static NATIVE: lookalike_native::Native = lookalike_native::Native::new();
+
 static BACKENDS: &[&dyn InferenceBackend] = &[
+    #[cfg(feature = "native")]
+    &NATIVE,
     #[cfg(feature = "tract")]
     &lookalike_tract::Tract,
     #[cfg(feature = "tflitec")]

@@ -1,0 +1,724 @@
+//! Convolutions: where the inner loops find their pixels.
+//!
+//! A convolution of single pixels reads them where they are. Any other one takes the rows that its window lies over into a ring of
+//! rows with padding around, so that the inner loops know nothing of borders.
+#![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]
+
+use std::ops::Range;
+
+use crate::exec::{Context, Shared, Worker};
+use crate::graph::{ByteWeights, Constant, Conv, Weights, Window2};
+use crate::kernels::Kernels;
+use crate::kernels::bytes::{ByteTile, Requantization};
+use crate::kernels::elementwise::Activation;
+use crate::kernels::tile::Tile;
+use crate::pack::{Aligned, Block, blocks, spread};
+
+/// Bytes of a quad.
+const QUAD: usize = 4;
+
+/// A part of a window that lies in one piece: its row, and how far from the row's beginning.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    row: usize,
+    place: usize,
+}
+
+/// What convolutions of floats and of bytes have in common.
+#[derive(Debug)]
+struct Layout {
+    window: Window2,
+    outputs: usize,
+    segments: Vec<Segment>,
+    /// Elements of a segment.
+    length: usize,
+    blocks: Vec<Block>,
+    /// Whether pixels are read where they are: there is no padding, and nothing is done to them first.
+    is_direct: bool,
+}
+
+impl Layout {
+    fn new(conv: &Conv, blocks: Vec<Block>, is_direct: bool) -> Self {
+        let Window2 { rows, columns, channels, .. } = conv.window;
+        let is_dense = columns.dilation == 1 && conv.groups == 1;
+        let (taps, length) = if is_dense {
+            (1, columns.size * channels)
+        } else {
+            (columns.size, channels / conv.groups)
+        };
+        let segments = (0..rows.size)
+            .flat_map(|row| (0..taps).map(move |tap| (row, tap)))
+            .map(|(row, tap)| Segment { row, place: tap * columns.dilation * channels })
+            .collect();
+        let window = conv.window;
+        let has_padding = rows.before > 0
+            || columns.before > 0
+            || rows.padded() > rows.input
+            || columns.padded() > columns.input;
+        Self {
+            window,
+            outputs: conv.outputs,
+            segments,
+            length,
+            blocks,
+            is_direct: is_direct && !has_padding,
+        }
+    }
+
+    /// Values of a window that a channel of the result depends on.
+    fn depth(&self) -> usize {
+        self.segments.len() * self.length
+    }
+
+    fn input_count(&self) -> usize {
+        self.window.batch
+            * self.window.rows.input
+            * self.window.columns.input
+            * self.window.channels
+    }
+
+    fn output_pixels(&self) -> usize {
+        self.window.batch * self.window.rows.output * self.window.columns.output
+    }
+
+    /// Whether pixels of the result are pixels of the input, one for one.
+    fn is_pointwise(&self) -> bool {
+        self.is_direct && self.window.rows.is_pointwise() && self.window.columns.is_pointwise()
+    }
+
+    /// Elements of a row of the ring.
+    fn row_length(&self) -> usize {
+        self.window.columns.padded() * self.window.channels
+    }
+
+    /// Rows that the ring holds at a time.
+    fn ring_rows(&self) -> usize {
+        self.window.rows.reach().min(self.window.rows.input)
+    }
+
+    /// Elements that a thread needs for its ring: an empty row first.
+    fn ring(&self) -> usize {
+        if self.is_direct { 0 } else { (1 + self.ring_rows()).saturating_mul(self.row_length()) }
+    }
+
+    /// Shares of the rows of the result: the picture, and which of its rows.
+    fn shares(&self, threads: usize) -> (usize, usize) {
+        let rows = self.window.rows.output;
+        let parts = if threads == 1 { 1 } else { (4 * threads).min(rows.div_ceil(2)).max(1) };
+        (parts, self.window.batch * parts)
+    }
+
+    fn share(&self, share: usize, parts: usize) -> (usize, Range<usize>) {
+        let rows = self.window.rows.output;
+        let (start, count) =
+            spread(rows, rows.div_ceil(parts)).nth(share % parts).unwrap_or((0, 0));
+        (share / parts, start..start + count)
+    }
+
+    /// The rows of the input that a window in a row of the result lies over and that are there.
+    fn rows_under(&self, output_row: usize) -> Range<usize> {
+        let rows = &self.window.rows;
+        let first = output_row * rows.stride;
+        let end = (first + rows.reach()).saturating_sub(rows.before).min(rows.input);
+        first.saturating_sub(rows.before).min(end)..end
+    }
+
+    /// Writes where the segments of the first window in a row of the result begin.
+    fn place_segments(&self, picture: usize, output_row: usize, places: &mut [usize]) {
+        let rows = &self.window.rows;
+        for (place, segment) in places.iter_mut().zip(&self.segments) {
+            let row = (output_row * rows.stride + segment.row * rows.dilation)
+                .checked_sub(rows.before)
+                .filter(|&row| row < rows.input);
+            let start = match row {
+                Some(row) if self.is_direct => {
+                    (picture * rows.input + row) * self.window.columns.input * self.window.channels
+                }
+                Some(row) => (1 + row % self.ring_rows()) * self.row_length(),
+                None => 0,
+            };
+            *place = start + segment.place;
+        }
+    }
+
+    /// Calls for each row that is to be taken into the ring: its number, and its first pixel's place in the ring.
+    fn fill(&self, output_row: usize, next: &mut usize, mut fill: impl FnMut(usize, usize)) {
+        let under = self.rows_under(output_row);
+        for row in under.start.max(*next)..under.end {
+            let slot = (1 + row % self.ring_rows()) * self.row_length();
+            fill(row, slot + self.window.columns.before * self.window.channels);
+        }
+        *next = under.end.max(*next);
+    }
+
+    /// Pixels of a row of the input that are taken into the ring.
+    fn taken(&self) -> usize {
+        let columns = &self.window.columns;
+        columns.input.min(columns.padded().saturating_sub(columns.before))
+    }
+}
+
+/// A convolution of floats, ready to run.
+#[derive(Debug)]
+pub(crate) struct FloatConv {
+    layout: Layout,
+    weights: Aligned,
+    activation: Activation,
+    last_activation: Activation,
+    affine: Option<(f32, f32)>,
+}
+
+impl FloatConv {
+    /// Packs the weights: for each block the biases, then for each value of a window the weights of all lanes.
+    pub(crate) fn new(conv: &Conv, kernels: &Kernels, threads: usize, pixels: usize) -> Self {
+        let Window2 { rows, columns, channels, .. } = conv.window;
+        let depth = rows.size * columns.size * (channels / conv.groups);
+        let lanes = kernels.lanes;
+        let blocks = blocks(conv, pixels, lanes, threads, |vectors| vectors * lanes * (1 + depth));
+        let size = blocks.last().map_or(0, |last| last.offset + last.vectors * lanes * (1 + depth));
+        let mut weights = Aligned::zeros(size);
+        if let Weights::Floats { weights: source, bias } = &conv.weights
+            && let Constant::Floats(source) = &**source
+        {
+            let bias = match bias.as_deref() {
+                Some(Constant::Floats(bias)) => bias.as_slice(),
+                _ => &[],
+            };
+            for block in &blocks {
+                let width = block.vectors * lanes;
+                let packed = &mut weights.floats_mut()[block.offset..][..width * (1 + depth)];
+                let (of_bias, of_weights) = packed.split_at_mut(width);
+                if !bias.is_empty() {
+                    of_bias[..block.channels]
+                        .copy_from_slice(&bias[block.channel..][..block.channels]);
+                }
+                pack(
+                    &source[block.channel * depth..][..block.channels * depth],
+                    depth,
+                    width,
+                    of_weights,
+                );
+            }
+        }
+        let layout = Layout::new(conv, blocks, conv.affine.is_none());
+        let Conv { activation, last_activation, affine, .. } = *conv;
+        Self { layout, weights, activation, last_activation, affine }
+    }
+
+    /// Floats, and places of segments, that a thread needs for itself.
+    pub(crate) fn scratch(&self) -> (usize, usize) {
+        (self.layout.ring(), self.layout.segments.len())
+    }
+
+    pub(crate) fn run(
+        &self,
+        context: &mut Context<'_>,
+        input: &[f32],
+        addend: Option<&[f32]>,
+        output: &mut [f32],
+    ) {
+        let layout = &self.layout;
+        let pixels = layout.output_pixels();
+        assert_eq!(input.len(), layout.input_count(), "the input of a convolution");
+        assert_eq!(output.len(), pixels * layout.outputs, "the result of a convolution");
+        assert!(addend.is_none_or(|addend| addend.len() == output.len()), "what is added to it");
+        let (input, output) = (Shared(input.as_ptr().cast_mut()), Shared(output.as_mut_ptr()));
+        let addend =
+            Shared(addend.map_or(std::ptr::null_mut(), |addend| addend.as_ptr().cast_mut()));
+        let kernels = context.kernels;
+        if layout.is_pointwise() {
+            let (blocks, threads) = (layout.blocks.len(), context.width());
+            let chunks = if threads == 1 {
+                1
+            } else {
+                (4 * threads).div_ceil(blocks).min(pixels.div_ceil(16))
+            };
+            let most = pixels.div_ceil(chunks);
+            context.run(blocks * chunks, &|_, share| {
+                let block = &layout.blocks[share / chunks];
+                let Some((start, count)) = spread(pixels, most).nth(share % chunks) else { return };
+                // SAFETY: a pixel that is there has its channels in the input, and those of the result in the output.
+                unsafe {
+                    let input = input.get().add(start * layout.window.channels + block.from);
+                    self.tiles(
+                        kernels,
+                        block,
+                        input,
+                        &[0],
+                        count,
+                        output.get(),
+                        addend.get(),
+                        start,
+                    );
+                }
+            });
+            return;
+        }
+        let (parts, shares) = layout.shares(context.width());
+        context.run(shares, &|worker: Worker, share| {
+            let (picture, rows) = layout.share(share, parts);
+            // SAFETY: the plan made room for a ring and for places for each thread.
+            let (ring, places) = unsafe { worker.scratch(layout.ring(), layout.segments.len()) };
+            ring.fill(0.0);
+            let mut next = 0;
+            for row in rows {
+                if !layout.is_direct {
+                    let taken = layout.taken() * layout.window.channels;
+                    layout.fill(row, &mut next, |row, place| {
+                        let row = picture * layout.window.rows.input + row;
+                        let start = row * layout.window.columns.input * layout.window.channels;
+                        // SAFETY: the row is there, and as long as what is taken of it.
+                        let from =
+                            unsafe { std::slice::from_raw_parts(input.get().add(start), taken) };
+                        let to = &mut ring[place..][..taken];
+                        match self.affine {
+                            // SAFETY: the set is there.
+                            Some((scale, shift)) => unsafe {
+                                (kernels.affine)(from, scale, shift, to)
+                            },
+                            None => to.copy_from_slice(from),
+                        }
+                    });
+                }
+                layout.place_segments(picture, row, places);
+                let base = if layout.is_direct { input.get().cast_const() } else { ring.as_ptr() };
+                let first =
+                    (picture * layout.window.rows.output + row) * layout.window.columns.output;
+                for block in &layout.blocks {
+                    let count = layout.window.columns.output;
+                    // SAFETY: segments lie within the ring, or within the input, for all columns of the result.
+                    unsafe {
+                        let base = base.add(block.from);
+                        self.tiles(
+                            kernels,
+                            block,
+                            base,
+                            places,
+                            count,
+                            output.get(),
+                            addend.get(),
+                            first,
+                        );
+                    }
+                }
+            }
+        });
+    }
+
+    /// Computes `count` pixels of the result, from the `first` one on, for a block of channels.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the pointers are good for what that needs.
+    unsafe fn tiles(
+        &self,
+        kernels: &Kernels,
+        block: &Block,
+        input: *const f32,
+        segments: &[usize],
+        count: usize,
+        output: *mut f32,
+        addend: *const f32,
+        first: usize,
+    ) {
+        let outputs = self.layout.outputs;
+        let place = |pixel: usize| (first + pixel) * outputs + block.channel;
+        let shape =
+            TileShape { output_stride: outputs, last_lanes: block.last_lanes(kernels.lanes) };
+        // SAFETY: the caller's.
+        unsafe {
+            self.tiles_to(kernels, block, input, segments, count, shape, |pixel| {
+                let addend = if addend.is_null() { addend } else { addend.add(place(pixel)) };
+                (output.add(place(pixel)), addend)
+            });
+        }
+    }
+
+    /// Computes pixels into a row of a ring, in which pixels of a block follow each other.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the pointers are good for what that needs.
+    pub(crate) unsafe fn row_of_block(
+        &self,
+        kernels: &Kernels,
+        block: usize,
+        input: *const f32,
+        count: usize,
+        output: *mut f32,
+    ) {
+        let block = &self.layout.blocks[block];
+        let output_stride = block.vectors * kernels.lanes;
+        let shape = TileShape { output_stride, last_lanes: kernels.lanes };
+        // SAFETY: the caller's.
+        unsafe {
+            self.tiles_to(kernels, block, input, &[0], count, shape, |pixel| {
+                (output.add(pixel * output_stride), std::ptr::null())
+            });
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The set is there, and the pointers are good for what that needs.
+    unsafe fn tiles_to(
+        &self,
+        kernels: &Kernels,
+        block: &Block,
+        input: *const f32,
+        segments: &[usize],
+        count: usize,
+        shape: TileShape,
+        place: impl Fn(usize) -> (*mut f32, *const f32),
+    ) {
+        let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
+        let tiles = kernels.tiles[block.vectors - 1];
+        for (start, pixels) in spread(count, tiles.len()) {
+            let (output, addend) = place(start);
+            // SAFETY: the caller's.
+            unsafe {
+                tiles[pixels - 1](&Tile {
+                    input: input.add(start * pixel_stride),
+                    segments: segments.as_ptr(),
+                    segment_count: segments.len(),
+                    segment_length: self.layout.length,
+                    pixel_stride,
+                    weights: self.weights.floats().as_ptr().add(block.offset),
+                    output,
+                    output_stride: shape.output_stride,
+                    addend,
+                    last_lanes: shape.last_lanes,
+                    activation: self.activation,
+                    last_activation: self.last_activation,
+                });
+            }
+        }
+    }
+}
+
+/// How a result is laid out.
+struct TileShape {
+    output_stride: usize,
+    last_lanes: usize,
+}
+
+/// Turns rows of `depth` weights, one for each channel, into columns of `width` lanes.
+fn pack(rows: &[f32], depth: usize, width: usize, columns: &mut [f32]) {
+    for (lane, row) in rows.chunks_exact(depth).enumerate() {
+        for (column, &weight) in columns.chunks_exact_mut(width).zip(row) {
+            column[lane] = weight;
+        }
+    }
+}
+
+/// A convolution of bytes, ready to run.
+#[derive(Debug)]
+pub(crate) struct ByteConv {
+    layout: Layout,
+    /// Quads of the weights of all lanes, for each quad of a window.
+    weights: Vec<i8>,
+    requantizing: Requantizing,
+    /// What makes the input unsigned.
+    flip: u8,
+    /// What lies around a picture.
+    padding: u8,
+    /// How often the sum of a window's bytes is added; 0 for never.
+    sum_factor: i32,
+}
+
+/// Numbers by which sums become bytes, for all lanes of all blocks.
+#[derive(Debug)]
+pub(crate) struct Requantizing {
+    pub(crate) constants: Vec<i32>,
+    pub(crate) factors: Vec<f32>,
+    zero_point: i32,
+    bounds: (i32, i32),
+}
+
+impl Requantizing {
+    /// With a constant for each channel.
+    pub(crate) fn new(
+        weights: &ByteWeights,
+        blocks: &[Block],
+        lanes: usize,
+        constant: impl Fn(usize) -> i32,
+    ) -> Self {
+        let count = blocks.last().map_or(0, |last| last.lane + last.vectors * lanes);
+        let (mut constants, mut factors) = (vec![0; count], vec![0.0; count]);
+        for block in blocks {
+            for lane in 0..block.channels {
+                constants[block.lane + lane] = constant(block.channel + lane);
+                factors[block.lane + lane] = weights.factors[block.channel + lane];
+            }
+        }
+        Self { constants, factors, zero_point: weights.output_zero_point, bounds: weights.bounds }
+    }
+
+    /// For the channels of a block from a lane on.
+    ///
+    /// The pointers are good for as long as this is, and for the lanes of the block.
+    pub(crate) fn at(&self, lane: usize, output: *mut u8, output_stride: usize) -> Requantization {
+        let low = self.bounds.0 - self.zero_point;
+        let high = self.bounds.1 - self.zero_point;
+        Requantization {
+            constants: self.constants[lane..].as_ptr(),
+            factors: self.factors[lane..].as_ptr(),
+            zero_point: self.zero_point,
+            low: low as f32,
+            high: high as f32,
+            output,
+            output_stride,
+        }
+    }
+}
+
+impl ByteConv {
+    pub(crate) fn new(
+        conv: &Conv,
+        source: &ByteWeights,
+        kernels: &Kernels,
+        threads: usize,
+        pixels: usize,
+    ) -> Self {
+        let lanes = kernels.lanes;
+        let Window2 { rows, columns, channels, .. } = conv.window;
+        let layout = Layout::new(conv, Vec::new(), true);
+        let (depth, length, segments) = (layout.depth(), layout.length, layout.segments.len());
+        let quads = segments * length.div_ceil(QUAD);
+        let blocks = blocks(conv, pixels, lanes, threads, |vectors| vectors * lanes * quads * QUAD);
+        let size =
+            blocks.last().map_or(0, |last| last.offset + last.vectors * lanes * quads * QUAD);
+        let mut weights = vec![0; size];
+        for block in &blocks {
+            for lane in 0..block.channels {
+                let row = &source.weights[(block.channel + lane) * depth..][..depth];
+                for (index, &weight) in row.iter().enumerate() {
+                    let (segment, place) = (index / length, index % length);
+                    let quad = segment * length.div_ceil(QUAD) + place / QUAD;
+                    let column = (quad * block.vectors * lanes + lane) * QUAD + place % QUAD;
+                    weights[block.offset + column] = weight;
+                }
+            }
+        }
+        let flip = if source.is_signed { 0x80 } else { 0 };
+        let zero = source.input_zero_point + if source.is_signed { 128 } else { 0 };
+        let constant = |channel: usize| {
+            let row = &source.weights[channel * depth..][..depth];
+            let sum: i32 = row.iter().map(|&weight| i32::from(weight)).sum();
+            let of_zero_points = (depth as i32).wrapping_mul(zero).wrapping_mul(source.zero_point);
+            let bias = source.bias[channel].wrapping_add(of_zero_points);
+            bias.wrapping_sub(zero.wrapping_mul(sum))
+        };
+        let requantizing = Requantizing::new(source, &blocks, lanes, constant);
+        // Whole quads are read, which must not go beyond the input.
+        let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
+        let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
+        let layout = Layout::new(conv, blocks, is_direct);
+        Self {
+            layout,
+            weights,
+            requantizing,
+            flip,
+            padding: source.input_zero_point as u8,
+            sum_factor: -source.zero_point,
+        }
+    }
+
+    /// Floats, and places of segments, that a thread needs for itself.
+    pub(crate) fn scratch(&self) -> (usize, usize) {
+        // The last quad of the ring may reach beyond it.
+        let ring = self.layout.ring().div_ceil(QUAD) + 1;
+        (ring + self.strip(), self.layout.segments.len())
+    }
+
+    /// Pixels whose sums are kept at a time.
+    fn strip(&self) -> usize {
+        const STRIP: usize = 128;
+        if self.layout.is_pointwise() { STRIP } else { self.layout.window.columns.output }
+    }
+
+    pub(crate) fn run(&self, context: &mut Context<'_>, input: &[u8], output: &mut [u8]) {
+        let layout = &self.layout;
+        let pixels = layout.output_pixels();
+        assert_eq!(input.len(), layout.input_count(), "the input of a convolution");
+        assert_eq!(output.len(), pixels * layout.outputs, "the result of a convolution");
+        let (input, output) = (Shared(input.as_ptr().cast_mut()), Shared(output.as_mut_ptr()));
+        let kernels = context.kernels;
+        let scratch = self.scratch();
+        if layout.is_pointwise() {
+            let strips = pixels.div_ceil(self.strip());
+            context.run(strips, &|worker: Worker, share| {
+                let Some((start, count)) = spread(pixels, self.strip()).nth(share) else { return };
+                // SAFETY: the plan made room for the sums of a strip for each thread; a pixel that is there has its channels in the
+                // input, in whole quads, and those of the result in the output.
+                unsafe {
+                    let (memory, _) = worker.scratch(scratch.0, scratch.1);
+                    let sums: &mut [i32] = bytemuck::cast_slice_mut(memory);
+                    let input = input.get().add(start * layout.window.channels);
+                    self.pixels(kernels, input, &[0], count, sums, output.get(), start);
+                }
+            });
+            return;
+        }
+        let (parts, shares) = layout.shares(context.width());
+        context.run(shares, &|worker: Worker, share| {
+            let (picture, rows) = layout.share(share, parts);
+            // SAFETY: the plan made room for a ring, for sums and for places for each thread.
+            let (memory, places) = unsafe { worker.scratch(scratch.0, scratch.1) };
+            let (sums, ring) = memory.split_at_mut(self.strip());
+            let (sums, ring): (&mut [i32], &mut [u8]) =
+                (bytemuck::cast_slice_mut(sums), bytemuck::cast_slice_mut(ring));
+            ring.fill(self.padding);
+            let mut next = 0;
+            for row in rows {
+                let taken = layout.taken() * layout.window.channels;
+                layout.fill(row, &mut next, |row, place| {
+                    let row = picture * layout.window.rows.input + row;
+                    let start = row * layout.window.columns.input * layout.window.channels;
+                    // SAFETY: the row is there, and as long as what is taken of it.
+                    let from = unsafe { std::slice::from_raw_parts(input.get().add(start), taken) };
+                    ring[place..][..taken].copy_from_slice(from);
+                });
+                layout.place_segments(picture, row, places);
+                let first =
+                    (picture * layout.window.rows.output + row) * layout.window.columns.output;
+                let count = layout.window.columns.output;
+                // SAFETY: segments lie within the ring for all columns of the result, their last quads too.
+                unsafe {
+                    self.pixels(kernels, ring.as_ptr(), places, count, sums, output.get(), first);
+                }
+            }
+        });
+    }
+
+    /// Computes `count` pixels of the result, from the `first` one on, for all channels.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the pointers are good for what that needs.
+    unsafe fn pixels(
+        &self,
+        kernels: &Kernels,
+        input: *const u8,
+        segments: &[usize],
+        count: usize,
+        sums: &mut [i32],
+        output: *mut u8,
+        first: usize,
+    ) {
+        let layout = &self.layout;
+        for (number, block) in layout.blocks.iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe {
+                let input = input.add(block.from);
+                if self.sum_factor != 0
+                    && (number == 0 || block.from != layout.blocks[number - 1].from)
+                {
+                    self.sum_pixels(kernels, input, segments, &mut sums[..count]);
+                }
+                let outputs = layout.outputs;
+                let place = |pixel: usize| output.add((first + pixel) * outputs + block.channel);
+                let target = |pixel: usize| Target::Bytes(place(pixel), outputs);
+                self.tiles(kernels, block, input, segments, count, sums, target);
+            }
+        }
+    }
+
+    /// Computes pixels into a row of a ring of floats, less their zero point, in which pixels of a block follow each other.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the pointers are good for what that needs.
+    pub(crate) unsafe fn row_of_block(
+        &self,
+        kernels: &Kernels,
+        block: usize,
+        input: *const u8,
+        sums: &mut [i32],
+        output: *mut f32,
+    ) {
+        let block = &self.layout.blocks[block];
+        let stride = block.vectors * kernels.lanes;
+        // SAFETY: the caller's.
+        unsafe {
+            if self.sum_factor != 0 {
+                self.sum_pixels(kernels, input, &[0], sums);
+            }
+            let target = |pixel: usize| Target::Floats(output.add(pixel * stride), stride);
+            self.tiles(kernels, block, input, &[0], sums.len(), sums, target);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The segments of all pixels are there.
+    unsafe fn sum_pixels(
+        &self,
+        kernels: &Kernels,
+        input: *const u8,
+        segments: &[usize],
+        sums: &mut [i32],
+    ) {
+        let stride = self.layout.window.columns.stride * self.layout.window.channels;
+        for (pixel, sum) in sums.iter_mut().enumerate() {
+            *sum = 0;
+            for &segment in segments {
+                // SAFETY: the caller's; the set is there.
+                unsafe {
+                    let from = input.add(segment + pixel * stride);
+                    let bytes = std::slice::from_raw_parts(from, self.layout.length);
+                    *sum += (kernels.sum_bytes)(bytes, self.flip);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The set is there, and the pointers are good for what that needs.
+    unsafe fn tiles(
+        &self,
+        kernels: &Kernels,
+        block: &Block,
+        input: *const u8,
+        segments: &[usize],
+        count: usize,
+        sums: &[i32],
+        target: impl Fn(usize) -> Target,
+    ) {
+        let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
+        let tiles = kernels.byte_tiles[block.vectors - 1];
+        for (start, pixels) in spread(count, tiles.len()) {
+            let (bytes, floats) = match target(start) {
+                Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0)),
+                Target::Floats(place, stride) => ((std::ptr::null_mut(), 0), (place, stride)),
+            };
+            let pixel_sums =
+                if self.sum_factor == 0 { std::ptr::null() } else { sums[start..].as_ptr() };
+            // SAFETY: the caller's.
+            unsafe {
+                tiles[pixels - 1](&ByteTile {
+                    input: input.add(start * pixel_stride),
+                    segments: segments.as_ptr(),
+                    segment_count: segments.len(),
+                    segment_quads: self.layout.length.div_ceil(QUAD),
+                    pixel_stride,
+                    flip: u32::from_ne_bytes([self.flip; QUAD]),
+                    weights: self.weights.as_ptr().add(block.offset),
+                    pixel_sums,
+                    sum_factor: self.sum_factor,
+                    requantization: self.requantizing.at(block.lane, bytes.0, bytes.1),
+                    floats: floats.0,
+                    float_stride: floats.1,
+                    last_lanes: block.last_lanes(kernels.lanes),
+                });
+            }
+        }
+    }
+}
+
+/// Where pixels of a result go, and how far apart they lie.
+enum Target {
+    Bytes(*mut u8, usize),
+    Floats(*mut f32, usize),
+}

@@ -1,0 +1,393 @@
+//! Depthwise convolutions: block by block of channels, so that all rows of a block that a window lies over stay in the first cache.
+//!
+//! The rows come from the input, or from a convolution of single pixels before it, which makes them here.
+#![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]
+
+use std::ops::Range;
+
+use crate::conv::{ByteConv, FloatConv, Requantizing};
+use crate::exec::{Context, Shared, Worker};
+use crate::graph::{Constant, Conv, Weights, Window2};
+use crate::kernels::Kernels;
+use crate::kernels::depthwise::DepthwiseTile;
+use crate::kernels::elementwise::Activation;
+use crate::pack::{Aligned, Block, blocks, spread};
+
+/// Where the rows of a block come from.
+#[derive(Debug)]
+enum Source {
+    /// The input, of floats, of which each channel is taken so many times.
+    Floats { times: usize },
+    /// The input, of bytes, less their zero point.
+    Bytes { times: usize, is_signed: bool, zero_point: i32 },
+    /// Floats that a convolution makes of the input.
+    FloatConv(Box<FloatConv>),
+    /// The same of bytes.
+    ByteConv(Box<ByteConv>),
+}
+
+/// A depthwise convolution, ready to run.
+#[derive(Debug)]
+pub(crate) struct Depthwise {
+    window: Window2,
+    outputs: usize,
+    /// Channels of the input, which differ from those of the window if a convolution is part of this.
+    input_channels: usize,
+    blocks: Vec<Block>,
+    weights: Aligned,
+    source: Source,
+    activation: Activation,
+    requantizing: Option<Requantizing>,
+    /// Shares of the rows of each block.
+    parts: usize,
+}
+
+/// A row of floats or of bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    Floats(&'a [f32]),
+    Bytes(&'a [u8]),
+}
+
+/// The same, to be written.
+pub(crate) enum Output<'a> {
+    Floats(&'a mut [f32]),
+    Bytes(&'a mut [u8]),
+}
+
+impl Depthwise {
+    /// Packs the weights: for each block the biases, then for each tap the weights of all lanes.
+    pub(crate) fn new(
+        conv: &Conv,
+        expansion: Option<&Conv>,
+        kernels: &Kernels,
+        threads: usize,
+    ) -> Self {
+        let Window2 { batch, rows, columns, channels } = conv.window;
+        let (lanes, taps) = (kernels.lanes, rows.size * columns.size);
+        // However small the picture is: a block must fit into the first cache.
+        const SEVERAL: usize = 2;
+        let size = |vectors: usize| vectors * lanes * (1 + taps);
+        let blocks = blocks(conv, SEVERAL, lanes, threads, size);
+        let count = blocks.last().map_or(0, |last| last.offset + size(last.vectors));
+        let mut weights = Aligned::zeros(count);
+        for block in &blocks {
+            let width = block.vectors * lanes;
+            let packed = &mut weights.floats_mut()[block.offset..][..width * (1 + taps)];
+            for lane in 0..block.channels {
+                let channel = block.channel + lane;
+                packed[lane] = conv.weights.float_bias(channel);
+                for tap in 0..taps {
+                    packed[(1 + tap) * width + lane] =
+                        conv.weights.float(tap * conv.outputs + channel);
+                }
+            }
+        }
+        let times = conv.outputs / channels;
+        let (source, requantizing) = match (&conv.weights, expansion) {
+            (Weights::Floats { .. }, None) => (Source::Floats { times }, None),
+            (Weights::Floats { .. }, Some(before)) => {
+                let before = FloatConv::new(before, kernels, threads, SEVERAL);
+                (Source::FloatConv(Box::new(before)), None)
+            }
+            (Weights::Bytes(bytes), before) => {
+                let constant = |channel: usize| bytes.bias[channel];
+                let requantizing = Requantizing::new(bytes, &blocks, lanes, constant);
+                let source = match before {
+                    Some(Conv { weights: Weights::Bytes(of_before), .. }) => {
+                        let before = before.unwrap_or(conv);
+                        let before = ByteConv::new(before, of_before, kernels, threads, SEVERAL);
+                        Source::ByteConv(Box::new(before))
+                    }
+                    _ => Source::Bytes {
+                        times,
+                        is_signed: bytes.is_signed,
+                        zero_point: bytes.input_zero_point,
+                    },
+                };
+                (source, Some(requantizing))
+            }
+        };
+        // Blocks alone may be too few for all threads; rows at the seams of shares are made twice.
+        let shares = batch * blocks.len();
+        let parts = if threads == 1 || shares.is_multiple_of(threads) {
+            1
+        } else {
+            (2 * threads).min(rows.output.div_ceil(8)).max(1)
+        };
+        Self {
+            window: conv.window,
+            outputs: conv.outputs,
+            input_channels: expansion.map_or(channels, |before| before.window.channels),
+            blocks,
+            weights,
+            source,
+            activation: conv.activation,
+            requantizing,
+            parts,
+        }
+    }
+
+    /// Whether a convolution before it can be part of it.
+    pub(crate) fn can_expand(before: &Conv) -> bool {
+        match &before.weights {
+            Weights::Floats { .. } => true,
+            // Whole quads of pixels are read where they are.
+            Weights::Bytes(_) => before.window.channels.is_multiple_of(4),
+        }
+    }
+
+    fn widest(&self) -> usize {
+        self.blocks.iter().map(|block| block.vectors).max().unwrap_or_default()
+    }
+
+    /// Floats of a row of the ring, for a block of this many lanes.
+    fn row_length(&self, lanes: usize) -> usize {
+        self.window.columns.padded().saturating_mul(lanes)
+    }
+
+    fn ring_rows(&self) -> usize {
+        self.window.rows.reach().min(self.window.rows.input)
+    }
+
+    /// Floats, and places of rows, that a thread needs for itself: sums of pixels, an empty row, and the ring.
+    pub(crate) fn scratch(&self, kernels: &Kernels) -> (usize, usize) {
+        let row = self.row_length(self.widest() * kernels.lanes);
+        let ring = (1 + self.ring_rows()).saturating_mul(row);
+        (ring.saturating_add(self.window.columns.input), self.window.rows.size)
+    }
+
+    pub(crate) fn run(&self, context: &mut Context<'_>, input: Input<'_>, output: Output<'_>) {
+        let Window2 { batch, rows, columns, .. } = self.window;
+        let pixels = batch * rows.input * columns.input;
+        let results = batch * rows.output * columns.output * self.outputs;
+        let (found, input) = match input {
+            Input::Floats(input) => (input.len(), Shared(input.as_ptr().cast::<u8>().cast_mut())),
+            Input::Bytes(input) => (input.len(), Shared(input.as_ptr().cast_mut())),
+        };
+        assert_eq!(found, pixels * self.input_channels, "the input of a depthwise convolution");
+        let (found, output) = match output {
+            Output::Floats(output) => (output.len(), Shared(output.as_mut_ptr().cast::<u8>())),
+            Output::Bytes(output) => (output.len(), Shared(output.as_mut_ptr())),
+        };
+        assert_eq!(found, results, "the result of a depthwise convolution");
+        let kernels = context.kernels;
+        let (floats, places) = self.scratch(kernels);
+        let shares = batch * self.blocks.len() * self.parts;
+        context.run(shares, &|worker: Worker, share| {
+            let (block, picture) =
+                (share / self.parts % self.blocks.len(), share / self.parts / self.blocks.len());
+            let most = rows.output.div_ceil(self.parts);
+            let Some((start, count)) = spread(rows.output, most).nth(share % self.parts) else {
+                return;
+            };
+            // SAFETY: the plan made room for them for each thread; the set is there; input and output have the extents of the
+            // window, which was just seen.
+            unsafe {
+                let (memory, places) = worker.scratch(floats, places);
+                let rows = start..start + count;
+                self.block(
+                    kernels,
+                    block,
+                    picture,
+                    rows,
+                    (input.get(), output.get()),
+                    memory,
+                    places,
+                );
+            }
+        });
+    }
+
+    /// Computes rows of the result for a block.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and input and output are of the extents of the window.
+    unsafe fn block(
+        &self,
+        kernels: &Kernels,
+        number: usize,
+        picture: usize,
+        result_rows: Range<usize>,
+        (input, output): (*const u8, *mut u8),
+        memory: &mut [f32],
+        places: &mut [usize],
+    ) {
+        let Window2 { rows, columns, .. } = self.window;
+        let block = &self.blocks[number];
+        let lanes = block.vectors * kernels.lanes;
+        let (sums, ring) = memory.split_at_mut(columns.input);
+        let row_length = self.row_length(lanes);
+        let ring = &mut ring[..(1 + self.ring_rows()) * row_length];
+        let taken = columns.input.min(columns.padded() - columns.before);
+        // The empty row, and what lies beside the pixels in the others.
+        ring[..row_length].fill(0.0);
+        for row in ring[row_length..].chunks_exact_mut(row_length) {
+            row[..columns.before * lanes].fill(0.0);
+            row[(columns.before + taken) * lanes..].fill(0.0);
+        }
+        let mut next = 0;
+        for result_row in result_rows {
+            let first = result_row * rows.stride;
+            let end = (first + rows.reach()).saturating_sub(rows.before).min(rows.input);
+            for row in first.saturating_sub(rows.before).max(next)..end {
+                let place = (1 + row % self.ring_rows()) * row_length + columns.before * lanes;
+                let to = &mut ring[place..][..taken * lanes];
+                let pixel = (picture * rows.input + row) * columns.input;
+                // SAFETY: the caller's.
+                unsafe { self.fill(kernels, number, input, pixel, taken, sums, to) };
+            }
+            next = end.max(next);
+            for (tap, place) in places.iter_mut().enumerate() {
+                let row = (first + tap * rows.dilation).checked_sub(rows.before);
+                let row = row.filter(|&row| row < rows.input);
+                *place = row.map_or(0, |row| (1 + row % self.ring_rows()) * row_length);
+            }
+            let pixel = (picture * rows.output + result_row) * columns.output;
+            // SAFETY: windows of all columns lie within the rows of the ring.
+            unsafe { self.row(kernels, block, ring, places, pixel, output) };
+        }
+    }
+
+    /// Takes pixels of the input into a row of the ring.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the input has these pixels.
+    unsafe fn fill(
+        &self,
+        kernels: &Kernels,
+        number: usize,
+        input: *const u8,
+        pixel: usize,
+        taken: usize,
+        sums: &mut [f32],
+        to: &mut [f32],
+    ) {
+        let block = &self.blocks[number];
+        let lanes = block.vectors * kernels.lanes;
+        let channels = self.input_channels;
+        // SAFETY: the caller's.
+        unsafe {
+            match &self.source {
+                Source::Floats { times } => {
+                    let from = input.cast::<f32>().add(pixel * channels);
+                    let from = std::slice::from_raw_parts(from, taken * channels);
+                    for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(lanes)) {
+                        if *times == 1 {
+                            let from = &from[block.channel..][..block.channels];
+                            to[..block.channels].copy_from_slice(from);
+                        } else {
+                            for (lane, to) in to[..block.channels].iter_mut().enumerate() {
+                                *to = from[(block.channel + lane) / times];
+                            }
+                        }
+                    }
+                }
+                Source::Bytes { times, is_signed, zero_point } => {
+                    let from =
+                        std::slice::from_raw_parts(input.add(pixel * channels), taken * channels);
+                    for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(lanes)) {
+                        let to = &mut to[..block.channels];
+                        if *times == 1 {
+                            let from = &from[block.channel..][..block.channels];
+                            (kernels.dequantize)(from, *is_signed, *zero_point, 1.0, to);
+                        } else {
+                            for (lane, to) in to.iter_mut().enumerate() {
+                                let byte = from[(block.channel + lane) / times];
+                                let byte =
+                                    if *is_signed { i32::from(byte as i8) } else { byte.into() };
+                                *to = (byte - zero_point) as f32;
+                            }
+                        }
+                    }
+                }
+                Source::FloatConv(conv) => {
+                    let from = input.cast::<f32>().add(pixel * channels);
+                    conv.row_of_block(kernels, number, from, taken, to.as_mut_ptr());
+                }
+                Source::ByteConv(conv) => {
+                    let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..taken]);
+                    let from = input.add(pixel * channels);
+                    conv.row_of_block(kernels, number, from, sums, to.as_mut_ptr());
+                }
+            }
+        }
+    }
+
+    /// Computes a row of the result, whose first pixel is this.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the output has these pixels.
+    unsafe fn row(
+        &self,
+        kernels: &Kernels,
+        block: &Block,
+        ring: &[f32],
+        places: &[usize],
+        pixel: usize,
+        output: *mut u8,
+    ) {
+        let columns = &self.window.columns;
+        let lanes = block.vectors * kernels.lanes;
+        for vector in 0..block.vectors {
+            let lane = vector * kernels.lanes;
+            let last = vector + 1 == block.vectors;
+            for (start, count) in spread(columns.output, kernels.depthwise.len()) {
+                let place = (pixel + start) * self.outputs + block.channel + lane;
+                // SAFETY: the caller's.
+                unsafe {
+                    let (floats, requantization) = match &self.requantizing {
+                        None => (output.cast::<f32>().add(place), None),
+                        Some(it) => {
+                            let to = it.at(block.lane + lane, output.add(place), self.outputs);
+                            (std::ptr::null_mut(), Some(to))
+                        }
+                    };
+                    kernels.depthwise[count - 1](&DepthwiseTile {
+                        input: ring.as_ptr().add(start * columns.stride * lanes + lane),
+                        rows: places.as_ptr(),
+                        height: places.len(),
+                        width: columns.size,
+                        tap_stride: columns.dilation * lanes,
+                        column_stride: columns.stride * lanes,
+                        weights: self.weights.floats().as_ptr().add(block.offset + lane),
+                        weight_stride: lanes,
+                        output: floats,
+                        output_stride: self.outputs,
+                        lanes: if last { block.last_lanes(kernels.lanes) } else { kernels.lanes },
+                        activation: self.activation,
+                        requantization,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Weights {
+    /// A weight as a float, less its zero point.
+    fn float(&self, index: usize) -> f32 {
+        match self {
+            Self::Floats { weights, .. } => float(weights, index),
+            Self::Bytes(bytes) => (i32::from(bytes.weights[index]) - bytes.zero_point) as f32,
+        }
+    }
+
+    /// The bias of a channel, where sums are of floats.
+    fn float_bias(&self, channel: usize) -> f32 {
+        match self {
+            Self::Floats { bias: Some(bias), .. } => float(bias, channel),
+            _ => 0.0,
+        }
+    }
+}
+
+fn float(constant: &Constant, index: usize) -> f32 {
+    match constant {
+        Constant::Floats(floats) => floats[index],
+        Constant::Bytes(_) => 0.0,
+    }
+}

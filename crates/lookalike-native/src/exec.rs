@@ -1,0 +1,211 @@
+//! Running a plan.
+
+use lookalike_core::{DataRef, Error, Result, Shape, Tensor, TensorRef};
+
+use crate::depthwise::{Input, Output};
+use crate::graph::Element;
+use crate::kernels::Kernels;
+use crate::pack::Aligned;
+use crate::plain;
+use crate::plan::{Action, Operand, Place, Plan, Step};
+use crate::pool::Pool;
+
+/// What a session needs to run a plan, and keeps from run to run.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    arena: Aligned,
+    scratch: Aligned,
+    places: Vec<usize>,
+}
+
+impl Memory {
+    pub(crate) fn new(plan: &Plan, threads: usize) -> Self {
+        Self {
+            arena: Aligned::zeros(plan.arena),
+            scratch: Aligned::zeros(plan.scratch.0 * threads),
+            places: vec![0; plan.scratch.1 * threads],
+        }
+    }
+}
+
+/// A pointer that threads share.
+pub(crate) struct Shared<T>(pub(crate) *mut T);
+
+impl<T> Shared<T> {
+    pub(crate) fn get(&self) -> *mut T {
+        self.0
+    }
+}
+
+// SAFETY: whoever uses the pointer sees to it that no two threads write to a place, or that one reads what another one writes.
+#[expect(unsafe_code, reason = "threads write to parts of one result that do not lie in a piece")]
+unsafe impl<T> Sync for Shared<T> {}
+
+/// What an operator runs with.
+pub(crate) struct Context<'a> {
+    pub(crate) kernels: &'static Kernels,
+    pool: &'a mut Pool,
+    scratch: Shared<f32>,
+    places: Shared<usize>,
+    /// What each thread has of both.
+    size: (usize, usize),
+}
+
+impl Context<'_> {
+    /// Threads.
+    pub(crate) fn width(&self) -> usize {
+        self.pool.width()
+    }
+
+    /// Does shares of work on all threads.
+    pub(crate) fn run(&mut self, shares: usize, work: &(dyn Fn(Worker, usize) + Sync)) {
+        let (scratch, places, size) = (&self.scratch, &self.places, self.size);
+        self.pool.run(shares, &|number, share| {
+            // What each thread has lies behind what the threads before it have.
+            let scratch = scratch.get().wrapping_add(number * size.0);
+            let places = places.get().wrapping_add(number * size.1);
+            work(Worker { scratch, places, size }, share);
+        });
+    }
+}
+
+/// One of the threads.
+pub(crate) struct Worker {
+    scratch: *mut f32,
+    places: *mut usize,
+    size: (usize, usize),
+}
+
+impl Worker {
+    /// Memory of the thread's own, with what was left in it.
+    ///
+    /// # Safety
+    ///
+    /// It is asked for once for each share of work.
+    #[expect(unsafe_code, reason = "each thread has a part of one piece of memory")]
+    pub(crate) unsafe fn scratch<'a>(
+        &self,
+        floats: usize,
+        places: usize,
+    ) -> (&'a mut [f32], &'a mut [usize]) {
+        assert!(floats <= self.size.0 && places <= self.size.1, "an operator that was not planned");
+        // SAFETY: the parts of threads do not overlap, and a thread does one share at a time.
+        unsafe {
+            (
+                std::slice::from_raw_parts_mut(self.scratch, floats),
+                std::slice::from_raw_parts_mut(self.places, places),
+            )
+        }
+    }
+}
+
+/// Runs a plan once.
+///
+/// # Errors
+///
+/// An input or output has a type that the traits do not know.
+pub(crate) fn run(
+    plan: &Plan,
+    memory: &mut Memory,
+    pool: &mut Pool,
+    inputs: &[TensorRef<'_>],
+    outputs: &mut [Tensor],
+) -> Result<()> {
+    let mut context = Context {
+        kernels: plan.set.kernels(),
+        pool,
+        scratch: Shared(memory.scratch.floats_mut().as_mut_ptr()),
+        places: Shared(memory.places.as_mut_ptr()),
+        size: plan.scratch,
+    };
+    for step in &plan.steps {
+        run_step(step, &mut context, memory.arena.bytes_mut(), inputs)?;
+    }
+    for (output, found) in outputs.iter_mut().zip(&plan.outputs) {
+        write(found, find(found, inputs, memory.arena.bytes_mut())?, output)?;
+    }
+    Ok(())
+}
+
+/// The bytes of a value.
+fn find<'a>(
+    operand: &'a Operand,
+    inputs: &'a [TensorRef<'_>],
+    arena: &'a [u8],
+) -> Result<&'a [u8]> {
+    match &operand.place {
+        Place::Input(index) => match inputs[*index].data() {
+            DataRef::F32(floats) => Ok(bytemuck::cast_slice(floats)),
+            DataRef::I8(bytes) => Ok(bytemuck::cast_slice(bytes)),
+            DataRef::U8(bytes) => Ok(bytes),
+            other => Err(Error::unimplemented(format!("an input of type {other:?}"))),
+        },
+        Place::Constant => Ok(operand.constant()),
+        Place::Arena(range) => Ok(&arena[range.clone()]),
+    }
+}
+
+fn write(operand: &Operand, bytes: &[u8], output: &mut Tensor) -> Result<()> {
+    let shape = Shape::new(&operand.value.dims)?;
+    let data = match operand.value.element {
+        Element::F32 => DataRef::F32(bytemuck::cast_slice(bytes)),
+        Element::I8 => DataRef::I8(bytemuck::cast_slice(bytes)),
+        Element::U8 => DataRef::U8(bytes),
+        other => return Err(Error::unimplemented(format!("an output of type {other:?}"))),
+    };
+    output.copy_from(TensorRef::new(shape, data)?);
+    Ok(())
+}
+
+fn run_step(
+    step: &Step,
+    context: &mut Context<'_>,
+    arena: &mut [u8],
+    inputs: &[TensorRef<'_>],
+) -> Result<()> {
+    let Place::Arena(range) = &step.output.place else {
+        return Err(Error::internal("a result is not in the arena"));
+    };
+    // No operand of a step overlaps its result, so that each lies on one of its sides.
+    let (before, rest) = arena.split_at_mut(range.start);
+    let (output, after) = rest.split_at_mut(range.len());
+    let operand = |index: usize| -> Result<&[u8]> {
+        let operand = &step.inputs[index];
+        match &operand.place {
+            Place::Arena(of_operand) if of_operand.start >= range.end => {
+                Ok(&after[of_operand.start - range.end..of_operand.end - range.end])
+            }
+            _ => find(operand, inputs, before),
+        }
+    };
+    let floats = |index: usize| -> Result<&[f32]> { Ok(bytemuck::cast_slice(operand(index)?)) };
+    match &step.action {
+        Action::FloatConv(conv) => {
+            let addend = if step.inputs.len() > 1 { Some(floats(1)?) } else { None };
+            conv.run(context, floats(0)?, addend, bytemuck::cast_slice_mut(output));
+        }
+        Action::ByteConv(conv) => conv.run(context, operand(0)?, output),
+        Action::Depthwise(conv) => {
+            let is_float = |operand: &Operand| operand.value.element == Element::F32;
+            let input = if is_float(&step.inputs[0]) {
+                Input::Floats(floats(0)?)
+            } else {
+                Input::Bytes(operand(0)?)
+            };
+            let output = if is_float(&step.output) {
+                Output::Floats(bytemuck::cast_slice_mut(output))
+            } else {
+                Output::Bytes(output)
+            };
+            conv.run(context, input, output);
+        }
+        Action::Binary(binary, broadcast) => {
+            let output = bytemuck::cast_slice_mut(output);
+            broadcast.run(context.kernels, *binary, floats(0)?, floats(1)?, output);
+        }
+        Action::Plain(op) => {
+            plain::run(op, context.kernels, step, &operand, output)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Operators that are done together.
+//!
+//! A value that one operator alone reads need not be there: what is done to it is done where it is made. Each fusion computes, in
+//! the same order, what the operators one by one do, so that the numbers are the same to the bit.
+
+use crate::depthwise::Depthwise;
+use crate::graph::{Graph, Node, Op, ValueId, Weights};
+use crate::kernels::elementwise::{Activation, Binary};
+
+/// Fuses what can be.
+pub(crate) fn fuse(graph: Graph) -> Graph {
+    let mut fusion = Fusion::new(graph);
+    for place in 0..fusion.nodes.len() {
+        let _ = fusion.activation(place)
+            || fusion.affine(place)
+            || fusion.addend(place)
+            || fusion.prologue(place)
+            || fusion.expansion(place);
+    }
+    let mut graph = fusion.graph;
+    graph.nodes = fusion.nodes.into_iter().flatten().collect();
+    graph
+}
+
+struct Fusion {
+    graph: Graph,
+    nodes: Vec<Option<Node>>,
+    /// How often each value is read.
+    uses: Vec<usize>,
+    /// Which operator makes each value.
+    makers: Vec<Option<usize>>,
+}
+
+impl Fusion {
+    fn new(mut graph: Graph) -> Self {
+        let mut uses = vec![0; graph.values.len()];
+        let mut makers = vec![None; graph.values.len()];
+        for (place, node) in graph.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&input| uses[input] += 1);
+            makers[node.output] = Some(place);
+        }
+        graph.outputs.iter().for_each(|&output| uses[output] += 1);
+        let nodes = graph.nodes.drain(..).map(Some).collect();
+        Self { graph, nodes, uses, makers }
+    }
+
+    /// The operator that makes a value which nothing else reads.
+    fn only_maker(&self, value: ValueId) -> Option<usize> {
+        self.makers[value].filter(|_| self.uses[value] == 1)
+    }
+
+    fn node(&self, place: usize) -> Option<&Node> {
+        self.nodes[place].as_ref()
+    }
+
+    /// Lets an operator make the value that another one made of its result.
+    fn absorb(&mut self, maker: usize, place: usize) {
+        let absorbed = self.nodes[place].take();
+        if let (Some(node), Some(absorbed)) = (&mut self.nodes[maker], absorbed) {
+            node.output = absorbed.output;
+            self.makers[absorbed.output] = Some(maker);
+        }
+    }
+
+    /// An activation becomes part of the convolution before it.
+    fn activation(&mut self, place: usize) -> bool {
+        let Some(Node { op: Op::Activation(activation), inputs, .. }) = self.node(place) else {
+            return false;
+        };
+        let (activation, Some(maker)) = (*activation, self.only_maker(inputs[0])) else {
+            return false;
+        };
+        let Some(node) = &mut self.nodes[maker] else { return false };
+        let has_addend = node.inputs.len() == 2;
+        let (Op::Conv(conv) | Op::DepthwiseConv { conv, .. }) = &mut node.op else { return false };
+        if matches!(conv.weights, Weights::Bytes(_)) {
+            return false;
+        }
+        let slot = if has_addend { &mut conv.last_activation } else { &mut conv.activation };
+        if *slot != Activation::None {
+            return false;
+        }
+        *slot = activation;
+        self.absorb(maker, place);
+        true
+    }
+
+    /// A difference becomes part of the product before it.
+    fn affine(&mut self, place: usize) -> bool {
+        let Some(Node { op: Op::Affine { scale, shift: taken }, inputs, .. }) = self.node(place)
+        else {
+            return false;
+        };
+        let (1.0, taken, Some(maker)) = (*scale, *taken, self.only_maker(inputs[0])) else {
+            return false;
+        };
+        match &mut self.nodes[maker] {
+            Some(Node { op: Op::Affine { shift, .. }, .. }) if *shift == 0.0 => *shift = taken,
+            _ => return false,
+        }
+        self.absorb(maker, place);
+        true
+    }
+
+    /// A sum becomes part of the convolution that makes one of its operands.
+    fn addend(&mut self, place: usize) -> bool {
+        let Some(Node { op: Op::Binary(Binary::Add), inputs, output }) = self.node(place) else {
+            return false;
+        };
+        let (&[left, right], output) = (&inputs[..], *output) else { return false };
+        let values = &self.graph.values;
+        if values[left].dims != values[right].dims || left == right {
+            return false;
+        }
+        for (value, addend) in [(left, right), (right, left)] {
+            let Some(maker) = self.only_maker(value) else { continue };
+            let is_fitting = matches!(
+                self.node(maker),
+                Some(Node { op: Op::Conv(conv), inputs, .. })
+                    if inputs.len() == 1 && matches!(conv.weights, Weights::Floats { .. })
+            );
+            if is_fitting && let Some(mut node) = self.nodes[maker].take() {
+                // It takes the place of the sum: by then the other operand is there.
+                node.inputs.push(addend);
+                node.output = output;
+                self.nodes[place] = Some(node);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A factor and a difference are applied to the rows of a picture as a convolution takes them up.
+    fn prologue(&mut self, place: usize) -> bool {
+        let Some(Node { op: Op::Conv(conv), inputs, .. }) = self.node(place) else { return false };
+        let window = &conv.window;
+        let is_fitting = matches!(conv.weights, Weights::Floats { .. })
+            && !(window.rows.is_pointwise() && window.columns.is_pointwise());
+        let Some(maker) = self.only_maker(inputs[0]).filter(|_| is_fitting) else { return false };
+        let Some(Node { op: Op::Affine { scale, shift }, inputs, .. }) = self.node(maker) else {
+            return false;
+        };
+        let (affine, input) = (Some((*scale, *shift)), inputs[0]);
+        if let Some(Node { op: Op::Conv(conv), inputs, .. }) = &mut self.nodes[place] {
+            conv.affine = affine;
+            inputs[0] = input;
+        }
+        self.nodes[maker] = None;
+        true
+    }
+
+    /// A convolution of single pixels makes the rows that a depthwise one takes up.
+    fn expansion(&mut self, place: usize) -> bool {
+        let Some(Node { op: Op::DepthwiseConv { conv, .. }, inputs, .. }) = self.node(place) else {
+            return false;
+        };
+        let is_fitting = conv.outputs == conv.window.channels;
+        let Some(maker) = self.only_maker(inputs[0]).filter(|_| is_fitting) else { return false };
+        let is_pointwise = matches!(
+            self.node(maker),
+            Some(Node { op: Op::Conv(before), inputs, .. })
+                if inputs.len() == 1
+                    && before.groups == 1
+                    && before.window.rows.is_pointwise()
+                    && before.window.columns.is_pointwise()
+                    && Depthwise::can_expand(before)
+        );
+        if is_pointwise
+            && let Some(Node { op: Op::Conv(before), inputs: sources, .. }) =
+                self.nodes[maker].take()
+            && let Some(Node { op: Op::DepthwiseConv { expansion, .. }, inputs, .. }) =
+                &mut self.nodes[place]
+        {
+            *expansion = Some(before);
+            *inputs = sources;
+            return true;
+        }
+        false
+    }
+}

@@ -1,0 +1,323 @@
+//! A model as the engine sees it: values and the operators between them.
+//!
+//! It has few kinds of operators. Whatever moves values about is a [`Remap`]; what takes quantised values and has no arithmetic of
+//! its own is surrounded by conversions; lists of integers that follow from extents are not there at all.
+
+mod elementwise;
+mod layout;
+mod matrices;
+mod read;
+mod windows;
+
+use std::sync::Arc;
+
+use lookalike_core::{Error, Result, TensorType};
+
+use crate::kernels::elementwise::{Activation, Binary};
+
+pub(crate) use read::{has_operator, read};
+
+/// A value's place in the graph.
+pub(crate) type ValueId = usize;
+
+/// Values and operators, in an order in which each operator's operands come before it.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) values: Vec<Value>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) inputs: Vec<ValueId>,
+    pub(crate) outputs: Vec<ValueId>,
+}
+
+/// Elements of a value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Element {
+    F32,
+    I8,
+    U8,
+    I16,
+    I32,
+    I64,
+    Bool,
+}
+
+impl Element {
+    pub(crate) fn of(element_type: TensorType) -> Result<Self> {
+        Ok(match element_type {
+            TensorType::FLOAT32 => Self::F32,
+            TensorType::INT8 => Self::I8,
+            TensorType::UINT8 => Self::U8,
+            TensorType::INT16 => Self::I16,
+            TensorType::INT32 => Self::I32,
+            TensorType::INT64 => Self::I64,
+            TensorType::BOOL => Self::Bool,
+            other => {
+                return Err(Error::unimplemented(format!(
+                    "values of type {other} are not supported by `native`"
+                )));
+            }
+        })
+    }
+
+    /// Bytes of an element.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::I16 => 2,
+            Self::F32 | Self::I32 => 4,
+            Self::I64 => 8,
+        }
+    }
+}
+
+/// `real = scale * (stored - zero_point)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scale {
+    pub(crate) scale: f32,
+    pub(crate) zero_point: i32,
+}
+
+/// A tensor of the graph.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub(crate) dims: Vec<usize>,
+    pub(crate) element: Element,
+    /// How integers stand for reals, where they do so with one scale.
+    pub(crate) scale: Option<Scale>,
+    /// What it is, where that is known.
+    pub(crate) constant: Option<Arc<Constant>>,
+}
+
+impl Value {
+    pub(crate) fn new(dims: Vec<usize>, element: Element, scale: Option<Scale>) -> Self {
+        Self { dims, element, scale, constant: None }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.count() * self.element.size()
+    }
+
+    /// The floats of a constant.
+    pub(crate) fn floats(&self) -> Option<&[f32]> {
+        match self.constant.as_deref() {
+            Some(Constant::Floats(floats)) => Some(floats),
+            _ => None,
+        }
+    }
+}
+
+/// Elements of a constant.
+#[derive(Clone, Debug)]
+pub(crate) enum Constant {
+    Floats(Vec<f32>),
+    /// Elements of other types, in the order of this machine.
+    Bytes(Vec<u8>),
+}
+
+impl Constant {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Floats(floats) => bytemuck::cast_slice(floats),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// An operator with its operands and its result.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) inputs: Vec<ValueId>,
+    pub(crate) output: ValueId,
+}
+
+/// What an operator does.
+#[derive(Debug)]
+pub(crate) enum Op {
+    /// Weights over windows, of floats or of bytes. A second operand is added to the result.
+    Conv(Box<Conv>),
+    /// The same where each channel is on its own. With a convolution of single pixels in front, which makes its input.
+    DepthwiseConv {
+        conv: Box<Conv>,
+        expansion: Option<Box<Conv>>,
+    },
+    Pool {
+        window: Window2,
+        most: bool,
+        activation: Activation,
+    },
+    /// `[outer, rows, depth]` by `[outer, depth, columns]`; the outer indices of the operands for each of the result.
+    MatMul {
+        pairs: Vec<(usize, usize)>,
+        rows: usize,
+        depth: usize,
+        columns: usize,
+    },
+    Activation(Activation),
+    /// Each value times the factor, less the number.
+    Affine {
+        scale: f32,
+        shift: f32,
+    },
+    Unary(Unary),
+    /// Each byte becomes that in the table.
+    Table(Box<[u8; 256]>),
+    Binary(Binary),
+    Reduce {
+        reduction: Reduction,
+        axes: Vec<usize>,
+    },
+    /// Of `beta` times the values, along the last dimension.
+    Softmax {
+        beta: f32,
+    },
+    L2Normalization,
+    Resize {
+        rows: Interpolation,
+        columns: Interpolation,
+    },
+    Remap(Box<Remap>),
+    /// Operands side by side: how often, and the length of each.
+    Concatenation {
+        outer: usize,
+        inner: Vec<usize>,
+    },
+    Quantize,
+    Dequantize,
+    Cast,
+    /// The same elements with other extents.
+    Reshape,
+}
+
+/// Functions of one number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Unary {
+    Abs,
+    Ceil,
+    Cos,
+    Elu,
+    Exp,
+    Floor,
+    Gelu { is_approximate: bool },
+    LeakyRelu { slope: f32 },
+    Log,
+    Logistic,
+    Neg,
+    Rsqrt,
+    Sin,
+    Sqrt,
+    Square,
+    Tanh,
+}
+
+/// What becomes of many numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reduction {
+    Mean,
+    Sum,
+    Product,
+    Max,
+    Min,
+}
+
+/// A window that moves along one side of a picture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Side {
+    /// Pixels of the picture.
+    pub(crate) input: usize,
+    /// Places of the window.
+    pub(crate) output: usize,
+    pub(crate) size: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+    /// Padding in front of the first pixel.
+    pub(crate) before: usize,
+}
+
+impl Side {
+    /// Pixels from the first tap of the window to the last, both included.
+    pub(crate) fn reach(&self) -> usize {
+        (self.size - 1) * self.dilation + 1
+    }
+
+    /// Pixels that all places of the window reach over, padding included.
+    pub(crate) fn padded(&self) -> usize {
+        (self.output - 1) * self.stride + self.reach()
+    }
+
+    /// Whether the window is one pixel, and at each pixel once.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.size == 1 && self.stride == 1
+    }
+}
+
+/// A window over a picture of some channels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Window2 {
+    pub(crate) batch: usize,
+    pub(crate) rows: Side,
+    pub(crate) columns: Side,
+    pub(crate) channels: usize,
+}
+
+/// A convolution.
+#[derive(Clone, Debug)]
+pub(crate) struct Conv {
+    pub(crate) window: Window2,
+    /// Channels of the result.
+    pub(crate) outputs: usize,
+    /// Parts of the channels that do not see each other: 1 but for grouped convolutions.
+    pub(crate) groups: usize,
+    pub(crate) weights: Weights,
+    pub(crate) activation: Activation,
+    /// Is applied after a second operand has been added.
+    pub(crate) last_activation: Activation,
+    /// Is done to the input before all else: a factor, and what is taken off.
+    pub(crate) affine: Option<(f32, f32)>,
+}
+
+/// Weights of a convolution: for each channel of the result those of a window, row by row, pixel by pixel; of a depthwise one for
+/// each pixel of a window those of all channels.
+#[derive(Clone, Debug)]
+pub(crate) enum Weights {
+    Floats { weights: Arc<Constant>, bias: Option<Arc<Constant>> },
+    Bytes(Box<ByteWeights>),
+}
+
+/// Weights of bytes and what the sums are to become.
+#[derive(Clone, Debug)]
+pub(crate) struct ByteWeights {
+    /// Signed bytes; unsigned ones are less 128.
+    pub(crate) weights: Vec<i8>,
+    pub(crate) zero_point: i32,
+    pub(crate) bias: Vec<i32>,
+    /// What a step of the sums is in steps of the result, for each channel.
+    pub(crate) factors: Vec<f32>,
+    pub(crate) input_zero_point: i32,
+    pub(crate) is_signed: bool,
+    pub(crate) output_zero_point: i32,
+    /// Bounds of the result's integers.
+    pub(crate) bounds: (i32, i32),
+}
+
+/// Moves elements: each of the result is that of the operand at the sum of a place for each dimension, or a filling.
+#[derive(Clone, Debug)]
+pub(crate) struct Remap {
+    /// For each dimension of the result the places, in elements of the operand; `OUTSIDE` for the filling.
+    pub(crate) places: Vec<Vec<usize>>,
+    /// Bytes of an element.
+    pub(crate) filling: Vec<u8>,
+}
+
+/// A place where nothing of the operand is.
+pub(crate) const OUTSIDE: usize = usize::MAX;
+
+/// For each row of a result the two rows that it lies between, and how near the second one is.
+#[derive(Clone, Debug)]
+pub(crate) struct Interpolation {
+    pub(crate) taps: Vec<(usize, usize, f32)>,
+}

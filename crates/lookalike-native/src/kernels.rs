@@ -1,0 +1,159 @@
+//! The inner loops, each written once over [`Vector`](crate::simd::Vector).
+
+pub(crate) mod bytes;
+pub(crate) mod depthwise;
+pub(crate) mod elementwise;
+pub(crate) mod tile;
+
+use self::bytes::ByteTile;
+use self::depthwise::DepthwiseTile;
+use self::elementwise::{Activation, Binary};
+use self::tile::Tile;
+
+/// The inner loops as they are compiled for one instruction set.
+///
+/// All are unsafe to call: a set must be there, which [`InstructionSet`](crate::InstructionSet) sees to, and pointers must be good,
+/// which their callers see to.
+pub(crate) struct Kernels {
+    /// Floats of a vector.
+    pub(crate) lanes: usize,
+    /// For 1, 2, … vectors of channels those for 1, 2, … pixels.
+    pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
+    /// The same for bytes.
+    pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
+    /// For 1, 2, … columns.
+    pub(crate) depthwise: &'static [unsafe fn(&DepthwiseTile)],
+    /// Takes each value times a factor, and a number off it.
+    pub(crate) affine: unsafe fn(&[f32], f32, f32, &mut [f32]),
+    /// Applies an activation.
+    pub(crate) activate: unsafe fn(Activation, &[f32], &mut [f32]),
+    /// Two operands of one length.
+    pub(crate) binary: unsafe fn(Binary, &[f32], &[f32], &mut [f32]),
+    /// A row and a number.
+    pub(crate) binary_with_number: unsafe fn(Binary, &[f32], f32, &mut [f32]),
+    /// Adds a row to sums.
+    pub(crate) accumulate: unsafe fn(&[f32], &mut [f32]),
+    /// Adds a row times a number to sums.
+    pub(crate) accumulate_scaled: unsafe fn(&[f32], f32, &mut [f32]),
+    /// The larger ones of sums and a row become the sums.
+    pub(crate) most: unsafe fn(&[f32], &mut [f32]),
+    /// Real values of bytes, signed or not, less a zero point and times a scale.
+    pub(crate) dequantize: unsafe fn(&[u8], bool, i32, f32, &mut [f32]),
+    /// Bytes that stand for real values.
+    pub(crate) quantize: unsafe fn(&[f32], bool, i32, f32, &mut [u8]),
+    /// The sum of all bytes, some bits of which are turned over first.
+    pub(crate) sum_bytes: unsafe fn(&[u8], u8) -> i32,
+}
+
+/// Most vectors of channels that are computed together.
+pub(crate) const MOST_VECTORS: usize = 8;
+
+/// Compiles all of them for a set.
+macro_rules! kernels {
+    ($vector:ident, $(#[$feature:meta])?, $one:tt, $two:tt, $three:tt, $columns:tt) => {
+        #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
+        mod compiled {
+            use super::$vector as V;
+            use $crate::kernels::bytes::ByteTile;
+            use $crate::kernels::depthwise::DepthwiseTile;
+            use $crate::kernels::elementwise::{Activation, Binary};
+            use $crate::kernels::tile::Tile;
+            use $crate::kernels::{bytes, depthwise, elementwise, tile};
+
+            // SAFETY: of all these: the caller's.
+            $(#[$feature])?
+            pub(super) unsafe fn tile<const M: usize, const N: usize>(it: &Tile) {
+                unsafe { tile::multiply::<V, M, N>(it) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn byte_tile<const M: usize, const N: usize>(it: &ByteTile) {
+                unsafe { bytes::multiply::<V, M, N>(it) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn depthwise<const M: usize>(it: &DepthwiseTile) {
+                unsafe { depthwise::multiply::<V, M>(it) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn affine(from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
+                elementwise::affine(from, scale, shift, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn activate(activation: Activation, from: &[f32], to: &mut [f32]) {
+                elementwise::activate(activation, from, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn binary(it: Binary, left: &[f32], right: &[f32], to: &mut [f32]) {
+                elementwise::binary(it, left, right, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn binary_with_number(it: Binary, left: &[f32], right: f32, to: &mut [f32]) {
+                elementwise::binary_with_number(it, left, right, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn accumulate(from: &[f32], sums: &mut [f32]) {
+                elementwise::accumulate(from, sums);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn accumulate_scaled(from: &[f32], factor: f32, sums: &mut [f32]) {
+                elementwise::accumulate_scaled(from, factor, sums);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn most(from: &[f32], most: &mut [f32]) {
+                elementwise::most(from, most);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn dequantize(from: &[u8], signed: bool, zero: i32, scale: f32, to: &mut [f32]) {
+                elementwise::dequantize(from, signed, zero, scale, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn quantize(from: &[f32], signed: bool, zero: i32, scale: f32, to: &mut [u8]) {
+                elementwise::quantize(from, signed, zero, scale, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn sum_bytes(bytes: &[u8], flip: u8) -> i32 {
+                elementwise::sum_bytes(bytes, flip)
+            }
+        }
+
+        pub(super) static KERNELS: Kernels = Kernels {
+            lanes: <$vector as Vector>::LANES,
+            tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three),
+            byte_tiles: $crate::kernels::table!(compiled::byte_tile, $one, $two, $three),
+            depthwise: $crate::kernels::row!(compiled::depthwise, $columns),
+            affine: compiled::affine,
+            activate: compiled::activate,
+            binary: compiled::binary,
+            binary_with_number: compiled::binary_with_number,
+            accumulate: compiled::accumulate,
+            accumulate_scaled: compiled::accumulate_scaled,
+            most: compiled::most,
+            dequantize: compiled::dequantize,
+            quantize: compiled::quantize,
+            sum_bytes: compiled::sum_bytes,
+        };
+    };
+}
+
+macro_rules! table {
+    (compiled::$kernel:ident, $one:tt, $two:tt, $three:tt) => {
+        [
+            $crate::kernels::row!(compiled::$kernel, $one, 1),
+            $crate::kernels::row!(compiled::$kernel, $two, 2),
+            $crate::kernels::row!(compiled::$kernel, $three, 3),
+            $crate::kernels::row!(compiled::$kernel, [1], 4),
+            $crate::kernels::row!(compiled::$kernel, [1], 5),
+            $crate::kernels::row!(compiled::$kernel, [1], 6),
+            $crate::kernels::row!(compiled::$kernel, [1], 7),
+            $crate::kernels::row!(compiled::$kernel, [1], 8),
+        ]
+    };
+}
+
+macro_rules! row {
+    (compiled::$kernel:ident, [$($pixels:literal)+]) => { &[$(compiled::$kernel::<$pixels>),+] };
+    (compiled::$kernel:ident, [$($pixels:literal)+], $vectors:literal) => {
+        &[$(compiled::$kernel::<$pixels, $vectors>),+]
+    };
+}
+
+pub(crate) use {kernels, row, table};

@@ -1,0 +1,127 @@
+//! Products of pixels and weights of bytes, and how sums of them become bytes again.
+#![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
+
+use crate::simd::Vector;
+
+/// How sums become bytes: times a factor of each channel, rounded to the nearest (of two the even one), moved by a zero point.
+#[derive(Clone, Copy)]
+pub(crate) struct Requantization {
+    /// Is added to the sums of each channel: the bias, and what follows from zero points.
+    pub(crate) constants: *const i32,
+    pub(crate) factors: *const f32,
+    pub(crate) zero_point: i32,
+    /// Bounds of the result, less the zero point.
+    pub(crate) low: f32,
+    pub(crate) high: f32,
+    /// The first pixel's place in the result.
+    pub(crate) output: *mut u8,
+    /// From a pixel of the result to the next, in bytes.
+    pub(crate) output_stride: usize,
+}
+
+impl Requantization {
+    /// The steps of the result above its zero point.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the set of `V`, and there are constants and factors for the channels from `channel` on.
+    #[inline(always)]
+    pub(crate) unsafe fn steps<V: Vector>(&self, sums: V::Ints, channel: usize) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let sums = V::add_ints(sums, V::load_ints(self.constants.add(channel)));
+            let steps = V::to_floats(sums).mul(V::load(self.factors.add(channel)));
+            let steps = steps.max(V::splat(self.low)).min(V::splat(self.high));
+            V::to_floats(steps.round())
+        }
+    }
+
+    /// Stores steps as bytes.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the set of `V`, and `to` is good for `lanes` bytes.
+    #[inline(always)]
+    pub(crate) unsafe fn store<V: Vector>(&self, steps: V, to: *mut u8, lanes: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            V::store_bytes(V::add_ints(steps.round(), V::splat_int(self.zero_point)), to, lanes);
+        }
+    }
+}
+
+/// Some pixels of a result, for some vectors of its channels.
+///
+/// The bytes of a pixel lie in segments of whole quads. Weights are packed: for each quad of a pixel the four weights of each
+/// channel.
+pub(crate) struct ByteTile {
+    /// What the places of segments count from: the first pixel's place, if they begin with it.
+    pub(crate) input: *const u8,
+    /// Where the segments of a pixel begin, in bytes.
+    pub(crate) segments: *const usize,
+    pub(crate) segment_count: usize,
+    pub(crate) segment_quads: usize,
+    /// From the segments of a pixel to those of the next, in bytes.
+    pub(crate) pixel_stride: usize,
+    /// What makes the bytes unsigned: `0x8080_8080` where they are signed, otherwise 0.
+    pub(crate) flip: u32,
+    pub(crate) weights: *const i8,
+    /// Sums of all bytes of each pixel; null if the weights' zero point is 0.
+    pub(crate) pixel_sums: *const i32,
+    /// How often those sums are added.
+    pub(crate) sum_factor: i32,
+    pub(crate) requantization: Requantization,
+    /// Where the result goes as floats, less its zero point, in place of bytes; null if it goes there as bytes.
+    pub(crate) floats: *mut f32,
+    pub(crate) float_stride: usize,
+    /// Channels of the last vector that there are.
+    pub(crate) last_lanes: usize,
+}
+
+/// Computes `M` pixels of `N` vectors of channels.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the pointers are good for what the tile says.
+#[inline(always)]
+pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &ByteTile) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut weights = tile.weights;
+        let mut sums = [[V::splat_int(0); N]; M];
+        for segment in 0..tile.segment_count {
+            let mut input = tile.input.add(*tile.segments.add(segment));
+            for _ in 0..tile.segment_quads {
+                for (m, sums) in sums.iter_mut().enumerate() {
+                    let quad = input.add(m * tile.pixel_stride).cast::<u32>().read_unaligned();
+                    let quad = quad ^ tile.flip;
+                    for (n, sum) in sums.iter_mut().enumerate() {
+                        *sum = V::dot(*sum, quad, weights.add(4 * n * V::LANES));
+                    }
+                }
+                weights = weights.add(4 * N * V::LANES);
+                input = input.add(4);
+            }
+        }
+        if !tile.pixel_sums.is_null() {
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let addend = (*tile.pixel_sums.add(m)).wrapping_mul(tile.sum_factor);
+                for sum in sums.iter_mut() {
+                    *sum = V::add_ints(*sum, V::splat_int(addend));
+                }
+            }
+        }
+        let it = &tile.requantization;
+        for (m, sums) in sums.iter().enumerate() {
+            for (n, sum) in sums.iter().enumerate() {
+                let steps: V = it.steps(*sum, n * V::LANES);
+                let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                if tile.floats.is_null() {
+                    it.store(steps, it.output.add(m * it.output_stride + n * V::LANES), lanes);
+                } else {
+                    steps.store_part(tile.floats.add(m * tile.float_stride + n * V::LANES), lanes);
+                }
+            }
+        }
+    }
+}

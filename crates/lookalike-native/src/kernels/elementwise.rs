@@ -1,0 +1,219 @@
+//! Loops over rows of values, which the compiler vectorises for each set.
+
+/// What is applied to each value of a result before it is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Activation {
+    None,
+    /// Not below the first number and not above the second.
+    Clamp(f32, f32),
+    /// `x * clamp(x + 3, 0, 6) / 6`.
+    HardSwish,
+}
+
+impl Activation {
+    #[inline(always)]
+    pub(crate) fn apply(self, value: f32) -> f32 {
+        match self {
+            Self::None => value,
+            Self::Clamp(low, high) => clamp(value, low, high),
+            Self::HardSwish => value * (clamp(value + 3.0, 0.0, 6.0) * (1.0 / 6.0)),
+        }
+    }
+}
+
+/// As processors do: what is not a number becomes the lower bound.
+#[inline(always)]
+fn clamp(value: f32, low: f32, high: f32) -> f32 {
+    let value = if value > low { value } else { low };
+    if value < high { value } else { high }
+}
+
+/// Operators of two numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Binary {
+    Add,
+    Sub,
+    /// The second less the first.
+    SubFrom,
+    Mul,
+    Div,
+    /// The second divided by the first.
+    DivFrom,
+    Max,
+    Min,
+    SquaredDifference,
+    Pow,
+    /// The second to the power of the first.
+    PowFrom,
+    /// The first, times the second where it is negative.
+    Prelu,
+}
+
+impl Binary {
+    /// The same operator for operands that have changed places.
+    pub(crate) fn swapped(self) -> Option<Self> {
+        Some(match self {
+            Self::Add | Self::Mul | Self::Max | Self::Min | Self::SquaredDifference => self,
+            Self::Sub => Self::SubFrom,
+            Self::SubFrom => Self::Sub,
+            Self::Div => Self::DivFrom,
+            Self::DivFrom => Self::Div,
+            Self::Pow => Self::PowFrom,
+            Self::PowFrom => Self::Pow,
+            Self::Prelu => return None,
+        })
+    }
+}
+
+/// Calls a loop with the function of an operator, so that each operator has a loop of its own.
+macro_rules! with_function {
+    ($binary:expr, |$function:ident| $loop:expr) => {
+        match $binary {
+            Binary::Add => {
+                let $function = |a: f32, b: f32| a + b;
+                $loop
+            }
+            Binary::Sub => {
+                let $function = |a: f32, b: f32| a - b;
+                $loop
+            }
+            Binary::SubFrom => {
+                let $function = |a: f32, b: f32| b - a;
+                $loop
+            }
+            Binary::Mul => {
+                let $function = |a: f32, b: f32| a * b;
+                $loop
+            }
+            Binary::Div => {
+                let $function = |a: f32, b: f32| a / b;
+                $loop
+            }
+            Binary::DivFrom => {
+                let $function = |a: f32, b: f32| b / a;
+                $loop
+            }
+            Binary::Max => {
+                let $function = |a: f32, b: f32| if a > b { a } else { b };
+                $loop
+            }
+            Binary::Min => {
+                let $function = |a: f32, b: f32| if a < b { a } else { b };
+                $loop
+            }
+            Binary::SquaredDifference => {
+                let $function = |a: f32, b: f32| (a - b) * (a - b);
+                $loop
+            }
+            Binary::Pow => {
+                let $function = |a: f32, b: f32| a.powf(b);
+                $loop
+            }
+            Binary::PowFrom => {
+                let $function = |a: f32, b: f32| b.powf(a);
+                $loop
+            }
+            Binary::Prelu => {
+                let $function = |a: f32, b: f32| if a >= 0.0 { a } else { a * b };
+                $loop
+            }
+        }
+    };
+}
+
+#[inline(always)]
+pub(crate) fn binary(binary: Binary, left: &[f32], right: &[f32], to: &mut [f32]) {
+    with_function!(binary, |apply| {
+        for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+            *to = apply(left, right);
+        }
+    });
+}
+
+#[inline(always)]
+pub(crate) fn binary_with_number(binary: Binary, left: &[f32], right: f32, to: &mut [f32]) {
+    with_function!(binary, |apply| {
+        for (to, &left) in to.iter_mut().zip(left) {
+            *to = apply(left, right);
+        }
+    });
+}
+
+#[inline(always)]
+pub(crate) fn affine(from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from * scale - shift;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn activate(activation: Activation, from: &[f32], to: &mut [f32]) {
+    match activation {
+        Activation::None => to.copy_from_slice(from),
+        Activation::Clamp(low, high) => {
+            for (to, &from) in to.iter_mut().zip(from) {
+                *to = Activation::Clamp(low, high).apply(from);
+            }
+        }
+        Activation::HardSwish => {
+            for (to, &from) in to.iter_mut().zip(from) {
+                *to = Activation::HardSwish.apply(from);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn accumulate(from: &[f32], sums: &mut [f32]) {
+    for (sum, &value) in sums.iter_mut().zip(from) {
+        *sum += value;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn accumulate_scaled(from: &[f32], factor: f32, sums: &mut [f32]) {
+    for (sum, &value) in sums.iter_mut().zip(from) {
+        *sum += value * factor;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn most(from: &[f32], most: &mut [f32]) {
+    for (most, &value) in most.iter_mut().zip(from) {
+        *most = if value > *most { value } else { *most };
+    }
+}
+
+#[inline(always)]
+pub(crate) fn dequantize(
+    from: &[u8],
+    is_signed: bool,
+    zero_point: i32,
+    scale: f32,
+    to: &mut [f32],
+) {
+    if is_signed {
+        for (to, &byte) in to.iter_mut().zip(from) {
+            *to = (i32::from(byte as i8) - zero_point) as f32 * scale;
+        }
+    } else {
+        for (to, &byte) in to.iter_mut().zip(from) {
+            *to = (i32::from(byte) - zero_point) as f32 * scale;
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn quantize(from: &[f32], is_signed: bool, zero_point: i32, scale: f32, to: &mut [u8]) {
+    let (least, most) = if is_signed { (-128.0, 127.0) } else { (0.0, 255.0) };
+    for (to, &value) in to.iter_mut().zip(from) {
+        // Half steps go away from 0.
+        let steps = (value / scale).round() + zero_point as f32;
+        *to = clamp(steps, least, most) as i32 as u8;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn sum_bytes(bytes: &[u8], flip: u8) -> i32 {
+    bytes.iter().map(|&byte| i32::from(byte ^ flip)).sum()
+}

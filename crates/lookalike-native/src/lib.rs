@@ -1,0 +1,86 @@
+//! The `native` backend: an inference engine for TensorFlow Lite models in pure Rust.
+//!
+//! A verified model becomes a graph, operators that can be done together are fused, and a plan chooses kernels, packs weights and
+//! finds a place for each value in one arena. A session runs the plan and allocates nothing while it does.
+
+mod conv;
+mod depthwise;
+mod exec;
+mod fuse;
+mod graph;
+mod kernels;
+mod pack;
+mod plain;
+mod plan;
+mod pool;
+mod session;
+mod simd;
+
+use std::thread;
+
+use lookalike_core::{
+    BackendInfo, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo, Result,
+    SessionOptions,
+};
+
+use crate::session::NativeSession;
+pub use crate::simd::InstructionSet;
+
+/// The engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Native {
+    set: Option<InstructionSet>,
+    fuses: bool,
+}
+
+impl Default for Native {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Native {
+    /// The engine with the best instructions that the processor has.
+    pub const fn new() -> Self {
+        Self { set: None, fuses: true }
+    }
+
+    /// The engine with certain instructions, to compare them.
+    pub const fn with_instructions(set: InstructionSet) -> Self {
+        Self { set: Some(set), fuses: true }
+    }
+
+    /// Does operator by operator, which gives the same numbers more slowly.
+    #[must_use]
+    pub const fn without_fusions(self) -> Self {
+        Self { fuses: false, ..self }
+    }
+}
+
+impl InferenceBackend for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn check(&self) -> Result<BackendInfo> {
+        let set = self.set.unwrap_or_else(InstructionSet::detect);
+        Ok(BackendInfo::built_in(format!("{} ({})", env!("CARGO_PKG_VERSION"), set.name())))
+    }
+
+    fn has_operator(&self, operator: &OperatorInfo) -> bool {
+        graph::has_operator(operator)
+    }
+
+    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+        model.require_format("The backend `native`", ModelFormat::TfLite)?;
+        model.check_operators("The backend `native`", |operator| self.has_operator(operator))?;
+        let set = self.set.unwrap_or_else(InstructionSet::detect);
+        Ok(Box::new(NativeSession::load(model, set, threads(options), self.fuses)?))
+    }
+}
+
+/// Threads of a run: as many as there are processors where the choice is the engine's, and no more than that.
+fn threads(options: &SessionOptions) -> usize {
+    let most = thread::available_parallelism().map_or(1, usize::from);
+    usize::try_from(options.num_threads).ok().filter(|&wanted| wanted > 0).unwrap_or(most).min(most)
+}

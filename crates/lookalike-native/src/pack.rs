@@ -1,0 +1,128 @@
+//! Weights in the order in which the inner loops read them.
+
+use crate::graph::Conv;
+use crate::kernels::MOST_VECTORS;
+
+/// Floats, or what is as long, that begin at the start of a cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Aligned {
+    floats: Vec<f32>,
+    start: usize,
+    length: usize,
+}
+
+impl Aligned {
+    /// Zeros.
+    pub(crate) fn zeros(length: usize) -> Self {
+        const LINE: usize = 64;
+        let floats = vec![0.0f32; length + LINE / size_of::<f32>()];
+        let start = floats.as_ptr().align_offset(LINE);
+        Self { floats, start, length }
+    }
+
+    pub(crate) fn floats(&self) -> &[f32] {
+        &self.floats[self.start..][..self.length]
+    }
+
+    pub(crate) fn floats_mut(&mut self) -> &mut [f32] {
+        &mut self.floats[self.start..][..self.length]
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(self.floats_mut())
+    }
+}
+
+/// Channels of a result that are computed together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// The first channel of the input that it sees.
+    pub(crate) from: usize,
+    /// The first one of the result.
+    pub(crate) channel: usize,
+    pub(crate) channels: usize,
+    pub(crate) vectors: usize,
+    /// Its place in lists of numbers for all lanes of all blocks.
+    pub(crate) lane: usize,
+    /// Where its weights begin.
+    pub(crate) offset: usize,
+}
+
+impl Block {
+    /// Channels of the last vector.
+    pub(crate) fn last_lanes(&self, lanes: usize) -> usize {
+        self.channels - (self.vectors - 1) * lanes
+    }
+}
+
+/// Most vectors of a block where there are pixels enough to compute several together.
+const VECTORS: usize = 3;
+
+/// Divides channels evenly into blocks of whole vectors, each with as much room for weights as `size` says of its vectors.
+pub(crate) fn blocks(
+    conv: &Conv,
+    pixels: usize,
+    lanes: usize,
+    threads: usize,
+    size: impl Fn(usize) -> usize,
+) -> Vec<Block> {
+    let most = if pixels == 1 { MOST_VECTORS } else { VECTORS };
+    let outputs = conv.outputs / conv.groups;
+    let vectors = outputs.div_ceil(lanes);
+    // As many for each thread, where there are enough.
+    let mut count = vectors.div_ceil(most);
+    if threads > 1 && vectors >= threads {
+        count = count.next_multiple_of(threads);
+    }
+    let count = count.min(vectors);
+    let (mut blocks, mut offset, mut lane) = (Vec::new(), 0, 0);
+    for group in 0..conv.groups {
+        let mut channel = 0;
+        for (_, vectors) in spread(vectors, vectors.div_ceil(count)) {
+            let channels = (vectors * lanes).min(outputs - channel);
+            blocks.push(Block {
+                from: group * (conv.window.channels / conv.groups),
+                channel: group * outputs + channel,
+                channels,
+                vectors,
+                lane,
+                offset,
+            });
+            offset += size(vectors);
+            lane += vectors * lanes;
+            channel += channels;
+        }
+    }
+    blocks
+}
+
+/// Divides a number evenly into parts of `most` at most: where each begins, and how large it is.
+pub(crate) fn spread(total: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = total.div_ceil(most).max(1);
+    let (least, larger) = (total / count, total % count);
+    (0..count)
+        .map(move |part| (part * least + part.min(larger), least + usize::from(part < larger)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_even_and_cover_all() {
+        for total in 1..100 {
+            for most in 1..20 {
+                let parts: Vec<_> = spread(total, most).collect();
+                let mut next = 0;
+                for &(start, count) in &parts {
+                    assert_eq!(start, next);
+                    assert!((1..=most).contains(&count));
+                    next += count;
+                }
+                assert_eq!(next, total);
+                let counts = || parts.iter().map(|&(_, count)| count);
+                assert!(counts().max() <= counts().min().map(|least| least + 1));
+            }
+        }
+    }
+}

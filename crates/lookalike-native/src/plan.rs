@@ -1,0 +1,235 @@
+//! A graph made ready to run: kernels chosen, weights packed, and a place in one arena for each value while it is needed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use lookalike_core::{Error, ErrorKind, Result};
+
+use crate::conv::{ByteConv, FloatConv};
+use crate::depthwise::Depthwise;
+use crate::fuse::fuse;
+use crate::graph::{Constant, Element, Graph, Node, Op, Value, ValueId, Weights};
+use crate::plain::Broadcast;
+use crate::simd::InstructionSet;
+
+/// A model for inputs of certain extents. Sessions share it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) set: InstructionSet,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) input_dims: Vec<Vec<usize>>,
+    pub(crate) outputs: Vec<Operand>,
+    /// Floats of the arena.
+    pub(crate) arena: usize,
+    /// Floats, and places of segments, that each thread needs for itself.
+    pub(crate) scratch: (usize, usize),
+}
+
+/// An operator, and where its operands and its result are.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) action: Action,
+    pub(crate) inputs: Vec<Operand>,
+    pub(crate) output: Operand,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    FloatConv(FloatConv),
+    ByteConv(ByteConv),
+    Depthwise(Depthwise),
+    Binary(crate::kernels::elementwise::Binary, Broadcast),
+    /// An operator that needs no preparation.
+    Plain(Op),
+}
+
+/// A value and where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand {
+    pub(crate) place: Place,
+    pub(crate) value: Value,
+}
+
+/// Where a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// An input of the model.
+    Input(usize),
+    Constant,
+    /// Bytes of the arena.
+    Arena(Range<usize>),
+}
+
+/// Values in the arena begin at a cache line, and one line lies behind the last.
+const LINE: usize = 64;
+
+/// Most bytes of the arena, or of what a thread needs for itself: a small file must not ask for all memory.
+const MOST_BYTES: usize = 1 << 30;
+
+impl Plan {
+    /// Plans a graph. Without fusions it does operator by operator, with the same numbers.
+    ///
+    /// # Errors
+    ///
+    /// It needs more memory than a model may.
+    pub(crate) fn new(
+        graph: Graph,
+        set: InstructionSet,
+        threads: usize,
+        fuses: bool,
+    ) -> Result<Self> {
+        let graph = without_unused(if fuses { fuse(graph) } else { graph });
+        let places = Places::new(&graph)?;
+        let operand = |value: ValueId| {
+            let constant = graph.values[places.holder[value]].constant.clone();
+            let value_there = Value { constant, ..graph.values[value].clone() };
+            Operand { place: places.of_value[value].clone(), value: value_there }
+        };
+        let kernels = set.kernels();
+        let mut scratch = (0, 0);
+        let mut steps = Vec::new();
+        for Node { op, inputs, output } in graph.nodes {
+            let inputs: Vec<Operand> = inputs.into_iter().map(operand).collect();
+            let output = operand(output);
+            let action = match op {
+                // They are the same bytes.
+                Op::Reshape if inputs[0].place == output.place => continue,
+                Op::Conv(conv) => {
+                    let window = &conv.window;
+                    let pixels = window.batch * window.rows.output * window.columns.output;
+                    match &conv.weights {
+                        Weights::Floats { .. } => {
+                            Action::FloatConv(FloatConv::new(&conv, kernels, threads, pixels))
+                        }
+                        Weights::Bytes(weights) => {
+                            let conv = ByteConv::new(&conv, weights, kernels, threads, pixels);
+                            Action::ByteConv(conv)
+                        }
+                    }
+                }
+                Op::DepthwiseConv { conv, expansion } => {
+                    Action::Depthwise(Depthwise::new(&conv, expansion.as_deref(), kernels, threads))
+                }
+                Op::Binary(binary) => {
+                    let dims = [&inputs[0], &inputs[1], &output].map(|it| &it.value.dims[..]);
+                    Action::Binary(binary, Broadcast::new(dims))
+                }
+                op => Action::Plain(op),
+            };
+            let (floats, segments) = match &action {
+                Action::FloatConv(conv) => conv.scratch(),
+                Action::ByteConv(conv) => conv.scratch(),
+                Action::Depthwise(conv) => conv.scratch(kernels),
+                _ => (0, 0),
+            };
+            scratch = (scratch.0.max(floats), scratch.1.max(segments));
+            steps.push(Step { action, inputs, output });
+        }
+        // Threads do not share cache lines.
+        let floats = scratch.0.next_multiple_of(LINE / size_of::<f32>());
+        check_bytes(floats.saturating_mul(size_of::<f32>()))?;
+        let dims = |&input: &ValueId| graph.values[input].dims.clone();
+        Ok(Self {
+            set,
+            steps,
+            input_dims: graph.inputs.iter().map(dims).collect(),
+            outputs: graph.outputs.iter().copied().map(operand).collect(),
+            arena: places.bytes / size_of::<f32>(),
+            scratch: (floats, scratch.1),
+        })
+    }
+}
+
+fn check_bytes(bytes: usize) -> Result<()> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let message =
+        format!("the model needs {bytes} bytes at a time, and `native` gives {MOST_BYTES} at most");
+    Err(Error::new(ErrorKind::ResourceExhausted, message))
+}
+
+/// Leaves out operators whose results nobody reads.
+fn without_unused(mut graph: Graph) -> Graph {
+    let mut is_used = vec![false; graph.values.len()];
+    graph.outputs.iter().for_each(|&output| is_used[output] = true);
+    let mut kept = Vec::new();
+    for node in graph.nodes.into_iter().rev() {
+        if is_used[node.output] {
+            node.inputs.iter().for_each(|&input| is_used[input] = true);
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    graph.nodes = kept;
+    graph
+}
+
+/// The places of all values.
+struct Places {
+    of_value: Vec<Place>,
+    /// The value that each is a reshaped form of, or itself.
+    holder: Vec<ValueId>,
+    bytes: usize,
+}
+
+impl Places {
+    /// Goes through the operators in their order, and gives each result the first gap that is large enough among the values that
+    /// are still needed.
+    fn new(graph: &Graph) -> Result<Self> {
+        let count = graph.values.len();
+        let mut of_value = vec![Place::Constant; count];
+        for (index, &input) in graph.inputs.iter().enumerate() {
+            of_value[input] = Place::Input(index);
+        }
+        let mut holder: Vec<ValueId> = (0..count).collect();
+        for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape)) {
+            holder[node.output] = holder[node.inputs[0]];
+        }
+        let mut last_use = vec![0; count];
+        for (position, node) in graph.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&input| last_use[holder[input]] = position);
+        }
+        graph.outputs.iter().for_each(|&output| last_use[holder[output]] = usize::MAX);
+        // What is needed now: where, and until which operator; sorted by place.
+        let mut live: Vec<(Range<usize>, usize)> = Vec::new();
+        let mut bytes = 0;
+        for (position, node) in graph.nodes.iter().enumerate() {
+            let held = holder[node.output];
+            if held != node.output {
+                of_value[node.output] = of_value[held].clone();
+                continue;
+            }
+            live.retain(|(_, until)| *until >= position);
+            let size = graph.values[node.output].bytes().next_multiple_of(LINE);
+            let mut start = 0;
+            let mut place = live.len();
+            for (index, (range, _)) in live.iter().enumerate() {
+                if range.start >= start + size {
+                    place = index;
+                    break;
+                }
+                start = range.end;
+            }
+            let range = start..start + size;
+            bytes = bytes.max(range.end);
+            check_bytes(bytes)?;
+            live.insert(place, (range, last_use[node.output].max(position)));
+            of_value[node.output] = Place::Arena(start..start + graph.values[node.output].bytes());
+        }
+        // Bytes are read in quads, the last of which may reach beyond its value.
+        Ok(Self { of_value, holder, bytes: bytes + LINE })
+    }
+}
+
+impl Operand {
+    /// The bytes of a constant.
+    pub(crate) fn constant(&self) -> &[u8] {
+        self.value.constant.as_ref().map_or(&[], |constant: &Arc<Constant>| constant.bytes())
+    }
+
+    pub(crate) fn is_signed(&self) -> bool {
+        self.value.element == Element::I8
+    }
+}

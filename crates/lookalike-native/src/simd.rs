@@ -1,0 +1,123 @@
+//! Vectors of numbers, one implementation for each instruction set, and the choice of the set.
+//!
+//! The inner loops are written once, over the trait [`Vector`], and compiled once for each set: see [`Kernels`]. The portable
+//! implementation is both the fallback and, on arrays that the compiler vectorises, what ARM's NEON is reached through.
+#![expect(
+    unsafe_code,
+    reason = "the instructions are unsafe to use where the processor lacks them"
+)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use crate::kernels::Kernels;
+
+/// As many floats, or 32-bit integers, as a register holds.
+///
+/// # Safety
+///
+/// Of all methods: the processor has the instruction set of the implementation, and pointers are good for the elements that are
+/// named. They need no alignment.
+pub(crate) trait Vector: Copy {
+    /// Floats of a vector.
+    const LANES: usize;
+    /// 32-bit integers, as many.
+    type Ints: Copy;
+
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    /// The first `count` of them, at most `LANES`; the others are 0.
+    unsafe fn load_part(from: *const f32, count: usize) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// The first `count` of them, at most `LANES`.
+    unsafe fn store_part(self, to: *mut f32, count: usize);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    /// `self * factor + addend`, rounded once where the instruction set can.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+
+    unsafe fn splat_int(value: i32) -> Self::Ints;
+    unsafe fn load_ints(from: *const i32) -> Self::Ints;
+    unsafe fn add_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
+    unsafe fn to_floats(ints: Self::Ints) -> Self;
+    /// The nearest integers, of two the even one.
+    unsafe fn round(self) -> Self::Ints;
+    /// Adds to each sum the products of the four bytes of `quad` with the four signed bytes at its place in `weights`.
+    unsafe fn dot(sums: Self::Ints, quad: u32, weights: *const i8) -> Self::Ints;
+    /// Stores the low bytes of the first `count` integers, at most `LANES`.
+    unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
+}
+
+/// Instructions the kernels use.
+///
+/// A value for a set exists only where the processor has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InstructionSet(Set);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl InstructionSet {
+    /// What every processor of the platform has.
+    pub const PORTABLE: Self = Self(Set::Portable);
+
+    /// All that this processor has, the best one first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if has_avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                sets.push(Self(Set::Avx512));
+            }
+            if has_avx2 {
+                sets.push(Self(Set::Avx2));
+            }
+        }
+        sets.push(Self::PORTABLE);
+        sets
+    }
+
+    /// The best one this processor has.
+    pub fn detect() -> Self {
+        Self::available()[0]
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        }
+    }
+
+    /// The kernels that are compiled for it.
+    pub(crate) fn kernels(self) -> &'static Kernels {
+        match self.0 {
+            Set::Portable => &portable::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => &avx2::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => &avx512::KERNELS,
+        }
+    }
+}

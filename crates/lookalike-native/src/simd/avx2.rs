@@ -1,0 +1,163 @@
+//! Registers of 256 bits, with fused multiplication and addition.
+#![expect(
+    unsafe_code,
+    reason = "the instructions are unsafe to use where the processor lacks them"
+)]
+
+use std::arch::x86_64::*;
+
+use super::Vector;
+use crate::kernels::{Kernels, kernels};
+
+/// Eight floats.
+#[derive(Clone, Copy)]
+pub(crate) struct F32x8(__m256);
+
+const LANES: usize = 8;
+
+/// All bits of the first `count` lanes of 8.
+#[inline(always)]
+unsafe fn first(count: usize) -> __m256i {
+    const ONES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: the list has eight elements from any of the first nine on.
+    unsafe { _mm256_loadu_si256(ONES.as_ptr().add(LANES - count.min(LANES)).cast()) }
+}
+
+// SAFETY: a value of the instruction set exists only where the processor has it; of the pointers it is the caller's.
+impl Vector for F32x8 {
+    const LANES: usize = LANES;
+    type Ints = __m256i;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_part(from: *const f32, count: usize) -> Self {
+        // SAFETY: see the implementation; lanes beyond the count are not read.
+        Self(unsafe { _mm256_maskload_ps(from, first(count)) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_storeu_ps(to, self.0) };
+    }
+
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut f32, count: usize) {
+        // SAFETY: see the implementation; lanes beyond the count are not written.
+        unsafe {
+            if count >= LANES {
+                _mm256_storeu_ps(to, self.0);
+            } else {
+                _mm256_maskstore_ps(to, first(count), self.0);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn splat_int(value: i32) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_set1_epi32(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_ints(from: *const i32) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_ints(left: __m256i, right: __m256i) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_add_epi32(left, right) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_floats(ints: __m256i) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm256_cvtepi32_ps(ints) })
+    }
+
+    #[inline(always)]
+    unsafe fn round(self) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_cvtps_epi32(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sums: __m256i, quad: u32, weights: *const i8) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe {
+            // Products of bytes do not fit into 16 bits in pairs, so that the even and the odd ones are widened first.
+            let quads = _mm256_set1_epi32(quad as i32);
+            let even = _mm256_and_si256(quads, _mm256_set1_epi16(0xFF));
+            let odd = _mm256_srli_epi16::<8>(quads);
+            let weights = _mm256_loadu_si256(weights.cast());
+            let even_weights = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
+            let odd_weights = _mm256_srai_epi16::<8>(weights);
+            let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(even, even_weights));
+            _mm256_add_epi32(sums, _mm256_madd_epi16(odd, odd_weights))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(ints: __m256i, to: *mut u8, count: usize) {
+        // SAFETY: see the implementation; no more bytes are copied than there are.
+        unsafe {
+            let low = _mm256_and_si256(ints, _mm256_set1_epi32(0xFF));
+            let words =
+                _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
+            let bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_le_bytes();
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count.min(LANES));
+        }
+    }
+}
+
+kernels!(
+    F32x8,
+    #[target_feature(enable = "avx2,fma")],
+    [1 2 3 4 5 6 7 8],
+    [1 2 3 4 5 6],
+    [1 2 3 4],
+    [1 2 3 4 5 6 7 8 9 10]
+);
