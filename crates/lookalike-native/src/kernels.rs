@@ -45,6 +45,20 @@ pub(crate) struct Kernels {
     pub(crate) sum_bytes: unsafe fn(&[u8], u8) -> i32,
 }
 
+/// Does something for each index below a constant, written out for each, so that arrays that are indexed stay in registers: compilers
+/// do not unroll every loop, and what a loop indexes lies in memory.
+macro_rules! each {
+    ($index:ident < $count:ident, $body:block) => {
+        $crate::kernels::each!(@ $index, $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $index:ident, $count:ident, $body:block, $($literal:literal)+) => {{
+        $(if $literal < $count {
+            let $index: usize = $literal;
+            $body
+        })+
+    }};
+}
+
 /// Most vectors of channels that are computed together.
 pub(crate) const MOST_VECTORS: usize = 8;
 
@@ -156,4 +170,4 @@ macro_rules! row {
     };
 }
 
-pub(crate) use {kernels, row, table};
+pub(crate) use {each, kernels, row, table};

@@ -14,6 +14,8 @@ pub use lookalike_decode::{Exif, Picture, decode, decode_file};
 
 #[cfg(feature = "onnx")]
 pub use lookalike_onnx as onnx;
+#[cfg(feature = "native")]
+pub use lookalike_native as native;
 #[cfg(feature = "ort")]
 pub use lookalike_ort::Ort;
 #[cfg(feature = "tflitec")]

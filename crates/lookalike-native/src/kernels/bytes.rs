@@ -1,6 +1,7 @@
 //! Products of pixels and weights of bytes, and how sums of them become bytes again.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
+use super::each;
 use crate::simd::Vector;
 
 /// How sums become bytes: times a factor of each channel, rounded to the nearest (of two the even one), moved by a zero point.
@@ -92,36 +93,42 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
         for segment in 0..tile.segment_count {
             let mut input = tile.input.add(*tile.segments.add(segment));
             for _ in 0..tile.segment_quads {
-                for (m, sums) in sums.iter_mut().enumerate() {
+                each!(m < M, {
                     let quad = input.add(m * tile.pixel_stride).cast::<u32>().read_unaligned();
                     let quad = quad ^ tile.flip;
-                    for (n, sum) in sums.iter_mut().enumerate() {
-                        *sum = V::dot(*sum, quad, weights.add(4 * n * V::LANES));
-                    }
-                }
+                    each!(n < N, {
+                        sums[m][n] = V::dot(sums[m][n], quad, weights.add(4 * n * V::LANES));
+                    });
+                });
                 weights = weights.add(4 * N * V::LANES);
                 input = input.add(4);
             }
         }
         if !tile.pixel_sums.is_null() {
-            for (m, sums) in sums.iter_mut().enumerate() {
+            each!(m < M, {
                 let addend = (*tile.pixel_sums.add(m)).wrapping_mul(tile.sum_factor);
-                for sum in sums.iter_mut() {
-                    *sum = V::add_ints(*sum, V::splat_int(addend));
-                }
-            }
+                each!(n < N, { sums[m][n] = V::add_ints(sums[m][n], V::splat_int(addend)) });
+            });
         }
         let it = &tile.requantization;
-        for (m, sums) in sums.iter().enumerate() {
-            for (n, sum) in sums.iter().enumerate() {
-                let steps: V = it.steps(*sum, n * V::LANES);
-                let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                if tile.floats.is_null() {
-                    it.store(steps, it.output.add(m * it.output_stride + n * V::LANES), lanes);
-                } else {
-                    steps.store_part(tile.floats.add(m * tile.float_stride + n * V::LANES), lanes);
-                }
-            }
+        if tile.floats.is_null() {
+            each!(m < M, {
+                let output = it.output.add(m * it.output_stride);
+                each!(n < N, {
+                    let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                    let steps: V = it.steps(sums[m][n], n * V::LANES);
+                    it.store(steps, output.add(n * V::LANES), lanes);
+                });
+            });
+            return;
         }
+        each!(m < M, {
+            let output = tile.floats.add(m * tile.float_stride);
+            each!(n < N, {
+                let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                let steps: V = it.steps(sums[m][n], n * V::LANES);
+                steps.store_part(output.add(n * V::LANES), lanes);
+            });
+        });
     }
 }

@@ -2,8 +2,9 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::bytes::Requantization;
+use super::each;
 use super::elementwise::Activation;
-use super::tile::activate;
+use super::tile::{Clamp, HardSwish};
 use crate::simd::Vector;
 
 /// Some columns of a row of a result, for one vector of its channels.
@@ -41,28 +42,38 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize>(tile: &DepthwiseTile) {
     // SAFETY: the caller's.
     unsafe {
         let mut weights = tile.weights;
-        let mut sums = [[V::load(weights)]; M];
+        let mut sums = [V::load(weights); M];
         for row in 0..tile.height {
             let mut input = tile.input.add(*tile.rows.add(row));
             for _ in 0..tile.width {
                 weights = weights.add(tile.weight_stride);
                 let weight = V::load(weights);
-                for (m, [sum]) in sums.iter_mut().enumerate() {
-                    *sum = V::load(input.add(m * tile.column_stride)).mul_add(weight, *sum);
-                }
+                each!(m < M, {
+                    sums[m] = V::load(input.add(m * tile.column_stride)).mul_add(weight, sums[m]);
+                });
                 input = input.add(tile.tap_stride);
             }
         }
         if let Some(it) = &tile.requantization {
-            for (m, [sum]) in sums.iter().enumerate() {
-                let steps: V = it.steps(sum.round(), 0);
+            each!(m < M, {
+                let steps: V = it.steps(sums[m].round(), 0);
                 it.store(steps, it.output.add(m * it.output_stride), tile.lanes);
-            }
+            });
             return;
         }
-        activate(tile.activation, &mut sums);
-        for (m, [sum]) in sums.iter().enumerate() {
-            sum.store_part(tile.output.add(m * tile.output_stride), tile.lanes);
+        match tile.activation {
+            Activation::None => {}
+            Activation::Clamp(low, high) => {
+                let clamp = Clamp::<V>::new(low, high);
+                each!(m < M, { sums[m] = clamp.apply(sums[m]) });
+            }
+            Activation::HardSwish => {
+                let hard_swish = HardSwish::<V>::new();
+                each!(m < M, { sums[m] = hard_swish.apply(sums[m]) });
+            }
         }
+        each!(m < M, {
+            sums[m].store_part(tile.output.add(m * tile.output_stride), tile.lanes);
+        });
     }
 }

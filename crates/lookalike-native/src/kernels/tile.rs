@@ -1,6 +1,7 @@
 //! Products of pixels and weights: the inner loop of convolutions and fully connected layers.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
+use super::each;
 use super::elementwise::Activation;
 use crate::simd::Vector;
 
@@ -42,75 +43,112 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
     // SAFETY: the caller's.
     unsafe {
         let mut weights = tile.weights;
-        let bias: [V; N] = std::array::from_fn(|n| V::load(weights.add(n * V::LANES)));
-        weights = weights.add(N * V::LANES);
-        let mut sums = [bias; M];
+        let mut sums = [[V::splat(0.0); N]; M];
+        each!(n < N, {
+            let bias = V::load(weights.add(n * V::LANES));
+            each!(m < M, { sums[m][n] = bias });
+        });
+        let mut row = [V::splat(0.0); N];
         for segment in 0..tile.segment_count {
             let mut input = tile.input.add(*tile.segments.add(segment));
             for _ in 0..tile.segment_length {
-                let row: [V; N] = std::array::from_fn(|n| V::load(weights.add(n * V::LANES)));
                 weights = weights.add(N * V::LANES);
-                for (m, sums) in sums.iter_mut().enumerate() {
+                each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
+                each!(m < M, {
                     let value = V::splat(*input.add(m * tile.pixel_stride));
-                    for (sum, &weight) in sums.iter_mut().zip(&row) {
-                        *sum = value.mul_add(weight, *sum);
-                    }
-                }
+                    each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
+                });
                 input = input.add(1);
             }
         }
-        activate(tile.activation, &mut sums);
+        match tile.activation {
+            Activation::None => {}
+            Activation::Clamp(low, high) => {
+                let clamp = Clamp::<V>::new(low, high);
+                each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
+            }
+            Activation::HardSwish => {
+                let hard_swish = HardSwish::<V>::new();
+                each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
+            }
+        }
         if !tile.addend.is_null() {
-            for (m, sums) in sums.iter_mut().enumerate() {
+            each!(m < M, {
                 let addend = tile.addend.add(m * tile.output_stride);
-                for (n, sum) in sums.iter_mut().enumerate() {
+                each!(n < N, {
                     let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                    *sum = sum.add(V::load_part(addend.add(n * V::LANES), lanes));
+                    sums[m][n] = sums[m][n].add(V::load_part(addend.add(n * V::LANES), lanes));
+                });
+            });
+            match tile.last_activation {
+                Activation::None => {}
+                Activation::Clamp(low, high) => {
+                    let clamp = Clamp::<V>::new(low, high);
+                    each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
+                }
+                Activation::HardSwish => {
+                    let hard_swish = HardSwish::<V>::new();
+                    each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
                 }
             }
-            activate(tile.last_activation, &mut sums);
         }
-        for (m, sums) in sums.iter().enumerate() {
+        each!(m < M, {
             let output = tile.output.add(m * tile.output_stride);
-            for (n, sum) in sums.iter().enumerate() {
+            each!(n < N, {
                 if n + 1 == N {
-                    sum.store_part(output.add(n * V::LANES), tile.last_lanes);
+                    sums[m][n].store_part(output.add(n * V::LANES), tile.last_lanes);
                 } else {
-                    sum.store(output.add(n * V::LANES));
+                    sums[m][n].store(output.add(n * V::LANES));
                 }
-            }
-        }
+            });
+        });
     }
 }
 
-/// Applies an activation to sums.
-///
-/// # Safety
-///
-/// The processor has the set of `V`.
-#[inline(always)]
-pub(super) unsafe fn activate<V: Vector, const M: usize, const N: usize>(
-    activation: Activation,
-    sums: &mut [[V; N]; M],
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        match activation {
-            Activation::None => {}
-            Activation::Clamp(low, high) => {
-                let (low, high) = (V::splat(low), V::splat(high));
-                for sum in sums.iter_mut().flatten() {
-                    *sum = sum.max(low).min(high);
-                }
-            }
-            Activation::HardSwish => {
-                let (three, six, zero) = (V::splat(3.0), V::splat(6.0), V::splat(0.0));
-                let sixth = V::splat(1.0 / 6.0);
-                for sum in sums.iter_mut().flatten() {
-                    let gate = sum.add(three).max(zero).min(six);
-                    *sum = sum.mul(gate.mul(sixth));
-                }
-            }
+/// Bounds of a vector.
+pub(super) struct Clamp<V> {
+    low: V,
+    high: V,
+}
+
+impl<V: Vector> Clamp<V> {
+    #[inline(always)]
+    pub(super) unsafe fn new(low: f32, high: f32) -> Self {
+        // SAFETY: the caller's: the set of `V` is there.
+        unsafe { Self { low: V::splat(low), high: V::splat(high) } }
+    }
+
+    #[inline(always)]
+    pub(super) unsafe fn apply(&self, value: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { value.max(self.low).min(self.high) }
+    }
+}
+
+/// `x * clamp(x + 3, 0, 6) / 6` of a vector.
+pub(super) struct HardSwish<V> {
+    zero: V,
+    three: V,
+    six: V,
+    sixth: V,
+}
+
+impl<V: Vector> HardSwish<V> {
+    #[inline(always)]
+    pub(super) unsafe fn new() -> Self {
+        // SAFETY: the caller's: the set of `V` is there.
+        unsafe {
+            let (zero, three, six) = (V::splat(0.0), V::splat(3.0), V::splat(6.0));
+            Self { zero, three, six, sixth: V::splat(1.0 / 6.0) }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) unsafe fn apply(&self, value: V) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let gate = value.add(self.three).max(self.zero).min(self.six);
+            value.mul(gate.mul(self.sixth))
         }
     }
 }

@@ -1,0 +1,115 @@
+//! What `cargo xtask bench --peers` compares with other libraries: it does one thing as often as each line of its input says, and
+//! answers with the nanoseconds that each took.
+
+#![expect(clippy::print_stdout, reason = "a program for another one")]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use lookalike::native::{InstructionSet, Native};
+use lookalike::{
+    Exif, ImageEmbedder, ImageView, InferenceBackend, Limits, Model, SessionOptions, Shape, Tensor,
+    TensorRef, TensorType, decode_file,
+};
+
+/// Something to be measured.
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// The model alone.
+    Infer,
+    /// From the bytes of a model to a session that can run.
+    Load,
+    /// From pixels in memory to a vector.
+    Embed,
+    /// From a picture file to a vector.
+    File,
+}
+
+#[derive(Parser)]
+struct Options {
+    what: What,
+    model: PathBuf,
+    /// The picture to embed
+    #[arg(long)]
+    picture: Option<PathBuf>,
+    #[arg(long, default_value_t = 1)]
+    threads: i32,
+    /// Instructions to use in place of the best ones
+    #[arg(long)]
+    set: Option<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let mut backend = Native::new();
+    if let Some(name) = &options.set {
+        let sets = InstructionSet::available();
+        let set = sets.into_iter().find(|set| set.name() == name);
+        backend = Native::with_instructions(set.ok_or("the processor has no such instructions")?);
+    }
+    let session_options = SessionOptions::default().with_num_threads(options.threads)?;
+    let bytes = std::fs::read(&options.model)?;
+    match options.what {
+        What::Load => serve(|| {
+            let model = Model::from_bytes(bytes.clone())?;
+            Ok(drop(black_box(backend.load(&model, &session_options)?)))
+        }),
+        What::Infer => {
+            let model = Model::from_bytes(bytes)?;
+            let mut session = backend.load(&model, &session_options)?;
+            let inputs = inputs(&model)?;
+            let views: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
+            let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
+            serve(|| Ok(session.run(&views, &mut outputs)?))
+        }
+        What::Embed | What::File => {
+            let embedder = ImageEmbedder::builder()
+                .model_file(&options.model)
+                .custom_backend(std::sync::Arc::new(backend))
+                .num_threads(options.threads)
+                .build()?;
+            let path = options.picture.ok_or("name a picture")?;
+            let decode = || decode_file(&path, Exif::Apply, &Limits::default());
+            if matches!(options.what, What::File) {
+                return serve(|| Ok(drop(black_box(embedder.embed(&decode()?.view()?)?))));
+            }
+            let picture = decode()?;
+            let view: ImageView<'_> = picture.view()?;
+            serve(|| Ok(drop(black_box(embedder.embed(&view)?))))
+        }
+    }
+}
+
+/// Values of all sizes, as a picture has them.
+fn inputs(model: &Model) -> lookalike::Result<Vec<Tensor>> {
+    let tensor = |input: &lookalike::TensorInfo| {
+        let shape = Shape::new(&input.dims()?)?;
+        let bytes = (0..shape.element_count()).map(|index| (index * 7919 % 251) as u8);
+        let data = match input.element_type {
+            TensorType::FLOAT32 => {
+                lookalike::Data::F32(bytes.map(|byte| f32::from(byte) / 255.0).collect())
+            }
+            _ => lookalike::Data::U8(bytes.collect()),
+        };
+        Tensor::new(shape, data)
+    };
+    model.signature().inputs.iter().map(tensor).collect()
+}
+
+fn serve(mut run: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<(), Box<dyn Error>> {
+    for line in io::stdin().lock().lines() {
+        let mut times = Vec::new();
+        for _ in 0..line?.trim().parse::<usize>()? {
+            let start = Instant::now();
+            run()?;
+            times.push(start.elapsed().as_nanos().to_string());
+        }
+        println!("{}", times.join(" "));
+        io::stdout().flush()?;
+    }
+    Ok(())
+}
