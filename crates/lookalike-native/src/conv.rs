@@ -151,11 +151,26 @@ impl Layout {
         *next = under.end.max(*next);
     }
 
-    /// Pixels of a row of the input that are taken into the ring.
-    fn taken(&self) -> usize {
-        let columns = &self.window.columns;
-        columns.input.min(columns.padded().saturating_sub(columns.before))
+    /// What is taken of a row of the input.
+    ///
+    /// # Safety
+    ///
+    /// The input is as the window says, and the row is there.
+    unsafe fn input_row<'a, T>(&self, input: *const T, picture: usize, row: usize) -> &'a [T] {
+        let Window2 { rows, columns, channels, .. } = self.window;
+        let start = (picture * rows.input + row) * columns.input * channels;
+        let count = columns.input.min(columns.padded().saturating_sub(columns.before));
+        // SAFETY: the caller's; no more is taken than a row has.
+        unsafe { std::slice::from_raw_parts(input.add(start), count * channels) }
     }
+}
+
+/// Rows that have been taken up, and where the segments of the last row of the result begin.
+pub(crate) struct Taken<'a, T> {
+    ring: &'a mut [T],
+    places: &'a mut [usize],
+    /// The first row that has not been taken up.
+    next: usize,
 }
 
 /// A convolution of floats, ready to run.
@@ -255,40 +270,20 @@ impl FloatConv {
             return;
         }
         let (parts, shares) = layout.shares(context.width());
+        let scratch = self.scratch();
         context.run(shares, &|worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
-            // SAFETY: the plan made room for a ring and for places for each thread.
-            let (ring, places) = unsafe { worker.scratch(layout.ring(), layout.segments.len()) };
-            ring.fill(0.0);
-            let mut next = 0;
-            for row in rows {
-                if !layout.is_direct {
-                    let taken = layout.taken() * layout.window.channels;
-                    layout.fill(row, &mut next, |row, place| {
-                        let row = picture * layout.window.rows.input + row;
-                        let start = row * layout.window.columns.input * layout.window.channels;
-                        // SAFETY: the row is there, and as long as what is taken of it.
-                        let from =
-                            unsafe { std::slice::from_raw_parts(input.get().add(start), taken) };
-                        let to = &mut ring[place..][..taken];
-                        match self.affine {
-                            // SAFETY: the set is there.
-                            Some((scale, shift)) => unsafe {
-                                (kernels.affine)(from, scale, shift, to)
-                            },
-                            None => to.copy_from_slice(from),
-                        }
-                    });
-                }
-                layout.place_segments(picture, row, places);
-                let base = if layout.is_direct { input.get().cast_const() } else { ring.as_ptr() };
-                let first =
-                    (picture * layout.window.rows.output + row) * layout.window.columns.output;
-                for block in &layout.blocks {
+            // SAFETY: the plan made room for a ring and for places for each thread; rows of the result are there; segments lie within
+            // the ring, or within the input, for all columns of the result.
+            unsafe {
+                let (ring, places) = worker.scratch(scratch.0, scratch.1);
+                let mut taken = self.begin(ring, places);
+                for row in rows {
+                    let base = self.take(kernels, input.get(), picture, row, &mut taken);
                     let count = layout.window.columns.output;
-                    // SAFETY: segments lie within the ring, or within the input, for all columns of the result.
-                    unsafe {
-                        let base = base.add(block.from);
+                    let first = (picture * layout.window.rows.output + row) * count;
+                    for block in &layout.blocks {
+                        let (base, places) = (base.add(block.from), &*taken.places);
                         self.tiles(
                             kernels,
                             block,
@@ -303,6 +298,46 @@ impl FloatConv {
                 }
             }
         });
+    }
+
+    /// Begins with a share of the rows of a result, in memory of this convolution's scratch size.
+    pub(crate) fn begin<'a>(&self, ring: &'a mut [f32], places: &'a mut [usize]) -> Taken<'a, f32> {
+        let (ring, places) =
+            (&mut ring[..self.layout.ring()], &mut places[..self.layout.segments.len()]);
+        ring.fill(0.0);
+        Taken { ring, places, next: 0 }
+    }
+
+    /// Takes up the rows that a row of the result depends on, and says what the places of its segments count from.
+    ///
+    /// # Safety
+    ///
+    /// The set is there, and the input is as the window says.
+    unsafe fn take(
+        &self,
+        kernels: &Kernels,
+        input: *const f32,
+        picture: usize,
+        row: usize,
+        taken: &mut Taken<'_, f32>,
+    ) -> *const f32 {
+        let layout = &self.layout;
+        layout.place_segments(picture, row, taken.places);
+        if layout.is_direct {
+            return input;
+        }
+        let ring = &mut *taken.ring;
+        layout.fill(row, &mut taken.next, |row, place| {
+            // SAFETY: the row is there.
+            let from = unsafe { layout.input_row(input, picture, row) };
+            let to = &mut ring[place..][..from.len()];
+            match self.affine {
+                // SAFETY: the set is there.
+                Some((scale, shift)) => unsafe { (kernels.affine)(from, scale, shift, to) },
+                None => to.copy_from_slice(from),
+            }
+        });
+        taken.ring.as_ptr()
     }
 
     /// Computes `count` pixels of the result, from the `first` one on, for a block of channels.
@@ -334,17 +369,19 @@ impl FloatConv {
         }
     }
 
-    /// Computes pixels into a row of a ring, in which pixels of a block follow each other.
+    /// Computes the first `count` pixels of a row of the result into a row of a ring, in which pixels of a block follow each other.
     ///
     /// # Safety
     ///
-    /// The set is there, and the pointers are good for what that needs.
+    /// The set is there, the input is as the window says, and the output is good for the pixels.
     pub(crate) unsafe fn row_of_block(
         &self,
         kernels: &Kernels,
         block: usize,
         input: *const f32,
+        (picture, row): (usize, usize),
         count: usize,
+        taken: &mut Taken<'_, f32>,
         output: *mut f32,
     ) {
         let block = &self.layout.blocks[block];
@@ -352,7 +389,8 @@ impl FloatConv {
         let shape = TileShape { output_stride, last_lanes: kernels.lanes };
         // SAFETY: the caller's.
         unsafe {
-            self.tiles_to(kernels, block, input, &[0], count, shape, |pixel| {
+            let base = self.take(kernels, input, picture, row, taken);
+            self.tiles_to(kernels, block, base, taken.places, count, shape, |pixel| {
                 (output.add(pixel * output_stride), std::ptr::null())
             });
         }
@@ -534,7 +572,7 @@ impl ByteConv {
     /// Pixels whose sums are kept at a time.
     fn strip(&self) -> usize {
         const STRIP: usize = 128;
-        if self.layout.is_pointwise() { STRIP } else { self.layout.window.columns.output }
+        STRIP.max(self.layout.window.columns.output)
     }
 
     pub(crate) fn run(&self, context: &mut Context<'_>, input: &[u8], output: &mut [u8]) {
@@ -563,32 +601,58 @@ impl ByteConv {
         let (parts, shares) = layout.shares(context.width());
         context.run(shares, &|worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
-            // SAFETY: the plan made room for a ring, for sums and for places for each thread.
-            let (memory, places) = unsafe { worker.scratch(scratch.0, scratch.1) };
-            let (sums, ring) = memory.split_at_mut(self.strip());
-            let (sums, ring): (&mut [i32], &mut [u8]) =
-                (bytemuck::cast_slice_mut(sums), bytemuck::cast_slice_mut(ring));
-            ring.fill(self.padding);
-            let mut next = 0;
-            for row in rows {
-                let taken = layout.taken() * layout.window.channels;
-                layout.fill(row, &mut next, |row, place| {
-                    let row = picture * layout.window.rows.input + row;
-                    let start = row * layout.window.columns.input * layout.window.channels;
-                    // SAFETY: the row is there, and as long as what is taken of it.
-                    let from = unsafe { std::slice::from_raw_parts(input.get().add(start), taken) };
-                    ring[place..][..taken].copy_from_slice(from);
-                });
-                layout.place_segments(picture, row, places);
-                let first =
-                    (picture * layout.window.rows.output + row) * layout.window.columns.output;
-                let count = layout.window.columns.output;
-                // SAFETY: segments lie within the ring for all columns of the result, their last quads too.
-                unsafe {
-                    self.pixels(kernels, ring.as_ptr(), places, count, sums, output.get(), first);
+            // SAFETY: the plan made room for a ring, for sums and for places for each thread; rows of the result are there; segments
+            // lie within the ring for all columns of the result, their last quads too.
+            unsafe {
+                let (memory, places) = worker.scratch(scratch.0, scratch.1);
+                let (mut taken, sums) = self.begin(memory, places);
+                for row in rows {
+                    let base = self.take(input.get(), picture, row, &mut taken);
+                    let count = layout.window.columns.output;
+                    let first = (picture * layout.window.rows.output + row) * count;
+                    self.pixels(kernels, base, taken.places, count, sums, output.get(), first);
                 }
             }
         });
+    }
+
+    /// Begins with a share of the rows of a result, in memory of this convolution's scratch size. The second part is for sums of pixels.
+    pub(crate) fn begin<'a>(
+        &self,
+        memory: &'a mut [f32],
+        places: &'a mut [usize],
+    ) -> (Taken<'a, u8>, &'a mut [i32]) {
+        let (sums, ring) = memory[..self.scratch().0].split_at_mut(self.strip());
+        let ring: &mut [u8] = bytemuck::cast_slice_mut(ring);
+        ring.fill(self.padding);
+        let places = &mut places[..self.layout.segments.len()];
+        (Taken { ring, places, next: 0 }, bytemuck::cast_slice_mut(sums))
+    }
+
+    /// Takes up the rows that a row of the result depends on, and says what the places of its segments count from.
+    ///
+    /// # Safety
+    ///
+    /// The input is as the window says.
+    unsafe fn take(
+        &self,
+        input: *const u8,
+        picture: usize,
+        row: usize,
+        taken: &mut Taken<'_, u8>,
+    ) -> *const u8 {
+        let layout = &self.layout;
+        layout.place_segments(picture, row, taken.places);
+        if layout.is_direct {
+            return input;
+        }
+        let ring = &mut *taken.ring;
+        layout.fill(row, &mut taken.next, |row, place| {
+            // SAFETY: the row is there.
+            let from = unsafe { layout.input_row(input, picture, row) };
+            ring[place..][..from.len()].copy_from_slice(from);
+        });
+        taken.ring.as_ptr()
     }
 
     /// Computes `count` pixels of the result, from the `first` one on, for all channels.
@@ -624,28 +688,32 @@ impl ByteConv {
         }
     }
 
-    /// Computes pixels into a row of a ring of floats, less their zero point, in which pixels of a block follow each other.
+    /// Computes the first `count` pixels of a row of the result into a row of a ring of floats, less their zero point, in which
+    /// pixels of a block follow each other.
     ///
     /// # Safety
     ///
-    /// The set is there, and the pointers are good for what that needs.
+    /// The set is there, the input is as the window says, and the output is good for the pixels.
     pub(crate) unsafe fn row_of_block(
         &self,
         kernels: &Kernels,
         block: usize,
         input: *const u8,
-        sums: &mut [i32],
+        (picture, row): (usize, usize),
+        count: usize,
+        (taken, sums): &mut (Taken<'_, u8>, &mut [i32]),
         output: *mut f32,
     ) {
         let block = &self.layout.blocks[block];
         let stride = block.vectors * kernels.lanes;
         // SAFETY: the caller's.
         unsafe {
+            let base = self.take(input, picture, row, taken);
             if self.sum_factor != 0 {
-                self.sum_pixels(kernels, input, &[0], sums);
+                self.sum_pixels(kernels, base, taken.places, &mut sums[..count]);
             }
             let target = |pixel: usize| Target::Floats(output.add(pixel * stride), stride);
-            self.tiles(kernels, block, input, &[0], sums.len(), sums, target);
+            self.tiles(kernels, block, base, taken.places, count, sums, target);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::conv::{ByteConv, FloatConv, Requantizing};
+use crate::conv::{ByteConv, FloatConv, Requantizing, Taken};
 use crate::exec::{Context, Shared, Worker};
 use crate::graph::{Constant, Conv, Weights, Window2};
 use crate::kernels::Kernels;
@@ -31,8 +31,8 @@ enum Source {
 pub(crate) struct Depthwise {
     window: Window2,
     outputs: usize,
-    /// Channels of the input, which differ from those of the window if a convolution is part of this.
-    input_channels: usize,
+    /// The window over the input: another one if a convolution is part of this.
+    input: Window2,
     blocks: Vec<Block>,
     weights: Aligned,
     source: Source,
@@ -40,6 +40,13 @@ pub(crate) struct Depthwise {
     requantizing: Option<Requantizing>,
     /// Shares of the rows of each block.
     parts: usize,
+}
+
+/// What fills the rows of a ring.
+enum Filler<'a> {
+    Input,
+    Floats(&'a FloatConv, Taken<'a, f32>),
+    Bytes(&'a ByteConv, (Taken<'a, u8>, &'a mut [i32])),
 }
 
 /// A row of floats or of bytes.
@@ -118,22 +125,13 @@ impl Depthwise {
         Self {
             window: conv.window,
             outputs: conv.outputs,
-            input_channels: expansion.map_or(channels, |before| before.window.channels),
+            input: expansion.map_or(conv.window, |before| before.window),
             blocks,
             weights,
             source,
             activation: conv.activation,
             requantizing,
             parts,
-        }
-    }
-
-    /// Whether a convolution before it can be part of it.
-    pub(crate) fn can_expand(before: &Conv) -> bool {
-        match &before.weights {
-            Weights::Floats { .. } => true,
-            // Whole quads of pixels are read where they are.
-            Weights::Bytes(_) => before.window.channels.is_multiple_of(4),
         }
     }
 
@@ -150,22 +148,29 @@ impl Depthwise {
         self.window.rows.reach().min(self.window.rows.input)
     }
 
-    /// Floats, and places of rows, that a thread needs for itself: sums of pixels, an empty row, and the ring.
+    /// Floats, and places of rows, that a thread needs for itself, with what the convolution before needs.
     pub(crate) fn scratch(&self, kernels: &Kernels) -> (usize, usize) {
         let row = self.row_length(self.widest() * kernels.lanes);
         let ring = (1 + self.ring_rows()).saturating_mul(row);
-        (ring.saturating_add(self.window.columns.input), self.window.rows.size)
+        let (floats, places) = match &self.source {
+            Source::FloatConv(conv) => conv.scratch(),
+            Source::ByteConv(conv) => conv.scratch(),
+            _ => (0, 0),
+        };
+        (ring.saturating_add(floats), self.window.rows.size + places)
     }
 
     pub(crate) fn run(&self, context: &mut Context<'_>, input: Input<'_>, output: Output<'_>) {
         let Window2 { batch, rows, columns, .. } = self.window;
-        let pixels = batch * rows.input * columns.input;
+        let of_input = self.input;
+        let values =
+            of_input.batch * of_input.rows.input * of_input.columns.input * of_input.channels;
         let results = batch * rows.output * columns.output * self.outputs;
         let (found, input) = match input {
             Input::Floats(input) => (input.len(), Shared(input.as_ptr().cast::<u8>().cast_mut())),
             Input::Bytes(input) => (input.len(), Shared(input.as_ptr().cast_mut())),
         };
-        assert_eq!(found, pixels * self.input_channels, "the input of a depthwise convolution");
+        assert_eq!(found, values, "the input of a depthwise convolution");
         let (found, output) = match output {
             Output::Floats(output) => (output.len(), Shared(output.as_mut_ptr().cast::<u8>())),
             Output::Bytes(output) => (output.len(), Shared(output.as_mut_ptr())),
@@ -217,9 +222,17 @@ impl Depthwise {
         let Window2 { rows, columns, .. } = self.window;
         let block = &self.blocks[number];
         let lanes = block.vectors * kernels.lanes;
-        let (sums, ring) = memory.split_at_mut(columns.input);
         let row_length = self.row_length(lanes);
-        let ring = &mut ring[..(1 + self.ring_rows()) * row_length];
+        // The ring comes first, where a cache line begins: loads of whole vectors do not lie across two.
+        let (ring, of_source) = memory.split_at_mut((1 + self.ring_rows()) * row_length);
+        let (places, places_of_source) = places.split_at_mut(rows.size);
+        let mut filler = match &self.source {
+            Source::FloatConv(conv) => {
+                Filler::Floats(conv, conv.begin(of_source, places_of_source))
+            }
+            Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places_of_source)),
+            _ => Filler::Input,
+        };
         let taken = columns.input.min(columns.padded() - columns.before);
         // The empty row, and what lies beside the pixels in the others.
         ring[..row_length].fill(0.0);
@@ -234,9 +247,32 @@ impl Depthwise {
             for row in first.saturating_sub(rows.before).max(next)..end {
                 let place = (1 + row % self.ring_rows()) * row_length + columns.before * lanes;
                 let to = &mut ring[place..][..taken * lanes];
-                let pixel = (picture * rows.input + row) * columns.input;
+                let (input, place) = (input.cast::<f32>(), (picture, row));
                 // SAFETY: the caller's.
-                unsafe { self.fill(kernels, number, input, pixel, taken, sums, to) };
+                unsafe {
+                    match &mut filler {
+                        Filler::Floats(conv, state) => {
+                            let to = to.as_mut_ptr();
+                            conv.row_of_block(kernels, number, input, place, taken, state, to);
+                        }
+                        Filler::Bytes(conv, state) => {
+                            let to = to.as_mut_ptr();
+                            conv.row_of_block(
+                                kernels,
+                                number,
+                                input.cast(),
+                                place,
+                                taken,
+                                state,
+                                to,
+                            );
+                        }
+                        Filler::Input => {
+                            let pixel = (picture * rows.input + row) * columns.input;
+                            self.fill(kernels, block, input.cast(), pixel, taken, to);
+                        }
+                    }
+                }
             }
             next = end.max(next);
             for (tap, place) in places.iter_mut().enumerate() {
@@ -258,22 +294,24 @@ impl Depthwise {
     unsafe fn fill(
         &self,
         kernels: &Kernels,
-        number: usize,
+        block: &Block,
         input: *const u8,
         pixel: usize,
         taken: usize,
-        sums: &mut [f32],
         to: &mut [f32],
     ) {
-        let block = &self.blocks[number];
         let lanes = block.vectors * kernels.lanes;
-        let channels = self.input_channels;
+        let channels = self.input.channels;
         // SAFETY: the caller's.
         unsafe {
             match &self.source {
                 Source::Floats { times } => {
                     let from = input.cast::<f32>().add(pixel * channels);
                     let from = std::slice::from_raw_parts(from, taken * channels);
+                    if *times == 1 && lanes == channels {
+                        to.copy_from_slice(from);
+                        return;
+                    }
                     for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(lanes)) {
                         if *times == 1 {
                             let from = &from[block.channel..][..block.channels];
@@ -303,15 +341,7 @@ impl Depthwise {
                         }
                     }
                 }
-                Source::FloatConv(conv) => {
-                    let from = input.cast::<f32>().add(pixel * channels);
-                    conv.row_of_block(kernels, number, from, taken, to.as_mut_ptr());
-                }
-                Source::ByteConv(conv) => {
-                    let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..taken]);
-                    let from = input.add(pixel * channels);
-                    conv.row_of_block(kernels, number, from, sums, to.as_mut_ptr());
-                }
+                Source::FloatConv(_) | Source::ByteConv(_) => {}
             }
         }
     }

@@ -3,7 +3,6 @@
 //! A value that one operator alone reads need not be there: what is done to it is done where it is made. Each fusion computes, in
 //! the same order, what the operators one by one do, so that the numbers are the same to the bit.
 
-use crate::depthwise::Depthwise;
 use crate::graph::{Graph, Node, Op, ValueId, Weights};
 use crate::kernels::elementwise::{Activation, Binary};
 
@@ -149,23 +148,18 @@ impl Fusion {
         true
     }
 
-    /// A convolution of single pixels makes the rows that a depthwise one takes up.
+    /// A convolution makes the rows that a depthwise one takes up.
     fn expansion(&mut self, place: usize) -> bool {
         let Some(Node { op: Op::DepthwiseConv { conv, .. }, inputs, .. }) = self.node(place) else {
             return false;
         };
         let is_fitting = conv.outputs == conv.window.channels;
         let Some(maker) = self.only_maker(inputs[0]).filter(|_| is_fitting) else { return false };
-        let is_pointwise = matches!(
+        let is_plain = matches!(
             self.node(maker),
-            Some(Node { op: Op::Conv(before), inputs, .. })
-                if inputs.len() == 1
-                    && before.groups == 1
-                    && before.window.rows.is_pointwise()
-                    && before.window.columns.is_pointwise()
-                    && Depthwise::can_expand(before)
+            Some(Node { op: Op::Conv(before), inputs, .. }) if inputs.len() == 1 && before.groups == 1
         );
-        if is_pointwise
+        if is_plain
             && let Some(Node { op: Op::Conv(before), inputs: sources, .. }) =
                 self.nodes[maker].take()
             && let Some(Node { op: Op::DepthwiseConv { expansion, .. }, inputs, .. }) =

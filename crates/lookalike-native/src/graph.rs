@@ -140,7 +140,7 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     /// Weights over windows, of floats or of bytes. A second operand is added to the result.
     Conv(Box<Conv>),
-    /// The same where each channel is on its own. With a convolution of single pixels in front, which makes its input.
+    /// The same where each channel is on its own. With a convolution in front, which makes its input.
     DepthwiseConv {
         conv: Box<Conv>,
         expansion: Option<Box<Conv>>,

@@ -3,11 +3,13 @@
 pub(crate) mod bytes;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
+pub(crate) mod rows;
 pub(crate) mod tile;
 
 use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
 use self::elementwise::{Activation, Binary};
+use self::rows::Rows;
 use self::tile::Tile;
 
 /// The inner loops as they are compiled for one instruction set.
@@ -31,12 +33,12 @@ pub(crate) struct Kernels {
     pub(crate) binary: unsafe fn(Binary, &[f32], &[f32], &mut [f32]),
     /// A row and a number.
     pub(crate) binary_with_number: unsafe fn(Binary, &[f32], f32, &mut [f32]),
-    /// Adds a row to sums.
-    pub(crate) accumulate: unsafe fn(&[f32], &mut [f32]),
+    /// Adds rows to sums, or keeps the largest values.
+    pub(crate) accumulate: unsafe fn(Rows, bool, &[f32], &mut [f32]),
+    /// Multiplies rows with one row.
+    pub(crate) scale: unsafe fn(&[f32], &[f32], &mut [f32]),
     /// Adds a row times a number to sums.
     pub(crate) accumulate_scaled: unsafe fn(&[f32], f32, &mut [f32]),
-    /// The larger ones of sums and a row become the sums.
-    pub(crate) most: unsafe fn(&[f32], &mut [f32]),
     /// Real values of bytes, signed or not, less a zero point and times a scale.
     pub(crate) dequantize: unsafe fn(&[u8], bool, i32, f32, &mut [f32]),
     /// Bytes that stand for real values.
@@ -71,8 +73,9 @@ macro_rules! kernels {
             use $crate::kernels::bytes::ByteTile;
             use $crate::kernels::depthwise::DepthwiseTile;
             use $crate::kernels::elementwise::{Activation, Binary};
+            use $crate::kernels::rows::Rows;
             use $crate::kernels::tile::Tile;
-            use $crate::kernels::{bytes, depthwise, elementwise, tile};
+            use $crate::kernels::{bytes, depthwise, elementwise, rows, tile};
 
             // SAFETY: of all these: the caller's.
             $(#[$feature])?
@@ -93,7 +96,7 @@ macro_rules! kernels {
             }
             $(#[$feature])?
             pub(super) unsafe fn activate(activation: Activation, from: &[f32], to: &mut [f32]) {
-                elementwise::activate(activation, from, to);
+                unsafe { rows::activate::<V>(activation, from, to) }
             }
             $(#[$feature])?
             pub(super) unsafe fn binary(it: Binary, left: &[f32], right: &[f32], to: &mut [f32]) {
@@ -104,16 +107,16 @@ macro_rules! kernels {
                 elementwise::binary_with_number(it, left, right, to);
             }
             $(#[$feature])?
-            pub(super) unsafe fn accumulate(from: &[f32], sums: &mut [f32]) {
-                elementwise::accumulate(from, sums);
+            pub(super) unsafe fn accumulate(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+                unsafe { rows::accumulate::<V>(rows, most, from, sums) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn scale(from: &[f32], factors: &[f32], to: &mut [f32]) {
+                unsafe { rows::scale::<V>(from, factors, to) }
             }
             $(#[$feature])?
             pub(super) unsafe fn accumulate_scaled(from: &[f32], factor: f32, sums: &mut [f32]) {
                 elementwise::accumulate_scaled(from, factor, sums);
-            }
-            $(#[$feature])?
-            pub(super) unsafe fn most(from: &[f32], most: &mut [f32]) {
-                elementwise::most(from, most);
             }
             $(#[$feature])?
             pub(super) unsafe fn dequantize(from: &[u8], signed: bool, zero: i32, scale: f32, to: &mut [f32]) {
@@ -140,7 +143,7 @@ macro_rules! kernels {
             binary_with_number: compiled::binary_with_number,
             accumulate: compiled::accumulate,
             accumulate_scaled: compiled::accumulate_scaled,
-            most: compiled::most,
+            scale: compiled::scale,
             dequantize: compiled::dequantize,
             quantize: compiled::quantize,
             sum_bytes: compiled::sum_bytes,

@@ -6,6 +6,7 @@ use lookalike_core::{Error, Result};
 use crate::graph::{Element, Interpolation, OUTSIDE, Op, Reduction, Remap, Side, Unary, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Activation, Binary};
+use crate::kernels::rows::Rows;
 use crate::plan::{Operand, Step};
 
 /// Runs an operator. Operands are asked for by their number.
@@ -138,12 +139,9 @@ fn pool(
         to.fill(if most { f32::NEG_INFINITY } else { 0.0 });
         for row in first_row..first_row + height {
             let start = ((picture * rows.input + row) * columns.input + first_column) * channels;
-            for from in from[start..][..width * channels].chunks_exact(channels) {
-                // SAFETY: the set is there.
-                unsafe {
-                    if most { (kernels.most)(from, to) } else { (kernels.accumulate)(from, to) }
-                };
-            }
+            let pixels = Rows { length: channels, stride: channels, count: width };
+            // SAFETY: the set is there.
+            unsafe { (kernels.accumulate)(pixels, most, &from[start..][..width * channels], to) };
         }
         let count = (height * width) as f32;
         for value in to.iter_mut() {
@@ -256,6 +254,14 @@ impl Broadcast {
         Self { dims: merged.into_iter().map(|(count, _)| count).collect(), strides, length, is_row }
     }
 
+    /// Whether the second operand is a row that meets all rows of the first.
+    fn is_repeated(&self) -> bool {
+        self.is_row == [true; 2]
+            && self.dims.len() == 1
+            && self.strides[0][0] == self.length
+            && self.strides[1][0] == 0
+    }
+
     pub(crate) fn run(
         &self,
         kernels: &Kernels,
@@ -264,6 +270,11 @@ impl Broadcast {
         right: &[f32],
         to: &mut [f32],
     ) {
+        if binary == Binary::Mul && self.is_repeated() {
+            // SAFETY: the set is there.
+            unsafe { (kernels.scale)(left, right, to) };
+            return;
+        }
         for (row, to) in to.chunks_exact_mut(self.length).enumerate() {
             let (mut rest, mut places) = (row, [0, 0]);
             for axis in (0..self.dims.len()).rev() {
@@ -317,7 +328,11 @@ fn reduce(
     let kept = (0..dims.len()).rev().take_while(|&axis| !is_reduced(axis)).count();
     let outer = dims.len() - kept;
     let length: usize = dims[outer..].iter().product();
-    for (row, from) in from.chunks_exact(length).enumerate() {
+    // Those that lie one behind the other in front of them are summed up together.
+    let run = (0..outer).rev().take_while(|&axis| is_reduced(axis)).count();
+    let outer = outer - run;
+    let count: usize = dims[outer..outer + run].iter().product();
+    for (row, from) in from.chunks_exact(count * length).enumerate() {
         let (mut rest, mut place, mut stride) = (row, 0, 1);
         for axis in (0..outer).rev() {
             let index = rest % dims[axis];
@@ -329,11 +344,14 @@ fn reduce(
         }
         let to = &mut to[place * length..][..length];
         if matches!(reduction, Reduction::Mean | Reduction::Sum) {
+            let rows = Rows { length, stride: length, count };
             // SAFETY: the set is there.
-            unsafe { (kernels.accumulate)(from, to) };
+            unsafe { (kernels.accumulate)(rows, false, from, to) };
         } else {
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = apply(*to, from);
+            for from in from.chunks_exact(length) {
+                for (to, &from) in to.iter_mut().zip(from) {
+                    *to = apply(*to, from);
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ pub(crate) enum Activation {
     None,
     /// Not below the first number and not above the second.
     Clamp(f32, f32),
-    /// `x * clamp(x + 3, 0, 6) / 6`.
+    /// `x * clamp(x / 6 + 1 / 2, 0, 1)`.
     HardSwish,
 }
 
@@ -16,7 +16,7 @@ impl Activation {
         match self {
             Self::None => value,
             Self::Clamp(low, high) => clamp(value, low, high),
-            Self::HardSwish => value * (clamp(value + 3.0, 0.0, 6.0) * (1.0 / 6.0)),
+            Self::HardSwish => value * clamp(value * (1.0 / 6.0) + 0.5, 0.0, 1.0),
         }
     }
 }
@@ -147,40 +147,9 @@ pub(crate) fn affine(from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
 }
 
 #[inline(always)]
-pub(crate) fn activate(activation: Activation, from: &[f32], to: &mut [f32]) {
-    match activation {
-        Activation::None => to.copy_from_slice(from),
-        Activation::Clamp(low, high) => {
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = Activation::Clamp(low, high).apply(from);
-            }
-        }
-        Activation::HardSwish => {
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = Activation::HardSwish.apply(from);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-pub(crate) fn accumulate(from: &[f32], sums: &mut [f32]) {
-    for (sum, &value) in sums.iter_mut().zip(from) {
-        *sum += value;
-    }
-}
-
-#[inline(always)]
 pub(crate) fn accumulate_scaled(from: &[f32], factor: f32, sums: &mut [f32]) {
     for (sum, &value) in sums.iter_mut().zip(from) {
         *sum += value * factor;
-    }
-}
-
-#[inline(always)]
-pub(crate) fn most(from: &[f32], most: &mut [f32]) {
-    for (most, &value) in most.iter_mut().zip(from) {
-        *most = if value > *most { value } else { *most };
     }
 }
 

@@ -125,11 +125,11 @@ impl<V: Vector> Clamp<V> {
     }
 }
 
-/// `x * clamp(x + 3, 0, 6) / 6` of a vector.
+/// `x * clamp(x / 6 + 1 / 2, 0, 1)` of a vector.
 pub(super) struct HardSwish<V> {
     zero: V,
-    three: V,
-    six: V,
+    half: V,
+    one: V,
     sixth: V,
 }
 
@@ -138,17 +138,14 @@ impl<V: Vector> HardSwish<V> {
     pub(super) unsafe fn new() -> Self {
         // SAFETY: the caller's: the set of `V` is there.
         unsafe {
-            let (zero, three, six) = (V::splat(0.0), V::splat(3.0), V::splat(6.0));
-            Self { zero, three, six, sixth: V::splat(1.0 / 6.0) }
+            let (zero, half, one) = (V::splat(0.0), V::splat(0.5), V::splat(1.0));
+            Self { zero, half, one, sixth: V::splat(1.0 / 6.0) }
         }
     }
 
     #[inline(always)]
     pub(super) unsafe fn apply(&self, value: V) -> V {
         // SAFETY: the caller's.
-        unsafe {
-            let gate = value.add(self.three).max(self.zero).min(self.six);
-            value.mul(gate.mul(self.sixth))
-        }
+        unsafe { value.mul(value.mul_add(self.sixth, self.half).max(self.zero).min(self.one)) }
     }
 }

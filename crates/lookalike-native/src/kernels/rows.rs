@@ -1,0 +1,137 @@
+//! Loops down the columns of rows of values, vector by vector, so that short rows cost no more than long ones.
+#![expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+
+use super::each;
+use super::elementwise::Activation;
+use super::tile::{Clamp, HardSwish};
+use crate::simd::Vector;
+
+/// Rows of one length.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    pub(crate) length: usize,
+    /// From a row to the next.
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+}
+
+impl Rows {
+    /// Elements from the first of the first row to the last of the last one.
+    fn extent(&self) -> usize {
+        self.count.saturating_sub(1) * self.stride + self.length
+    }
+}
+
+/// Vectors that are summed up at a time.
+const VECTORS: usize = 4;
+
+/// Adds all rows to sums, in their order, or keeps the largest values of all.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+    assert!(from.len() >= rows.extent() && sums.len() >= rows.length, "rows that are not there");
+    let mut column = 0;
+    // SAFETY: all elements of the rows and of the sums are there, as was just seen; the set is the caller's.
+    unsafe {
+        while column < rows.length {
+            let left = rows.length - column;
+            let from = from.as_ptr().add(column);
+            let to = sums.as_mut_ptr().add(column);
+            if left >= VECTORS * V::LANES {
+                let mut sums = [V::splat(0.0); VECTORS];
+                each!(n < VECTORS, { sums[n] = V::load(to.add(n * V::LANES)) });
+                for row in 0..rows.count {
+                    let from = from.add(row * rows.stride);
+                    each!(n < VECTORS, {
+                        let value = V::load(from.add(n * V::LANES));
+                        sums[n] = if most { sums[n].max(value) } else { sums[n].add(value) };
+                    });
+                }
+                each!(n < VECTORS, { sums[n].store(to.add(n * V::LANES)) });
+                column += VECTORS * V::LANES;
+                continue;
+            }
+            let lanes = left.min(V::LANES);
+            let mut sum = V::load_part(to, lanes);
+            for row in 0..rows.count {
+                let value = V::load_part(from.add(row * rows.stride), lanes);
+                sum = if most { sum.max(value) } else { sum.add(value) };
+            }
+            sum.store_part(to, lanes);
+            column += lanes;
+        }
+    }
+}
+
+/// Multiplies all rows, which follow each other, with one.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn scale<V: Vector>(from: &[f32], factors: &[f32], to: &mut [f32]) {
+    let (length, count) = (factors.len(), from.len() / factors.len().max(1));
+    assert!(from.len() == length * count && to.len() == from.len(), "rows that are not there");
+    let mut column = 0;
+    // SAFETY: all elements of the rows are there, as was just seen; the set is the caller's.
+    unsafe {
+        while column < length {
+            let lanes = (length - column).min(V::LANES);
+            let factor = V::load_part(factors.as_ptr().add(column), lanes);
+            let (from, to) = (from.as_ptr().add(column), to.as_mut_ptr().add(column));
+            if lanes == V::LANES {
+                for row in 0..count {
+                    V::load(from.add(row * length)).mul(factor).store(to.add(row * length));
+                }
+            } else {
+                for row in 0..count {
+                    let value = V::load_part(from.add(row * length), lanes).mul(factor);
+                    value.store_part(to.add(row * length), lanes);
+                }
+            }
+            column += lanes;
+        }
+    }
+}
+
+/// Applies an activation.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn activate<V: Vector>(activation: Activation, from: &[f32], to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "as many results as values");
+    // SAFETY: the set is the caller's.
+    unsafe {
+        match activation {
+            Activation::None => to.copy_from_slice(from),
+            Activation::Clamp(low, high) => {
+                let clamp = Clamp::<V>::new(low, high);
+                map::<V>(from, to, |value| clamp.apply(value));
+            }
+            Activation::HardSwish => {
+                let hard_swish = HardSwish::<V>::new();
+                map::<V>(from, to, |value| hard_swish.apply(value));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn(V) -> V) {
+    let count = from.len().min(to.len());
+    let mut place = 0;
+    // SAFETY: places below the count are there; the set is the caller's.
+    unsafe {
+        while place < count {
+            let lanes = (count - place).min(V::LANES);
+            let value = V::load_part(from.as_ptr().add(place), lanes);
+            apply(value).store_part(to.as_mut_ptr().add(place), lanes);
+            place += lanes;
+        }
+    }
+}
