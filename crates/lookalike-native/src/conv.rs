@@ -12,7 +12,7 @@ use crate::kernels::Kernels;
 use crate::kernels::bytes::{ByteTile, Requantization};
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
-use crate::pack::{Aligned, Block, blocks, spread};
+use crate::pack::{Aligned, Block, blocks, runs, spread};
 
 /// Bytes of a quad.
 const QUAD: usize = 4;
@@ -189,7 +189,8 @@ impl FloatConv {
         let Window2 { rows, columns, channels, .. } = conv.window;
         let depth = rows.size * columns.size * (channels / conv.groups);
         let lanes = kernels.lanes;
-        let blocks = blocks(conv, pixels, lanes, threads, |vectors| vectors * lanes * (1 + depth));
+        let blocks =
+            blocks(conv, pixels, kernels, threads, |vectors| vectors * lanes * (1 + depth));
         let size = blocks.last().map_or(0, |last| last.offset + last.vectors * lanes * (1 + depth));
         let mut weights = Aligned::zeros(size);
         if let Weights::Floats { weights: source, bias } = &conv.weights
@@ -358,8 +359,11 @@ impl FloatConv {
     ) {
         let outputs = self.layout.outputs;
         let place = |pixel: usize| (first + pixel) * outputs + block.channel;
-        let shape =
-            TileShape { output_stride: outputs, last_lanes: block.last_lanes(kernels.lanes) };
+        let shape = TileShape {
+            output_stride: outputs,
+            vector_stride: kernels.lanes,
+            last_lanes: block.last_lanes(kernels.lanes),
+        };
         // SAFETY: the caller's.
         unsafe {
             self.tiles_to(kernels, block, input, segments, count, shape, |pixel| {
@@ -369,7 +373,8 @@ impl FloatConv {
         }
     }
 
-    /// Computes the first `count` pixels of a row of the result into a row of a ring, in which pixels of a block follow each other.
+    /// Computes the first `count` pixels of a row of the result into a row of a ring, in which a vector of all pixels comes before
+    /// the next vector.
     ///
     /// # Safety
     ///
@@ -382,11 +387,11 @@ impl FloatConv {
         (picture, row): (usize, usize),
         count: usize,
         taken: &mut Taken<'_, f32>,
-        output: *mut f32,
+        (output, vector_stride): (*mut f32, usize),
     ) {
         let block = &self.layout.blocks[block];
-        let output_stride = block.vectors * kernels.lanes;
-        let shape = TileShape { output_stride, last_lanes: kernels.lanes };
+        let (output_stride, last_lanes) = (kernels.lanes, kernels.lanes);
+        let shape = TileShape { output_stride, vector_stride, last_lanes };
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(kernels, input, picture, row, taken);
@@ -411,7 +416,10 @@ impl FloatConv {
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = kernels.tiles[block.vectors - 1];
-        for (start, pixels) in spread(count, tiles.len()) {
+        for (start, pixels, repeats) in runs(count, tiles.len()) {
+            if repeats == 0 || pixels == 0 {
+                continue;
+            }
             let (output, addend) = place(start);
             // SAFETY: the caller's.
             unsafe {
@@ -422,8 +430,10 @@ impl FloatConv {
                     segment_length: self.layout.length,
                     pixel_stride,
                     weights: self.weights.floats().as_ptr().add(block.offset),
+                    repeats,
                     output,
                     output_stride: shape.output_stride,
+                    vector_stride: shape.vector_stride,
                     addend,
                     last_lanes: shape.last_lanes,
                     activation: self.activation,
@@ -437,6 +447,7 @@ impl FloatConv {
 /// How a result is laid out.
 struct TileShape {
     output_stride: usize,
+    vector_stride: usize,
     last_lanes: usize,
 }
 
@@ -523,7 +534,8 @@ impl ByteConv {
         let layout = Layout::new(conv, Vec::new(), true);
         let (depth, length, segments) = (layout.depth(), layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
-        let blocks = blocks(conv, pixels, lanes, threads, |vectors| vectors * lanes * quads * QUAD);
+        let blocks =
+            blocks(conv, pixels, kernels, threads, |vectors| vectors * lanes * quads * QUAD);
         let size =
             blocks.last().map_or(0, |last| last.offset + last.vectors * lanes * quads * QUAD);
         let mut weights = vec![0; size];
@@ -689,7 +701,7 @@ impl ByteConv {
     }
 
     /// Computes the first `count` pixels of a row of the result into a row of a ring of floats, less their zero point, in which
-    /// pixels of a block follow each other.
+    /// a vector of all pixels comes before the next vector.
     ///
     /// # Safety
     ///
@@ -702,17 +714,21 @@ impl ByteConv {
         (picture, row): (usize, usize),
         count: usize,
         (taken, sums): &mut (Taken<'_, u8>, &mut [i32]),
-        output: *mut f32,
+        (output, vector_stride): (*mut f32, usize),
     ) {
         let block = &self.layout.blocks[block];
-        let stride = block.vectors * kernels.lanes;
+        let stride = kernels.lanes;
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(input, picture, row, taken);
             if self.sum_factor != 0 {
                 self.sum_pixels(kernels, base, taken.places, &mut sums[..count]);
             }
-            let target = |pixel: usize| Target::Floats(output.add(pixel * stride), stride);
+            let target = |pixel: usize| Target::Floats {
+                place: output.add(pixel * stride),
+                stride,
+                vector_stride,
+            };
             self.tiles(kernels, block, base, taken.places, count, sums, target);
         }
     }
@@ -756,10 +772,15 @@ impl ByteConv {
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = kernels.byte_tiles[block.vectors - 1];
-        for (start, pixels) in spread(count, tiles.len()) {
+        for (start, pixels, repeats) in runs(count, tiles.len()) {
+            if repeats == 0 || pixels == 0 {
+                continue;
+            }
             let (bytes, floats) = match target(start) {
-                Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0)),
-                Target::Floats(place, stride) => ((std::ptr::null_mut(), 0), (place, stride)),
+                Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0, 0)),
+                Target::Floats { place, stride, vector_stride } => {
+                    ((std::ptr::null_mut(), 0), (place, stride, vector_stride))
+                }
             };
             let pixel_sums =
                 if self.sum_factor == 0 { std::ptr::null() } else { sums[start..].as_ptr() };
@@ -773,11 +794,13 @@ impl ByteConv {
                     pixel_stride,
                     flip: u32::from_ne_bytes([self.flip; QUAD]),
                     weights: self.weights.as_ptr().add(block.offset),
+                    repeats,
                     pixel_sums,
                     sum_factor: self.sum_factor,
                     requantization: self.requantizing.at(block.lane, bytes.0, bytes.1),
                     floats: floats.0,
                     float_stride: floats.1,
+                    vector_stride: floats.2,
                     last_lanes: block.last_lanes(kernels.lanes),
                 });
             }
@@ -788,5 +811,5 @@ impl ByteConv {
 /// Where pixels of a result go, and how far apart they lie.
 enum Target {
     Bytes(*mut u8, usize),
-    Floats(*mut f32, usize),
+    Floats { place: *mut f32, stride: usize, vector_stride: usize },
 }

@@ -11,7 +11,7 @@ use crate::graph::{Constant, Conv, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
-use crate::pack::{Aligned, Block, blocks, spread};
+use crate::pack::{Aligned, Block, blocks, runs, spread};
 
 /// Where the rows of a block come from.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub(crate) enum Output<'a> {
 }
 
 impl Depthwise {
-    /// Packs the weights: for each block the biases, then for each tap the weights of all lanes.
+    /// Packs the weights: for each vector of channels the biases, then the weights for each tap.
     pub(crate) fn new(
         conv: &Conv,
         expansion: Option<&Conv>,
@@ -75,18 +75,18 @@ impl Depthwise {
         // However small the picture is: a block must fit into the first cache.
         const SEVERAL: usize = 2;
         let size = |vectors: usize| vectors * lanes * (1 + taps);
-        let blocks = blocks(conv, SEVERAL, lanes, threads, size);
+        let blocks = blocks(conv, SEVERAL, kernels, threads, size);
         let count = blocks.last().map_or(0, |last| last.offset + size(last.vectors));
         let mut weights = Aligned::zeros(count);
         for block in &blocks {
-            let width = block.vectors * lanes;
-            let packed = &mut weights.floats_mut()[block.offset..][..width * (1 + taps)];
+            let packed = &mut weights.floats_mut()[block.offset..][..size(block.vectors)];
             for lane in 0..block.channels {
                 let channel = block.channel + lane;
-                packed[lane] = conv.weights.float_bias(channel);
+                let packed = &mut packed[lane / lanes * size(1)..][..size(1)];
+                packed[lane % lanes] = conv.weights.float_bias(channel);
                 for tap in 0..taps {
-                    packed[(1 + tap) * width + lane] =
-                        conv.weights.float(tap * conv.outputs + channel);
+                    let weight = conv.weights.float(tap * conv.outputs + channel);
+                    packed[(1 + tap) * lanes + lane % lanes] = weight;
                 }
             }
         }
@@ -139,8 +139,8 @@ impl Depthwise {
         self.blocks.iter().map(|block| block.vectors).max().unwrap_or_default()
     }
 
-    /// Floats of a row of the ring, for a block of this many lanes.
-    fn row_length(&self, lanes: usize) -> usize {
+    /// Floats of a vector of all pixels of a row of the ring.
+    fn plane(&self, lanes: usize) -> usize {
         self.window.columns.padded().saturating_mul(lanes)
     }
 
@@ -150,7 +150,7 @@ impl Depthwise {
 
     /// Floats, and places of rows, that a thread needs for itself, with what the convolution before needs.
     pub(crate) fn scratch(&self, kernels: &Kernels) -> (usize, usize) {
-        let row = self.row_length(self.widest() * kernels.lanes);
+        let row = self.plane(kernels.lanes).saturating_mul(self.widest());
         let ring = (1 + self.ring_rows()).saturating_mul(row);
         let (floats, places) = match &self.source {
             Source::FloatConv(conv) => conv.scratch(),
@@ -221,8 +221,8 @@ impl Depthwise {
     ) {
         let Window2 { rows, columns, .. } = self.window;
         let block = &self.blocks[number];
-        let lanes = block.vectors * kernels.lanes;
-        let row_length = self.row_length(lanes);
+        let (lanes, plane) = (kernels.lanes, self.plane(kernels.lanes));
+        let row_length = block.vectors * plane;
         // The ring comes first, where a cache line begins: loads of whole vectors do not lie across two.
         let (ring, of_source) = memory.split_at_mut((1 + self.ring_rows()) * row_length);
         let (places, places_of_source) = places.split_at_mut(rows.size);
@@ -236,7 +236,7 @@ impl Depthwise {
         let taken = columns.input.min(columns.padded() - columns.before);
         // The empty row, and what lies beside the pixels in the others.
         ring[..row_length].fill(0.0);
-        for row in ring[row_length..].chunks_exact_mut(row_length) {
+        for row in ring[row_length..].chunks_exact_mut(plane) {
             row[..columns.before * lanes].fill(0.0);
             row[(columns.before + taken) * lanes..].fill(0.0);
         }
@@ -246,30 +246,27 @@ impl Depthwise {
             let end = (first + rows.reach()).saturating_sub(rows.before).min(rows.input);
             for row in first.saturating_sub(rows.before).max(next)..end {
                 let place = (1 + row % self.ring_rows()) * row_length + columns.before * lanes;
-                let to = &mut ring[place..][..taken * lanes];
-                let (input, place) = (input.cast::<f32>(), (picture, row));
+                let to = &mut ring[place..][..row_length - columns.before * lanes];
+                let place = (picture, row);
                 // SAFETY: the caller's.
                 unsafe {
                     match &mut filler {
                         Filler::Floats(conv, state) => {
-                            let to = to.as_mut_ptr();
+                            let (input, to) = (input.cast(), (to.as_mut_ptr(), plane));
                             conv.row_of_block(kernels, number, input, place, taken, state, to);
                         }
                         Filler::Bytes(conv, state) => {
-                            let to = to.as_mut_ptr();
-                            conv.row_of_block(
-                                kernels,
-                                number,
-                                input.cast(),
-                                place,
-                                taken,
-                                state,
-                                to,
-                            );
+                            let to = (to.as_mut_ptr(), plane);
+                            conv.row_of_block(kernels, number, input, place, taken, state, to);
                         }
                         Filler::Input => {
                             let pixel = (picture * rows.input + row) * columns.input;
-                            self.fill(kernels, block, input.cast(), pixel, taken, to);
+                            for (vector, to) in to.chunks_mut(plane).enumerate() {
+                                let first = vector * lanes;
+                                let channels = first..block.channels.min(first + lanes);
+                                let to = &mut to[..taken * lanes];
+                                self.fill(kernels, block, channels, input, pixel, to);
+                            }
                         }
                     }
                 }
@@ -286,7 +283,7 @@ impl Depthwise {
         }
     }
 
-    /// Takes pixels of the input into a row of the ring.
+    /// Takes a vector of channels of some pixels of the input into a row of the ring.
     ///
     /// # Safety
     ///
@@ -295,49 +292,43 @@ impl Depthwise {
         &self,
         kernels: &Kernels,
         block: &Block,
+        channels: Range<usize>,
         input: *const u8,
         pixel: usize,
-        taken: usize,
         to: &mut [f32],
     ) {
-        let lanes = block.vectors * kernels.lanes;
-        let channels = self.input.channels;
+        let (lanes, stride) = (kernels.lanes, self.input.channels);
+        let (first, count) = (block.channel + channels.start, channels.len());
         // SAFETY: the caller's.
         unsafe {
-            match &self.source {
+            match self.source {
+                Source::Floats { times: 1 } => {
+                    let from = input.cast::<f32>().add(pixel * stride + first);
+                    (kernels.take)(from, stride, to.len() / lanes, count, to.as_mut_ptr());
+                }
                 Source::Floats { times } => {
-                    let from = input.cast::<f32>().add(pixel * channels);
-                    let from = std::slice::from_raw_parts(from, taken * channels);
-                    if *times == 1 && lanes == channels {
-                        to.copy_from_slice(from);
-                        return;
-                    }
-                    for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(lanes)) {
-                        if *times == 1 {
-                            let from = &from[block.channel..][..block.channels];
-                            to[..block.channels].copy_from_slice(from);
-                        } else {
-                            for (lane, to) in to[..block.channels].iter_mut().enumerate() {
-                                *to = from[(block.channel + lane) / times];
-                            }
+                    let from = input.cast::<f32>().add(pixel * stride);
+                    let from = std::slice::from_raw_parts(from, to.len() / lanes * stride);
+                    for (from, to) in from.chunks_exact(stride).zip(to.chunks_exact_mut(lanes)) {
+                        for (lane, to) in to[..count].iter_mut().enumerate() {
+                            *to = from[(first + lane) / times];
                         }
                     }
                 }
                 Source::Bytes { times, is_signed, zero_point } => {
-                    let from =
-                        std::slice::from_raw_parts(input.add(pixel * channels), taken * channels);
-                    for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(lanes)) {
-                        let to = &mut to[..block.channels];
-                        if *times == 1 {
-                            let from = &from[block.channel..][..block.channels];
-                            (kernels.dequantize)(from, *is_signed, *zero_point, 1.0, to);
-                        } else {
-                            for (lane, to) in to.iter_mut().enumerate() {
-                                let byte = from[(block.channel + lane) / times];
-                                let byte =
-                                    if *is_signed { i32::from(byte as i8) } else { byte.into() };
-                                *to = (byte - zero_point) as f32;
-                            }
+                    let from = input.add(pixel * stride);
+                    let from = std::slice::from_raw_parts(from, to.len() / lanes * stride);
+                    for (from, to) in from.chunks_exact(stride).zip(to.chunks_exact_mut(lanes)) {
+                        let to = &mut to[..count];
+                        if times == 1 {
+                            let from = &from[first..][..count];
+                            (kernels.dequantize)(from, is_signed, zero_point, 1.0, to);
+                            continue;
+                        }
+                        for (lane, to) in to.iter_mut().enumerate() {
+                            let byte = from[(first + lane) / times];
+                            let byte = if is_signed { i32::from(byte as i8) } else { byte.into() };
+                            *to = (byte - zero_point) as f32;
                         }
                     }
                 }
@@ -360,38 +351,42 @@ impl Depthwise {
         pixel: usize,
         output: *mut u8,
     ) {
-        let columns = &self.window.columns;
-        let lanes = block.vectors * kernels.lanes;
-        for vector in 0..block.vectors {
-            let lane = vector * kernels.lanes;
-            let last = vector + 1 == block.vectors;
-            for (start, count) in spread(columns.output, kernels.depthwise.len()) {
-                let place = (pixel + start) * self.outputs + block.channel + lane;
-                // SAFETY: the caller's.
-                unsafe {
-                    let (floats, requantization) = match &self.requantizing {
-                        None => (output.cast::<f32>().add(place), None),
-                        Some(it) => {
-                            let to = it.at(block.lane + lane, output.add(place), self.outputs);
-                            (std::ptr::null_mut(), Some(to))
-                        }
-                    };
-                    kernels.depthwise[count - 1](&DepthwiseTile {
-                        input: ring.as_ptr().add(start * columns.stride * lanes + lane),
-                        rows: places.as_ptr(),
-                        height: places.len(),
-                        width: columns.size,
-                        tap_stride: columns.dilation * lanes,
-                        column_stride: columns.stride * lanes,
-                        weights: self.weights.floats().as_ptr().add(block.offset + lane),
-                        weight_stride: lanes,
-                        output: floats,
-                        output_stride: self.outputs,
-                        lanes: if last { block.last_lanes(kernels.lanes) } else { kernels.lanes },
-                        activation: self.activation,
-                        requantization,
-                    });
-                }
+        let (columns, lanes) = (&self.window.columns, kernels.lanes);
+        let tiles = match columns.stride {
+            stride @ 1..=2 if columns.dilation == 1 => kernels.depthwise[stride],
+            _ => kernels.depthwise[0],
+        };
+        for (start, count, repeats) in runs(columns.output, tiles.len()) {
+            if repeats == 0 || count == 0 {
+                continue;
+            }
+            let place = (pixel + start) * self.outputs + block.channel;
+            // SAFETY: the caller's.
+            unsafe {
+                let (floats, requantization) = match &self.requantizing {
+                    None => (output.cast::<f32>().add(place), None),
+                    Some(it) => {
+                        let to = it.at(block.lane, output.add(place), self.outputs);
+                        (std::ptr::null_mut(), Some(to))
+                    }
+                };
+                tiles[count - 1](&DepthwiseTile {
+                    input: ring.as_ptr().add(start * columns.stride * lanes),
+                    rows: places.as_ptr(),
+                    height: places.len(),
+                    width: columns.size,
+                    tap_stride: columns.dilation * lanes,
+                    column_stride: columns.stride * lanes,
+                    vectors: block.vectors,
+                    plane: self.plane(lanes),
+                    weights: self.weights.floats()[block.offset..].as_ptr(),
+                    repeats,
+                    output: floats,
+                    output_stride: self.outputs,
+                    last_lanes: block.last_lanes(lanes),
+                    activation: self.activation,
+                    requantization,
+                });
             }
         }
     }

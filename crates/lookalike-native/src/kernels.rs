@@ -19,12 +19,16 @@ use self::tile::Tile;
 pub(crate) struct Kernels {
     /// Floats of a vector.
     pub(crate) lanes: usize,
+    /// Most vectors of channels that are computed together, where there are pixels enough to compute several together.
+    pub(crate) block_vectors: usize,
     /// For 1, 2, … vectors of channels those for 1, 2, … pixels.
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
     /// The same for bytes.
     pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
-    /// For 1, 2, … columns.
-    pub(crate) depthwise: &'static [unsafe fn(&DepthwiseTile)],
+    /// For windows any number of pixels apart, one pixel and two: for 1, 2, … columns.
+    pub(crate) depthwise: [&'static [unsafe fn(&DepthwiseTile)]; 3],
+    /// Takes a vector of channels of pixels: where the first one is, how far apart they are, how many, and how many channels.
+    pub(crate) take: unsafe fn(*const f32, usize, usize, usize, *mut f32),
     /// Takes each value times a factor, and a number off it.
     pub(crate) affine: unsafe fn(&[f32], f32, f32, &mut [f32]),
     /// Applies an activation.
@@ -61,12 +65,18 @@ macro_rules! each {
     }};
 }
 
-/// Most vectors of channels that are computed together.
+/// Most vectors of channels that are computed together, of one pixel.
 pub(crate) const MOST_VECTORS: usize = 8;
 
 /// Compiles all of them for a set.
 macro_rules! kernels {
-    ($vector:ident, $(#[$feature:meta])?, $one:tt, $two:tt, $three:tt, $columns:tt) => {
+    (
+        $vector:ident,
+        $(#[$feature:meta])?,
+        $block_vectors:literal,
+        [$one:tt, $two:tt, $three:tt, $four:tt],
+        $columns:tt
+    ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
         mod compiled {
             use super::$vector as V;
@@ -87,8 +97,12 @@ macro_rules! kernels {
                 unsafe { bytes::multiply::<V, M, N>(it) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn depthwise<const M: usize>(it: &DepthwiseTile) {
-                unsafe { depthwise::multiply::<V, M>(it) }
+            pub(super) unsafe fn depthwise<const M: usize, const S: usize>(it: &DepthwiseTile) {
+                unsafe { depthwise::multiply::<V, M, S>(it) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn take(from: *const f32, stride: usize, count: usize, lanes: usize, to: *mut f32) {
+                unsafe { rows::take::<V>(from, stride, count, lanes, to) }
             }
             $(#[$feature])?
             pub(super) unsafe fn affine(from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
@@ -134,9 +148,15 @@ macro_rules! kernels {
 
         pub(super) static KERNELS: Kernels = Kernels {
             lanes: <$vector as Vector>::LANES,
-            tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three),
-            byte_tiles: $crate::kernels::table!(compiled::byte_tile, $one, $two, $three),
-            depthwise: $crate::kernels::row!(compiled::depthwise, $columns),
+            block_vectors: $block_vectors,
+            tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
+            byte_tiles: $crate::kernels::table!(compiled::byte_tile, $one, $two, $three, $four),
+            depthwise: [
+                $crate::kernels::row!(compiled::depthwise, [1 2 3 4], 0),
+                $crate::kernels::row!(compiled::depthwise, $columns, 1),
+                $crate::kernels::row!(compiled::depthwise, $columns, 2),
+            ],
+            take: compiled::take,
             affine: compiled::affine,
             activate: compiled::activate,
             binary: compiled::binary,
@@ -152,12 +172,12 @@ macro_rules! kernels {
 }
 
 macro_rules! table {
-    (compiled::$kernel:ident, $one:tt, $two:tt, $three:tt) => {
+    (compiled::$kernel:ident, $one:tt, $two:tt, $three:tt, $four:tt) => {
         [
             $crate::kernels::row!(compiled::$kernel, $one, 1),
             $crate::kernels::row!(compiled::$kernel, $two, 2),
             $crate::kernels::row!(compiled::$kernel, $three, 3),
-            $crate::kernels::row!(compiled::$kernel, [1], 4),
+            $crate::kernels::row!(compiled::$kernel, $four, 4),
             $crate::kernels::row!(compiled::$kernel, [1], 5),
             $crate::kernels::row!(compiled::$kernel, [1], 6),
             $crate::kernels::row!(compiled::$kernel, [1], 7),
@@ -167,7 +187,6 @@ macro_rules! table {
 }
 
 macro_rules! row {
-    (compiled::$kernel:ident, [$($pixels:literal)+]) => { &[$(compiled::$kernel::<$pixels>),+] };
     (compiled::$kernel:ident, [$($pixels:literal)+], $vectors:literal) => {
         &[$(compiled::$kernel::<$pixels, $vectors>),+]
     };

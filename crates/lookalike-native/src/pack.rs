@@ -1,7 +1,7 @@
 //! Weights in the order in which the inner loops read them.
 
 use crate::graph::Conv;
-use crate::kernels::MOST_VECTORS;
+use crate::kernels::{Kernels, MOST_VECTORS};
 
 /// Floats, or what is as long, that begin at the start of a cache line.
 #[derive(Debug, Default)]
@@ -55,18 +55,16 @@ impl Block {
     }
 }
 
-/// Most vectors of a block where there are pixels enough to compute several together.
-const VECTORS: usize = 3;
-
 /// Divides channels evenly into blocks of whole vectors, each with as much room for weights as `size` says of its vectors.
 pub(crate) fn blocks(
     conv: &Conv,
     pixels: usize,
-    lanes: usize,
+    kernels: &Kernels,
     threads: usize,
     size: impl Fn(usize) -> usize,
 ) -> Vec<Block> {
-    let most = if pixels == 1 { MOST_VECTORS } else { VECTORS };
+    let lanes = kernels.lanes;
+    let most = if pixels == 1 { MOST_VECTORS } else { kernels.block_vectors };
     let outputs = conv.outputs / conv.groups;
     let vectors = outputs.div_ceil(lanes);
     // As many for each thread, where there are enough.
@@ -102,6 +100,14 @@ pub(crate) fn spread(total: usize, most: usize) -> impl Iterator<Item = (usize, 
     let (least, larger) = (total / count, total % count);
     (0..count)
         .map(move |part| (part * least + part.min(larger), least + usize::from(part < larger)))
+}
+
+/// Divides a number as [`spread`] does, into the parts of one size and those of the next smaller one: where each kind begins, the
+/// size, and how many there are.
+pub(crate) fn runs(total: usize, most: usize) -> [(usize, usize, usize); 2] {
+    let count = total.div_ceil(most).max(1);
+    let (least, larger) = (total / count, total % count);
+    [(0, least + 1, larger), (larger * (least + 1), least, count - larger)]
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512vl;
 mod portable;
 
 use crate::kernels::Kernels;
@@ -65,6 +67,8 @@ enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
+    Avx512Vl,
+    #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
@@ -85,6 +89,10 @@ impl InstructionSet {
                 && is_x86_feature_detected!("avx512vnni")
             {
                 sets.push(Self(Set::Avx512));
+                sets.push(Self(Set::Avx512Vl));
+                if halves_vectors() {
+                    sets.swap(0, 1);
+                }
             }
             if has_avx2 {
                 sets.push(Self(Set::Avx2));
@@ -106,6 +114,8 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vl => "avx512vl",
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "avx512",
         }
     }
@@ -117,7 +127,23 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => &avx2::KERNELS,
             #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vl => &avx512vl::KERNELS,
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512 => &avx512::KERNELS,
         }
     }
+}
+
+/// Whether the processor does instructions of 512 bits in two halves: AMD's Zen 4, which is of family 25 as no other one with such
+/// instructions is.
+#[cfg(target_arch = "x86_64")]
+fn halves_vectors() -> bool {
+    use std::arch::x86_64::__cpuid;
+
+    let vendor = __cpuid(0);
+    let is_amd =
+        [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"AuthenticAMD";
+    let version = __cpuid(1).eax;
+    let (base, extension) = (version >> 8 & 0xF, version >> 20 & 0xFF);
+    is_amd && base + extension == 25
 }

@@ -51,7 +51,7 @@ impl Requantization {
     }
 }
 
-/// Some pixels of a result, for some vectors of its channels.
+/// Groups of pixels of a result, for some vectors of its channels.
 ///
 /// The bytes of a pixel lie in segments of whole quads. Weights are packed: for each quad of a pixel the four weights of each
 /// channel.
@@ -67,6 +67,8 @@ pub(crate) struct ByteTile {
     /// What makes the bytes unsigned: `0x8080_8080` where they are signed, otherwise 0.
     pub(crate) flip: u32,
     pub(crate) weights: *const i8,
+    /// How many groups of pixels there are, one behind the other.
+    pub(crate) repeats: usize,
     /// Sums of all bytes of each pixel; null if the weights' zero point is 0.
     pub(crate) pixel_sums: *const i32,
     /// How often those sums are added.
@@ -75,11 +77,13 @@ pub(crate) struct ByteTile {
     /// Where the result goes as floats, less its zero point, in place of bytes; null if it goes there as bytes.
     pub(crate) floats: *mut f32,
     pub(crate) float_stride: usize,
+    /// From a vector of a pixel of those floats to the next.
+    pub(crate) vector_stride: usize,
     /// Channels of the last vector that there are.
     pub(crate) last_lanes: usize,
 }
 
-/// Computes `M` pixels of `N` vectors of channels.
+/// Computes groups of `M` pixels, of `N` vectors of channels.
 ///
 /// # Safety
 ///
@@ -88,47 +92,51 @@ pub(crate) struct ByteTile {
 pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &ByteTile) {
     // SAFETY: the caller's.
     unsafe {
-        let mut weights = tile.weights;
-        let mut sums = [[V::splat_int(0); N]; M];
-        for segment in 0..tile.segment_count {
-            let mut input = tile.input.add(*tile.segments.add(segment));
-            for _ in 0..tile.segment_quads {
+        for group in 0..tile.repeats {
+            let first = group * M;
+            let mut weights = tile.weights;
+            let mut sums = [[V::splat_int(0); N]; M];
+            for segment in 0..tile.segment_count {
+                let mut input =
+                    tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
+                for _ in 0..tile.segment_quads {
+                    each!(m < M, {
+                        let quad = input.add(m * tile.pixel_stride).cast::<u32>().read_unaligned();
+                        let quad = quad ^ tile.flip;
+                        each!(n < N, {
+                            sums[m][n] = V::dot(sums[m][n], quad, weights.add(4 * n * V::LANES));
+                        });
+                    });
+                    weights = weights.add(4 * N * V::LANES);
+                    input = input.add(4);
+                }
+            }
+            if !tile.pixel_sums.is_null() {
                 each!(m < M, {
-                    let quad = input.add(m * tile.pixel_stride).cast::<u32>().read_unaligned();
-                    let quad = quad ^ tile.flip;
+                    let addend = (*tile.pixel_sums.add(first + m)).wrapping_mul(tile.sum_factor);
+                    each!(n < N, { sums[m][n] = V::add_ints(sums[m][n], V::splat_int(addend)) });
+                });
+            }
+            let it = &tile.requantization;
+            if tile.floats.is_null() {
+                each!(m < M, {
+                    let output = it.output.add((first + m) * it.output_stride);
                     each!(n < N, {
-                        sums[m][n] = V::dot(sums[m][n], quad, weights.add(4 * n * V::LANES));
+                        let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                        let steps: V = it.steps(sums[m][n], n * V::LANES);
+                        it.store(steps, output.add(n * V::LANES), lanes);
                     });
                 });
-                weights = weights.add(4 * N * V::LANES);
-                input = input.add(4);
+                continue;
             }
-        }
-        if !tile.pixel_sums.is_null() {
             each!(m < M, {
-                let addend = (*tile.pixel_sums.add(m)).wrapping_mul(tile.sum_factor);
-                each!(n < N, { sums[m][n] = V::add_ints(sums[m][n], V::splat_int(addend)) });
-            });
-        }
-        let it = &tile.requantization;
-        if tile.floats.is_null() {
-            each!(m < M, {
-                let output = it.output.add(m * it.output_stride);
+                let output = tile.floats.add((first + m) * tile.float_stride);
                 each!(n < N, {
                     let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
                     let steps: V = it.steps(sums[m][n], n * V::LANES);
-                    it.store(steps, output.add(n * V::LANES), lanes);
+                    steps.store_part(output.add(n * tile.vector_stride), lanes);
                 });
             });
-            return;
         }
-        each!(m < M, {
-            let output = tile.floats.add(m * tile.float_stride);
-            each!(n < N, {
-                let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                let steps: V = it.steps(sums[m][n], n * V::LANES);
-                steps.store_part(output.add(n * V::LANES), lanes);
-            });
-        });
     }
 }

@@ -7,7 +7,7 @@ use super::elementwise::Activation;
 use super::tile::{Clamp, HardSwish};
 use crate::simd::Vector;
 
-/// Some columns of a row of a result, for one vector of its channels.
+/// Groups of columns of a row of a result, for some vectors of its channels.
 pub(crate) struct DepthwiseTile {
     /// What the places of rows count from: the first pixel's place, if they begin with it.
     pub(crate) input: *const f32,
@@ -19,61 +19,78 @@ pub(crate) struct DepthwiseTile {
     pub(crate) tap_stride: usize,
     /// From a window to the next.
     pub(crate) column_stride: usize,
-    /// The biases of the channels, then the weights of the taps.
+    pub(crate) vectors: usize,
+    /// From a vector of all pixels of the input to the next, in floats.
+    pub(crate) plane: usize,
+    /// For each vector the biases of the channels, then the weights of each tap.
     pub(crate) weights: *const f32,
-    /// From the weights of a tap to those of the next.
-    pub(crate) weight_stride: usize,
+    /// How many groups of columns there are, one behind the other.
+    pub(crate) repeats: usize,
     pub(crate) output: *mut f32,
     pub(crate) output_stride: usize,
-    /// Channels that there are.
-    pub(crate) lanes: usize,
+    /// Channels of the last vector that there are.
+    pub(crate) last_lanes: usize,
     pub(crate) activation: Activation,
     /// What makes bytes of the sums, which are whole numbers then, in place of the activation.
     pub(crate) requantization: Option<Requantization>,
 }
 
-/// Computes `M` columns.
+/// Computes groups of `M` columns. Taps lie one vector from one to the next, and windows `S` vectors; with an `S` of 0 they lie as
+/// far apart as the tile says, which takes longer.
 ///
 /// # Safety
 ///
 /// The processor has the set of `V`, and the pointers are good for what the tile says.
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Vector, const M: usize>(tile: &DepthwiseTile) {
+pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize>(tile: &DepthwiseTile) {
+    let column = if S == 0 { tile.column_stride } else { S * V::LANES };
+    let tap = if S == 0 { tile.tap_stride } else { V::LANES };
     // SAFETY: the caller's.
     unsafe {
-        let mut weights = tile.weights;
-        let mut sums = [V::load(weights); M];
-        for row in 0..tile.height {
-            let mut input = tile.input.add(*tile.rows.add(row));
-            for _ in 0..tile.width {
-                weights = weights.add(tile.weight_stride);
-                let weight = V::load(weights);
-                each!(m < M, {
-                    sums[m] = V::load(input.add(m * tile.column_stride)).mul_add(weight, sums[m]);
-                });
-                input = input.add(tile.tap_stride);
+        let mut of_vector = tile.weights;
+        for vector in 0..tile.vectors {
+            let lane = vector * V::LANES;
+            let lanes = if vector + 1 == tile.vectors { tile.last_lanes } else { V::LANES };
+            let plane = tile.input.add(vector * tile.plane);
+            let mut weights = of_vector;
+            for group in 0..tile.repeats {
+                let first = group * M;
+                weights = of_vector;
+                let mut sums = [V::load(weights); M];
+                for row in 0..tile.height {
+                    let mut input = plane.add(*tile.rows.add(row) + first * column);
+                    for _ in 0..tile.width {
+                        weights = weights.add(V::LANES);
+                        let weight = V::load(weights);
+                        each!(m < M, {
+                            sums[m] = V::load(input.add(m * column)).mul_add(weight, sums[m]);
+                        });
+                        input = input.add(tap);
+                    }
+                }
+                if let Some(it) = &tile.requantization {
+                    let output = it.output.add(first * it.output_stride + lane);
+                    each!(m < M, {
+                        let steps: V = it.steps(sums[m].round(), lane);
+                        it.store(steps, output.add(m * it.output_stride), lanes);
+                    });
+                    continue;
+                }
+                match tile.activation {
+                    Activation::None => {}
+                    Activation::Clamp(low, high) => {
+                        let clamp = Clamp::<V>::new(low, high);
+                        each!(m < M, { sums[m] = clamp.apply(sums[m]) });
+                    }
+                    Activation::HardSwish => {
+                        let hard_swish = HardSwish::<V>::new();
+                        each!(m < M, { sums[m] = hard_swish.apply(sums[m]) });
+                    }
+                }
+                let output = tile.output.add(first * tile.output_stride + lane);
+                each!(m < M, { sums[m].store_part(output.add(m * tile.output_stride), lanes) });
             }
+            of_vector = weights.add(V::LANES);
         }
-        if let Some(it) = &tile.requantization {
-            each!(m < M, {
-                let steps: V = it.steps(sums[m].round(), 0);
-                it.store(steps, it.output.add(m * it.output_stride), tile.lanes);
-            });
-            return;
-        }
-        match tile.activation {
-            Activation::None => {}
-            Activation::Clamp(low, high) => {
-                let clamp = Clamp::<V>::new(low, high);
-                each!(m < M, { sums[m] = clamp.apply(sums[m]) });
-            }
-            Activation::HardSwish => {
-                let hard_swish = HardSwish::<V>::new();
-                each!(m < M, { sums[m] = hard_swish.apply(sums[m]) });
-            }
-        }
-        each!(m < M, {
-            sums[m].store_part(tile.output.add(m * tile.output_stride), tile.lanes);
-        });
     }
 }

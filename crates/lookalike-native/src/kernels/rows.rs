@@ -97,6 +97,27 @@ pub(crate) unsafe fn scale<V: Vector>(from: &[f32], factors: &[f32], to: &mut [f
     }
 }
 
+/// Takes a vector of channels of pixels that lie `stride` floats apart; vectors follow each other.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the pointers are good for the pixels.
+#[inline(always)]
+pub(crate) unsafe fn take<V: Vector>(
+    from: *const f32,
+    stride: usize,
+    count: usize,
+    lanes: usize,
+    to: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        for pixel in 0..count {
+            V::load_part(from.add(pixel * stride), lanes).store(to.add(pixel * V::LANES));
+        }
+    }
+}
+
 /// Applies an activation.
 ///
 /// # Safety

@@ -5,7 +5,7 @@ use super::each;
 use super::elementwise::Activation;
 use crate::simd::Vector;
 
-/// Some pixels of a result, for some vectors of its channels.
+/// Groups of pixels of a result, for some vectors of its channels.
 ///
 /// Values of a pixel lie in segments of one length, one behind the other in memory within a segment. Weights are packed: the biases
 /// of the channels, then for each value of a pixel the weights of the channels.
@@ -19,10 +19,14 @@ pub(crate) struct Tile {
     /// From the segments of a pixel to those of the next, in floats.
     pub(crate) pixel_stride: usize,
     pub(crate) weights: *const f32,
+    /// How many groups of pixels there are, one behind the other.
+    pub(crate) repeats: usize,
     /// The first pixel's place in the result.
     pub(crate) output: *mut f32,
     /// From a pixel of the result to the next.
     pub(crate) output_stride: usize,
+    /// From a vector of a pixel of the result to the next.
+    pub(crate) vector_stride: usize,
     /// What is added to the result, laid out like it; null for nothing.
     pub(crate) addend: *const f32,
     /// Channels of the last vector that there are.
@@ -33,7 +37,7 @@ pub(crate) struct Tile {
     pub(crate) last_activation: Activation,
 }
 
-/// Computes `M` pixels of `N` vectors of channels.
+/// Computes groups of `M` pixels, of `N` vectors of channels.
 ///
 /// # Safety
 ///
@@ -42,45 +46,29 @@ pub(crate) struct Tile {
 pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &Tile) {
     // SAFETY: the caller's.
     unsafe {
-        let mut weights = tile.weights;
-        let mut sums = [[V::splat(0.0); N]; M];
-        each!(n < N, {
-            let bias = V::load(weights.add(n * V::LANES));
-            each!(m < M, { sums[m][n] = bias });
-        });
-        let mut row = [V::splat(0.0); N];
-        for segment in 0..tile.segment_count {
-            let mut input = tile.input.add(*tile.segments.add(segment));
-            for _ in 0..tile.segment_length {
-                weights = weights.add(N * V::LANES);
-                each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
-                each!(m < M, {
-                    let value = V::splat(*input.add(m * tile.pixel_stride));
-                    each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
-                });
-                input = input.add(1);
-            }
-        }
-        match tile.activation {
-            Activation::None => {}
-            Activation::Clamp(low, high) => {
-                let clamp = Clamp::<V>::new(low, high);
-                each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
-            }
-            Activation::HardSwish => {
-                let hard_swish = HardSwish::<V>::new();
-                each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
-            }
-        }
-        if !tile.addend.is_null() {
-            each!(m < M, {
-                let addend = tile.addend.add(m * tile.output_stride);
-                each!(n < N, {
-                    let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                    sums[m][n] = sums[m][n].add(V::load_part(addend.add(n * V::LANES), lanes));
-                });
+        for group in 0..tile.repeats {
+            let first = group * M;
+            let mut weights = tile.weights;
+            let mut sums = [[V::splat(0.0); N]; M];
+            each!(n < N, {
+                let bias = V::load(weights.add(n * V::LANES));
+                each!(m < M, { sums[m][n] = bias });
             });
-            match tile.last_activation {
+            let mut row = [V::splat(0.0); N];
+            for segment in 0..tile.segment_count {
+                let mut input =
+                    tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
+                for _ in 0..tile.segment_length {
+                    weights = weights.add(N * V::LANES);
+                    each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
+                    each!(m < M, {
+                        let value = V::splat(*input.add(m * tile.pixel_stride));
+                        each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
+                    });
+                    input = input.add(1);
+                }
+            }
+            match tile.activation {
                 Activation::None => {}
                 Activation::Clamp(low, high) => {
                     let clamp = Clamp::<V>::new(low, high);
@@ -91,17 +79,40 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                     each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
                 }
             }
-        }
-        each!(m < M, {
-            let output = tile.output.add(m * tile.output_stride);
-            each!(n < N, {
-                if n + 1 == N {
-                    sums[m][n].store_part(output.add(n * V::LANES), tile.last_lanes);
-                } else {
-                    sums[m][n].store(output.add(n * V::LANES));
+            if !tile.addend.is_null() {
+                each!(m < M, {
+                    let addend = tile.addend.add((first + m) * tile.output_stride);
+                    each!(n < N, {
+                        let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                        sums[m][n] =
+                            sums[m][n].add(V::load_part(addend.add(n * tile.vector_stride), lanes));
+                    });
+                });
+                match tile.last_activation {
+                    Activation::None => {}
+                    Activation::Clamp(low, high) => {
+                        let clamp = Clamp::<V>::new(low, high);
+                        each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
+                    }
+                    Activation::HardSwish => {
+                        let hard_swish = HardSwish::<V>::new();
+                        each!(m < M, {
+                            each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) })
+                        });
+                    }
                 }
+            }
+            each!(m < M, {
+                let output = tile.output.add((first + m) * tile.output_stride);
+                each!(n < N, {
+                    if n + 1 == N {
+                        sums[m][n].store_part(output.add(n * tile.vector_stride), tile.last_lanes);
+                    } else {
+                        sums[m][n].store(output.add(n * tile.vector_stride));
+                    }
+                });
             });
-        });
+        }
     }
 }
 
