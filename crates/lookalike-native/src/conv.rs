@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use crate::exec::{Context, Shared, Worker};
 use crate::graph::{ByteWeights, Constant, Conv, Weights, Window2};
-use crate::kernels::Kernels;
 use crate::kernels::bytes::{ByteTile, Requantization};
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
+use crate::kernels::{Kernels, MOST_VECTORS};
 use crate::pack::{Aligned, Block, blocks, runs, spread};
 
 /// Bytes of a quad.
@@ -33,12 +33,14 @@ struct Layout {
     /// Elements of a segment.
     length: usize,
     blocks: Vec<Block>,
+    /// How the pixels of a row are divided, for blocks of 1, 2, … vectors.
+    row_runs: [[(usize, usize, usize); 2]; MOST_VECTORS],
     /// Whether pixels are read where they are: there is no padding, and nothing is done to them first.
     is_direct: bool,
 }
 
 impl Layout {
-    fn new(conv: &Conv, blocks: Vec<Block>, is_direct: bool) -> Self {
+    fn new(conv: &Conv, kernels: &Kernels, blocks: Vec<Block>, is_direct: bool) -> Self {
         let Window2 { rows, columns, channels, .. } = conv.window;
         let is_dense = columns.dilation == 1 && conv.groups == 1;
         let (taps, length) = if is_dense {
@@ -61,8 +63,22 @@ impl Layout {
             segments,
             length,
             blocks,
+            row_runs: kernels.tiles.map(|tiles| runs(columns.output, tiles.len())),
             is_direct: is_direct && !has_padding,
         }
+    }
+
+    /// How `count` pixels are divided for a block.
+    fn runs(
+        &self,
+        block: &Block,
+        kernels: &Kernels,
+        count: usize,
+    ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let most = kernels.tiles[block.vectors - 1].len();
+        let known = (count == self.window.columns.output).then(|| self.row_runs[block.vectors - 1]);
+        let [first, second] = known.unwrap_or_else(|| runs(count, most));
+        [first, second].into_iter().filter(|&(_, size, repeats)| size > 0 && repeats > 0)
     }
 
     /// Values of a window that a channel of the result depends on.
@@ -173,6 +189,13 @@ pub(crate) struct Taken<'a, T> {
     next: usize,
 }
 
+impl<T> Taken<'_, T> {
+    /// Begins with the first row again.
+    pub(crate) fn restart(&mut self) {
+        self.next = 0;
+    }
+}
+
 /// A convolution of floats, ready to run.
 #[derive(Debug)]
 pub(crate) struct FloatConv {
@@ -216,7 +239,7 @@ impl FloatConv {
                 );
             }
         }
-        let layout = Layout::new(conv, blocks, conv.affine.is_none());
+        let layout = Layout::new(conv, kernels, blocks, conv.affine.is_none());
         let Conv { activation, last_activation, affine, .. } = *conv;
         Self { layout, weights, activation, last_activation, affine }
     }
@@ -416,10 +439,7 @@ impl FloatConv {
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = kernels.tiles[block.vectors - 1];
-        for (start, pixels, repeats) in runs(count, tiles.len()) {
-            if repeats == 0 || pixels == 0 {
-                continue;
-            }
+        for (start, pixels, repeats) in self.layout.runs(block, kernels, count) {
             let (output, addend) = place(start);
             // SAFETY: the caller's.
             unsafe {
@@ -531,7 +551,7 @@ impl ByteConv {
     ) -> Self {
         let lanes = kernels.lanes;
         let Window2 { rows, columns, channels, .. } = conv.window;
-        let layout = Layout::new(conv, Vec::new(), true);
+        let layout = Layout::new(conv, kernels, Vec::new(), true);
         let (depth, length, segments) = (layout.depth(), layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
         let blocks =
@@ -563,7 +583,7 @@ impl ByteConv {
         // Whole quads are read, which must not go beyond the input.
         let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
         let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
-        let layout = Layout::new(conv, blocks, is_direct);
+        let layout = Layout::new(conv, kernels, blocks, is_direct);
         Self {
             layout,
             weights,
@@ -772,10 +792,7 @@ impl ByteConv {
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = kernels.byte_tiles[block.vectors - 1];
-        for (start, pixels, repeats) in runs(count, tiles.len()) {
-            if repeats == 0 || pixels == 0 {
-                continue;
-            }
+        for (start, pixels, repeats) in self.layout.runs(block, kernels, count) {
             let (bytes, floats) = match target(start) {
                 Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0, 0)),
                 Target::Floats { place, stride, vector_stride } => {

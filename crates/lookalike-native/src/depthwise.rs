@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::conv::{ByteConv, FloatConv, Requantizing, Taken};
 use crate::exec::{Context, Shared, Worker};
-use crate::graph::{Constant, Conv, Weights, Window2};
+use crate::graph::{Constant, Conv, Side, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
@@ -40,6 +40,19 @@ pub(crate) struct Depthwise {
     requantizing: Option<Requantizing>,
     /// Shares of the rows of each block.
     parts: usize,
+    /// How the columns of a row are divided.
+    runs: Vec<(usize, usize, usize)>,
+}
+
+/// Rows of a block of channels, with padding around them: first an empty row, then as many as a window reaches over.
+struct Ring<'a> {
+    memory: &'a mut [f32],
+    /// Where the rows of a window begin.
+    places: &'a mut [usize],
+    filler: Filler<'a>,
+    /// From a vector of all pixels of a row to the next, in floats.
+    plane: usize,
+    row_length: usize,
 }
 
 /// What fills the rows of a ring.
@@ -47,6 +60,17 @@ enum Filler<'a> {
     Input,
     Floats(&'a FloatConv, Taken<'a, f32>),
     Bytes(&'a ByteConv, (Taken<'a, u8>, &'a mut [i32])),
+}
+
+impl Filler<'_> {
+    /// Begins with the first row again.
+    fn restart(&mut self) {
+        match self {
+            Filler::Input => {}
+            Filler::Floats(_, taken) => taken.restart(),
+            Filler::Bytes(_, (taken, _)) => taken.restart(),
+        }
+    }
 }
 
 /// A row of floats or of bytes.
@@ -122,7 +146,7 @@ impl Depthwise {
         } else {
             (2 * threads).min(rows.output.div_ceil(8)).max(1)
         };
-        Self {
+        let mut depthwise = Self {
             window: conv.window,
             outputs: conv.outputs,
             input: expansion.map_or(conv.window, |before| before.window),
@@ -132,7 +156,12 @@ impl Depthwise {
             activation: conv.activation,
             requantizing,
             parts,
-        }
+            runs: Vec::new(),
+        };
+        let most = depthwise.tiles(kernels).len();
+        let runs = runs(columns.output, most).into_iter();
+        depthwise.runs = runs.filter(|&(_, size, repeats)| size > 0 && repeats > 0).collect();
+        depthwise
     }
 
     fn widest(&self) -> usize {
@@ -142,6 +171,14 @@ impl Depthwise {
     /// Floats of a vector of all pixels of a row of the ring.
     fn plane(&self, lanes: usize) -> usize {
         self.window.columns.padded().saturating_mul(lanes)
+    }
+
+    /// The inner loops for this stride and dilation.
+    fn tiles(&self, kernels: &Kernels) -> &'static [unsafe fn(&DepthwiseTile)] {
+        match self.window.columns {
+            Side { stride: stride @ 1..=2, dilation: 1, .. } => kernels.depthwise[stride],
+            _ => kernels.depthwise[0],
+        }
     }
 
     fn ring_rows(&self) -> usize {
@@ -178,30 +215,63 @@ impl Depthwise {
         assert_eq!(found, results, "the result of a depthwise convolution");
         let kernels = context.kernels;
         let (floats, places) = self.scratch(kernels);
-        let shares = batch * self.blocks.len() * self.parts;
-        context.run(shares, &|worker: Worker, share| {
-            let (block, picture) =
-                (share / self.parts % self.blocks.len(), share / self.parts / self.blocks.len());
+        // One thread goes through all blocks in one go.
+        let groups = if context.width() == 1 { 1 } else { self.blocks.len() };
+        context.run(batch * groups * self.parts, &|worker: Worker, share| {
+            let (group, picture) = (share / self.parts % groups, share / self.parts / groups);
             let most = rows.output.div_ceil(self.parts);
             let Some((start, count)) = spread(rows.output, most).nth(share % self.parts) else {
                 return;
             };
+            let blocks = if groups == 1 { 0..self.blocks.len() } else { group..group + 1 };
             // SAFETY: the plan made room for them for each thread; the set is there; input and output have the extents of the
             // window, which was just seen.
             unsafe {
                 let (memory, places) = worker.scratch(floats, places);
+                let mut ring = self.ring(kernels, memory, places);
                 let rows = start..start + count;
-                self.block(
-                    kernels,
-                    block,
-                    picture,
-                    rows,
-                    (input.get(), output.get()),
-                    memory,
-                    places,
-                );
+                for block in blocks {
+                    let places = (input.get().cast_const(), output.get());
+                    self.block(kernels, block, picture, rows.clone(), places, &mut ring);
+                }
             }
         });
+    }
+
+    /// A ring without rows, but with what lies beside them.
+    fn ring<'a>(
+        &'a self,
+        kernels: &Kernels,
+        memory: &'a mut [f32],
+        places: &'a mut [usize],
+    ) -> Ring<'a> {
+        let Window2 { rows, columns, .. } = self.window;
+        let plane = self.plane(kernels.lanes);
+        let row_length = self.widest() * plane;
+        // It comes first, where a cache line begins: loads of whole vectors do not lie across two.
+        let (memory, of_source) = memory.split_at_mut((1 + self.ring_rows()) * row_length);
+        let (places, places_of_source) = places.split_at_mut(rows.size);
+        let filler = match &self.source {
+            Source::FloatConv(conv) => {
+                Filler::Floats(conv, conv.begin(of_source, places_of_source))
+            }
+            Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places_of_source)),
+            _ => Filler::Input,
+        };
+        let (empty, rows) = memory.split_at_mut(row_length);
+        empty.fill(0.0);
+        let end = (columns.before + self.taken()) * kernels.lanes;
+        for plane in rows.chunks_exact_mut(plane) {
+            plane[..columns.before * kernels.lanes].fill(0.0);
+            plane[end..].fill(0.0);
+        }
+        Ring { memory, places, filler, plane, row_length }
+    }
+
+    /// Pixels of a row that are taken into the ring.
+    fn taken(&self) -> usize {
+        let columns = &self.window.columns;
+        columns.input.min(columns.padded().saturating_sub(columns.before))
     }
 
     /// Computes rows of the result for a block.
@@ -216,41 +286,29 @@ impl Depthwise {
         picture: usize,
         result_rows: Range<usize>,
         (input, output): (*const u8, *mut u8),
-        memory: &mut [f32],
-        places: &mut [usize],
+        ring: &mut Ring<'_>,
     ) {
         let Window2 { rows, columns, .. } = self.window;
         let block = &self.blocks[number];
-        let (lanes, plane) = (kernels.lanes, self.plane(kernels.lanes));
-        let row_length = block.vectors * plane;
-        // The ring comes first, where a cache line begins: loads of whole vectors do not lie across two.
-        let (ring, of_source) = memory.split_at_mut((1 + self.ring_rows()) * row_length);
-        let (places, places_of_source) = places.split_at_mut(rows.size);
-        let mut filler = match &self.source {
-            Source::FloatConv(conv) => {
-                Filler::Floats(conv, conv.begin(of_source, places_of_source))
-            }
-            Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places_of_source)),
-            _ => Filler::Input,
-        };
-        let taken = columns.input.min(columns.padded() - columns.before);
-        // The empty row, and what lies beside the pixels in the others.
-        ring[..row_length].fill(0.0);
-        for row in ring[row_length..].chunks_exact_mut(plane) {
-            row[..columns.before * lanes].fill(0.0);
-            row[(columns.before + taken) * lanes..].fill(0.0);
-        }
-        let mut next = 0;
+        let (lanes, plane, row_length) = (kernels.lanes, ring.plane, ring.row_length);
+        let (taken, ring_rows) = (self.taken(), self.ring_rows());
+        ring.filler.restart();
+        let (mut next, mut next_slot) = (0, 0);
         for result_row in result_rows {
             let first = result_row * rows.stride;
             let end = (first + rows.reach()).saturating_sub(rows.before).min(rows.input);
-            for row in first.saturating_sub(rows.before).max(next)..end {
-                let place = (1 + row % self.ring_rows()) * row_length + columns.before * lanes;
-                let to = &mut ring[place..][..row_length - columns.before * lanes];
+            let start = first.saturating_sub(rows.before).max(next);
+            if start != next {
+                next_slot = start % ring_rows;
+            }
+            for row in start..end {
+                let place = (1 + next_slot) * row_length + columns.before * lanes;
+                next_slot = if next_slot + 1 == ring_rows { 0 } else { next_slot + 1 };
+                let to = &mut ring.memory[place..][..row_length - columns.before * lanes];
                 let place = (picture, row);
                 // SAFETY: the caller's.
                 unsafe {
-                    match &mut filler {
+                    match &mut ring.filler {
                         Filler::Floats(conv, state) => {
                             let (input, to) = (input.cast(), (to.as_mut_ptr(), plane));
                             conv.row_of_block(kernels, number, input, place, taken, state, to);
@@ -261,7 +319,8 @@ impl Depthwise {
                         }
                         Filler::Input => {
                             let pixel = (picture * rows.input + row) * columns.input;
-                            for (vector, to) in to.chunks_mut(plane).enumerate() {
+                            for (vector, to) in to.chunks_mut(plane).take(block.vectors).enumerate()
+                            {
                                 let first = vector * lanes;
                                 let channels = first..block.channels.min(first + lanes);
                                 let to = &mut to[..taken * lanes];
@@ -272,14 +331,21 @@ impl Depthwise {
                 }
             }
             next = end.max(next);
-            for (tap, place) in places.iter_mut().enumerate() {
+            for (tap, place) in ring.places.iter_mut().enumerate() {
                 let row = (first + tap * rows.dilation).checked_sub(rows.before);
-                let row = row.filter(|&row| row < rows.input);
-                *place = row.map_or(0, |row| (1 + row % self.ring_rows()) * row_length);
+                *place = match row.filter(|&row| row < rows.input) {
+                    // Rows of the ring end with the last one that was taken.
+                    Some(row) => {
+                        let back = next - row;
+                        let slot = next_slot + if back > next_slot { ring_rows } else { 0 } - back;
+                        (1 + slot) * row_length
+                    }
+                    None => 0,
+                };
             }
             let pixel = (picture * rows.output + result_row) * columns.output;
             // SAFETY: windows of all columns lie within the rows of the ring.
-            unsafe { self.row(kernels, block, ring, places, pixel, output) };
+            unsafe { self.row(kernels, block, ring, pixel, output) };
         }
     }
 
@@ -346,20 +412,13 @@ impl Depthwise {
         &self,
         kernels: &Kernels,
         block: &Block,
-        ring: &[f32],
-        places: &[usize],
+        ring: &Ring<'_>,
         pixel: usize,
         output: *mut u8,
     ) {
         let (columns, lanes) = (&self.window.columns, kernels.lanes);
-        let tiles = match columns.stride {
-            stride @ 1..=2 if columns.dilation == 1 => kernels.depthwise[stride],
-            _ => kernels.depthwise[0],
-        };
-        for (start, count, repeats) in runs(columns.output, tiles.len()) {
-            if repeats == 0 || count == 0 {
-                continue;
-            }
+        let tiles = self.tiles(kernels);
+        for &(start, count, repeats) in &self.runs {
             let place = (pixel + start) * self.outputs + block.channel;
             // SAFETY: the caller's.
             unsafe {
@@ -371,14 +430,14 @@ impl Depthwise {
                     }
                 };
                 tiles[count - 1](&DepthwiseTile {
-                    input: ring.as_ptr().add(start * columns.stride * lanes),
-                    rows: places.as_ptr(),
-                    height: places.len(),
+                    input: ring.memory.as_ptr().add(start * columns.stride * lanes),
+                    rows: ring.places.as_ptr(),
+                    height: ring.places.len(),
                     width: columns.size,
                     tap_stride: columns.dilation * lanes,
                     column_stride: columns.stride * lanes,
                     vectors: block.vectors,
-                    plane: self.plane(lanes),
+                    plane: ring.plane,
                     weights: self.weights.floats()[block.offset..].as_ptr(),
                     repeats,
                     output: floats,

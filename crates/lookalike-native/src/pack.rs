@@ -126,6 +126,10 @@ mod tests {
                     next += count;
                 }
                 assert_eq!(next, total);
+                let of_runs = runs(total, most).into_iter().flat_map(|(start, size, repeats)| {
+                    (0..repeats).map(move |part| (start + part * size, size))
+                });
+                assert!(of_runs.eq(parts.iter().copied()));
                 let counts = || parts.iter().map(|&(_, count)| count);
                 assert!(counts().max() <= counts().min().map(|least| least + 1));
             }
