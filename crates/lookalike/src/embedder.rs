@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Embedding, EmbeddingResult, Error, HeadSpec, ImageProcessingOptions, ImageView,
+    BackendInfo, Embedding, EmbeddingResult, Error, HeadSpec, ImageProcessingOptions, ImageView,
     InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SessionOptions,
-    SupportCode, Tensor,
+    Tensor,
 };
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::backends::backends;
+use crate::backends::{self, Loaded};
 use crate::options::{HeadChoice, ImageEmbedderOptions};
 use crate::pool::SessionPool;
 
@@ -36,13 +36,25 @@ use crate::pool::SessionPool;
 #[derive(Debug)]
 pub struct ImageEmbedder {
     model: Model,
-    backend: &'static str,
+    info: EmbedderInfo,
     preprocessor: Arc<dyn Preprocessor>,
     input: InputSpec,
     heads: Vec<HeadSpec>,
     pool: SessionPool,
     l2_normalize: bool,
     quantize: bool,
+}
+
+/// What an embedder consists of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct EmbedderInfo {
+    /// Name of the engine that runs the model, asked for or not.
+    pub backend: &'static str,
+    /// What the engine says of itself.
+    pub engine: BackendInfo,
+    /// Name of the preprocessing profile.
+    pub preprocessor: &'static str,
 }
 
 impl ImageEmbedder {
@@ -62,7 +74,7 @@ impl ImageEmbedder {
 
     pub(crate) fn new(
         model: Model,
-        backend: &dyn InferenceBackend,
+        backend: Option<&dyn InferenceBackend>,
         session_options: &SessionOptions,
         preprocessor: Arc<dyn Preprocessor>,
         normalization: Option<Normalization>,
@@ -70,37 +82,25 @@ impl ImageEmbedder {
         l2_normalize: bool,
         quantize: bool,
     ) -> Result<Self> {
-        backend.check()?;
-        let is_lacking = |error: &Error| {
-            let code = error.support_code();
-            matches!(
-                code,
-                Some(SupportCode::UnsupportedBuiltinOp | SupportCode::UnsupportedCustomOp)
-            )
+        if let Some(backend) = backend {
+            backend.check()?;
+        }
+        let loaded = match backend {
+            Some(backend) => backends::load(backend, &model, session_options),
+            None => backends::load_on_first(backends::backends(), &model, session_options),
         };
-        // An operator that the engine lacks is told before a rule that the model breaks, as in the reference, and anything else
-        // that the engine says of the model after.
-        let session = match backend.load(&model, session_options) {
-            Err(error) if is_lacking(&error) => {
-                let (said, code) = (error.to_string(), error.support_code());
-                let error = Error::new(error.kind(), format!("{said}; {}", alternatives(&model)));
-                return Err(code.into_iter().fold(error, Error::with_support_code));
-            }
-            session => session,
+        // An engine that is missing, and an operator that it lacks, is told before a rule that the model breaks, as in the reference,
+        // and anything else that the engine says of the model after.
+        let loaded = match loaded {
+            Err(error) if backends::is_lacking(&error) => return Err(error),
+            loaded => loaded,
         };
         let input = InputSpec::from_model(&model, normalization)?;
         let heads = head_choice.apply(HeadSpec::from_model(&model)?)?;
-        let pool = SessionPool::new(session?);
-        Ok(Self {
-            model,
-            backend: backend.name(),
-            preprocessor,
-            input,
-            heads,
-            pool,
-            l2_normalize,
-            quantize,
-        })
+        let Loaded { backend, info, session } = loaded?;
+        let pool = SessionPool::new(session);
+        let info = EmbedderInfo { backend, engine: info, preprocessor: preprocessor.name() };
+        Ok(Self { model, info, preprocessor, input, heads, pool, l2_normalize, quantize })
     }
 
     /// Embeds a whole picture, turned as its orientation says.
@@ -158,7 +158,7 @@ impl ImageEmbedder {
         if values < head.dimension {
             return Err(Error::internal(format!(
                 "the backend `{}` gave {values} values for output {} of {}",
-                self.backend, head.index, head.dimension
+                self.info.backend, head.index, head.dimension
             )));
         }
         let vector = head.feature_vector(output.as_ref(), self.l2_normalize, self.quantize);
@@ -192,29 +192,16 @@ impl ImageEmbedder {
 
     /// Name of the engine that runs the model.
     pub fn backend_name(&self) -> &'static str {
-        self.backend
+        self.info.backend
+    }
+
+    /// What runs the model, and what prepares its pictures.
+    pub fn info(&self) -> &EmbedderInfo {
+        &self.info
     }
 
     /// Name of the preprocessing profile.
     pub fn preprocessor_name(&self) -> &'static str {
         self.preprocessor.name()
-    }
-}
-
-/// Where a model can be run whose operators one engine lacks.
-fn alternatives(model: &Model) -> String {
-    let has_all = |backend: &&dyn InferenceBackend| {
-        model.operators().iter().all(|operator| backend.has_operator(operator))
-    };
-    let able: Vec<String> = backends()
-        .iter()
-        .copied()
-        .filter(has_all)
-        .map(|backend| format!("`{}`", backend.name()))
-        .collect();
-    if able.is_empty() {
-        "no backend of this build has them all".to_owned()
-    } else {
-        format!("of the backends of this build, these have them all: {}", able.join(", "))
     }
 }

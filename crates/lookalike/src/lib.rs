@@ -12,10 +12,10 @@ mod stream;
 #[cfg(feature = "decode")]
 pub use lookalike_decode::{Exif, Picture, decode, decode_file};
 
-#[cfg(feature = "onnx")]
-pub use lookalike_onnx as onnx;
 #[cfg(feature = "native")]
 pub use lookalike_native as native;
+#[cfg(feature = "onnx")]
+pub use lookalike_onnx as onnx;
 #[cfg(feature = "ort")]
 pub use lookalike_ort::Ort;
 #[cfg(feature = "tflitec")]
@@ -34,7 +34,7 @@ pub use lookalike_core::{
 pub use lookalike_preprocess::{Antialias, InstructionSet, MediaPipe, TaskLibrary};
 
 pub use crate::backends::{backend, backends};
-pub use crate::embedder::ImageEmbedder;
+pub use crate::embedder::{EmbedderInfo, ImageEmbedder};
 pub use crate::file::{read_model, read_model_within};
 pub use crate::frame::Frame;
 pub use crate::options::{ImageEmbedderOptions, preprocessor, preprocessor_names};

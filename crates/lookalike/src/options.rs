@@ -10,7 +10,7 @@ use lookalike_core::{
 };
 use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
-use crate::backends::{backend, default_backend};
+use crate::backends::backend;
 use crate::embedder::ImageEmbedder;
 use crate::file::{no_model, parse_model, read_model_within};
 
@@ -19,7 +19,7 @@ use crate::file::{no_model, parse_model, read_model_within};
 /// ```
 /// use lookalike::ImageEmbedder;
 ///
-/// let embedder = ImageEmbedder::builder().backend("tract").l2_normalize(true).build()?;
+/// let embedder = ImageEmbedder::builder().backend("native").l2_normalize(true).build()?;
 /// assert_eq!(embedder.embedding_dimension(0), Some(306));
 /// # Ok::<(), lookalike::Error>(())
 /// ```
@@ -226,10 +226,10 @@ impl ImageEmbedderOptions {
             Some(num_threads) => SessionOptions::default().with_num_threads(num_threads)?,
             None => SessionOptions::default(),
         };
-        let backend: &dyn InferenceBackend = match &self.backend {
-            BackendChoice::Auto => default_backend()?,
-            BackendChoice::Named(name) => backend(name)?,
-            BackendChoice::Given(backend) => backend.as_ref(),
+        let backend: Option<&dyn InferenceBackend> = match &self.backend {
+            BackendChoice::Auto => None,
+            BackendChoice::Named(name) => Some(backend(name)?),
+            BackendChoice::Given(backend) => Some(backend.as_ref()),
         };
         let preprocessor = self.preprocessor.unwrap_or_else(|| Arc::new(TaskLibrary::new()));
         ImageEmbedder::new(

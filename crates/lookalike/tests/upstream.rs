@@ -445,7 +445,7 @@ impl InferenceBackend for Bare {
         options: &SessionOptions,
     ) -> lookalike::Result<Box<dyn InferenceSession>> {
         model.check_operators("The backend `bare`", |operator| self.has_operator(operator))?;
-        backend("tract")?.load(model, options)
+        backend("native")?.load(model, options)
     }
 }
 
@@ -529,7 +529,7 @@ fn open_output_has_the_size_of_the_picture() {
     let (model, pixels) =
         (read_model(cached("dilated_conv.tflite")).unwrap(), Pixels::read(BURGER));
     let tensor = open_input(&model, &pixels);
-    let mut session = backend("tract").unwrap().load(&model, &SessionOptions::default()).unwrap();
+    let mut session = backend("native").unwrap().load(&model, &SessionOptions::default()).unwrap();
     let mut outputs = [Tensor::empty()];
     session.run(&[tensor.as_ref()], &mut outputs).unwrap();
     assert_eq!(outputs[0].shape().dims(), [1, 325, 480, 16]);

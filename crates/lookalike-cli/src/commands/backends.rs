@@ -7,7 +7,7 @@ use crate::args::BackendsArguments;
 use crate::{Outcome, pipe};
 
 /// All engines there are, each the name of the feature that compiles it in.
-const KNOWN: [&str; 3] = ["tract", "tflitec", "ort"];
+const KNOWN: [&str; 4] = ["native", "tract", "tflitec", "ort"];
 
 #[derive(Serialize)]
 struct Row {

@@ -79,6 +79,8 @@ enum EmbedderReport {
 #[derive(Serialize)]
 struct BackendReport {
     name: &'static str,
+    /// Whether it is taken where none is asked for.
+    is_default: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -104,6 +106,7 @@ impl Report {
             *operators.entry(operator.name.to_string()).or_insert(0) += 1;
         }
         let tensors = |tensors: &[TensorInfo]| tensors.iter().map(TensorReport::new).collect();
+        let mut has_default = false;
         let size = |name: &str| model.associated_file(name).map_or(0, <[u8]>::len);
         Self {
             path,
@@ -125,8 +128,11 @@ impl Report {
                     let loaded = backend
                         .check()
                         .and_then(|_| backend.load(model, &SessionOptions::default()));
+                    let is_default = loaded.is_ok() && !has_default;
+                    has_default |= is_default;
                     BackendReport {
                         name: backend.name(),
+                        is_default,
                         error: loaded.err().map(|error| format!("{:#}", anyhow::Error::new(error))),
                     }
                 })
@@ -178,6 +184,7 @@ impl Report {
         };
         section("as an image embedder", embedder);
         let backends = self.backends.iter().map(|backend| match &backend.error {
+            None if backend.is_default => format!("{}: runs it, and is the default", backend.name),
             None => format!("{}: runs it", backend.name),
             Some(error) => format!("{}: {error}", backend.name),
         });

@@ -71,18 +71,10 @@ fn compare_prints_the_similarity_and_nothing_else() {
 
 #[test]
 fn compare_prints_json_when_asked() {
-    let text = succeed(&[
-        "compare",
-        "tiles.png",
-        "landscape.png",
-        "--json",
-        "--l2-normalize",
-        "-b",
-        "tract",
-    ]);
+    let text = succeed(&["compare", "tiles.png", "landscape.png", "--json", "--l2-normalize"]);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(value["cosine_similarity"].as_f64().unwrap() < 0.3, "{value}");
-    assert_eq!(value["backend"], "tract");
+    assert_eq!(value["backend"], "native");
     assert_eq!(value["model"], "the built-in model");
     assert_eq!(value["preprocess"], "task-library");
 }
@@ -323,7 +315,7 @@ fn a_closed_pipe_is_no_error() {
 
 #[test]
 fn inspect_describes_models() {
-    // The backends besides tract depend on the features of the build.
+    // The backends besides native and tract depend on the features of the build.
     insta::with_settings!({ filters => vec![(r"(?m)^  (tflitec|ort): .*\n", "")] }, {
         insta::assert_snapshot!("inspect_two_heads", transcript(&["inspect", "two_heads.tflite"]));
         insta::assert_snapshot!("inspect_with_files", transcript(&["inspect", "echo_files.tflite"]));
@@ -335,7 +327,8 @@ fn inspect_describes_models() {
     let json: serde_json::Value =
         serde_json::from_str(&succeed(&["inspect", "weights_i8.tflite", "--json"])).unwrap();
     assert_eq!(json["operators"]["DEQUANTIZE"], 1);
-    assert_eq!(json["backends"][0]["name"], "tract");
+    assert_eq!(json["backends"][0]["name"], "native");
+    assert_eq!(json["backends"][0]["is_default"], true);
     assert!(json["backends"][0].get("error").is_none());
     assert_eq!(json["metadata"]["inputs"][0]["content"], "ImageProperties");
 }
@@ -343,9 +336,10 @@ fn inspect_describes_models() {
 #[test]
 fn backends_lists_what_is_compiled_in() {
     let text = succeed(&["backends"]);
-    assert!(text.starts_with("tract    usable, version 0.23."), "{text}");
+    assert!(text.starts_with("native   usable, version 0.1."), "{text}");
+    assert!(text.contains("\ntract    usable, version 0.23."), "{text}");
     let json: serde_json::Value = serde_json::from_str(&succeed(&["backends", "--json"])).unwrap();
-    assert_eq!((&json[0]["name"], &json[0]["usable"]), (&"tract".into(), &true.into()));
+    assert_eq!((&json[0]["name"], &json[0]["usable"]), (&"native".into(), &true.into()));
     for row in json.as_array().unwrap() {
         let says_why = row["error"].as_str().is_some_and(|reason| !reason.is_empty());
         assert_eq!(row["usable"] == true, !says_why, "{row}");

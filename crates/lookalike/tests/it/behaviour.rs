@@ -125,13 +125,13 @@ fn near_duplicates_are_found_by_the_built_in_model() {
 
 #[test]
 fn backends_are_chosen_by_name_or_refused() {
-    assert_eq!(backends()[0].name(), "tract");
-    let info = backend("tract").unwrap().check().unwrap();
+    assert_eq!(backends()[0].name(), "native");
+    let info = backend("native").unwrap().check().unwrap();
     assert_eq!(info.library, None);
     let error = ImageEmbedder::builder().backend("abacus").build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
-        error.to_string().contains("`abacus`") && error.to_string().contains("`tract`"),
+        error.to_string().contains("`abacus`") && error.to_string().contains("`native`"),
         "{error}"
     );
     let error = preprocessor("blur").unwrap_err();
