@@ -10,11 +10,12 @@ use crate::runtimes::BACKENDS;
 use crate::{conformance, hardening, onnx, paths, runtimes, shell, tools, workspace};
 
 /// Packages that are published, in an order that compiles little twice.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "lookalike-schema",
     "lookalike-core",
     "lookalike-preprocess",
     "lookalike-decode",
+    "lookalike-native",
     "lookalike-onnx",
     "lookalike-tract",
     "lookalike-tflitec",
@@ -24,7 +25,8 @@ const PACKAGES: [&str; 10] = [
 ];
 
 /// Features of the facade that must compile each alone.
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 14] = [
+    "native",
     "tract",
     "tflitec",
     "ort",
@@ -93,7 +95,7 @@ pub(crate) fn run() -> Result<()> {
     conformance::check_report(&backends)?;
     // tract alone takes as long to build with instrumentation as the rest of the checks; the campaign's sample, which is part of the
     // tests, runs on it.
-    hardening::fuzz_on(&backends, FUZZ_SECONDS, None)
+    hardening::fuzz_on(&[&["native"][..], &backends].concat(), FUZZ_SECONDS, None)
 }
 
 /// Habits that no compiler checks.

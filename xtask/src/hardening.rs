@@ -10,7 +10,7 @@ use crate::{paths, runtimes, shell, tools, workspace};
 /// Fuzz targets are built by the toolchain at hand, which calls instrumentation unstable.
 const UNSTABLE: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 
-/// Runs the campaign on tract and on the optional backends that can be had.
+/// Runs the campaign on the backends that are always there and on the optional ones that can be had.
 pub(crate) fn campaign(models: usize, report: Option<&Path>, filter: Option<&str>) -> Result<()> {
     let (models, report) = (models.to_string(), report.map(Path::to_string_lossy));
     let mut arguments = vec!["campaign", "--models", &models];
@@ -23,7 +23,7 @@ pub(crate) fn campaign(models: usize, report: Option<&Path>, filter: Option<&str
 
 /// Fuzzes on every backend that can be had.
 pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> Result<()> {
-    fuzz_on(&[&["tract"][..], &runtimes::fetch()?].concat(), seconds, only)
+    fuzz_on(&[&["native", "tract"][..], &runtimes::fetch()?].concat(), seconds, only)
 }
 
 /// Builds all targets with these backends, gives each its seeds, and fuzzes it. What a target finds stays in `fuzz/artifacts/`.
@@ -104,7 +104,8 @@ fn seed(target: &str) -> Result<PathBuf> {
 
 /// Runs the tests of the crates with `unsafe` code, and of those that call into the libraries, under AddressSanitizer.
 pub(crate) fn asan() -> Result<()> {
-    let mut packages = vec!["lookalike-schema", "lookalike-core", "lookalike-preprocess"];
+    let mut packages =
+        vec!["lookalike-schema", "lookalike-core", "lookalike-preprocess", "lookalike-native"];
     let backends = runtimes::fetch()?;
     let usable = runtimes::BACKENDS.iter().filter(|backend| backends.contains(&backend.feature));
     packages.extend(usable.map(|backend| backend.package));

@@ -356,8 +356,7 @@ impl FloatConv {
             let from = unsafe { layout.input_row(input, picture, row) };
             let to = &mut ring[place..][..from.len()];
             match self.affine {
-                // SAFETY: the set is there.
-                Some((scale, shift)) => unsafe { (kernels.affine)(from, scale, shift, to) },
+                Some((scale, shift)) => kernels.affine(from, scale, shift, to),
                 None => to.copy_from_slice(from),
             }
         });
@@ -771,7 +770,7 @@ impl ByteConv {
                 unsafe {
                     let from = input.add(segment + pixel * stride);
                     let bytes = std::slice::from_raw_parts(from, self.layout.length);
-                    *sum += (kernels.sum_bytes)(bytes, self.flip);
+                    *sum += kernels.sum_bytes(bytes, self.flip);
                 }
             }
         }

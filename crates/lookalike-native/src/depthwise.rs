@@ -388,7 +388,7 @@ impl Depthwise {
                         let to = &mut to[..count];
                         if times == 1 {
                             let from = &from[first..][..count];
-                            (kernels.dequantize)(from, is_signed, zero_point, 1.0, to);
+                            kernels.dequantize(from, is_signed, zero_point, 1.0, to);
                             continue;
                         }
                         for (lane, to) in to.iter_mut().enumerate() {

@@ -68,6 +68,74 @@ macro_rules! each {
 /// Most vectors of channels that are computed together, of one pixel.
 pub(crate) const MOST_VECTORS: usize = 8;
 
+/// Those that take slices: whoever has the kernels of a set has the set, and they look at lengths themselves.
+#[expect(unsafe_code, reason = "the set is there, which the compiler does not know")]
+impl Kernels {
+    pub(crate) fn affine(&self, from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.affine)(from, scale, shift, to) };
+    }
+
+    pub(crate) fn activate(&self, activation: Activation, from: &[f32], to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.activate)(activation, from, to) };
+    }
+
+    pub(crate) fn binary(&self, it: Binary, left: &[f32], right: &[f32], to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.binary)(it, left, right, to) };
+    }
+
+    pub(crate) fn binary_with_number(&self, it: Binary, left: &[f32], right: f32, to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.binary_with_number)(it, left, right, to) };
+    }
+
+    pub(crate) fn accumulate(&self, rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.accumulate)(rows, most, from, sums) };
+    }
+
+    pub(crate) fn scale(&self, from: &[f32], factors: &[f32], to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.scale)(from, factors, to) };
+    }
+
+    pub(crate) fn accumulate_scaled(&self, from: &[f32], factor: f32, sums: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.accumulate_scaled)(from, factor, sums) };
+    }
+
+    pub(crate) fn dequantize(
+        &self,
+        from: &[u8],
+        signed: bool,
+        zero: i32,
+        scale: f32,
+        to: &mut [f32],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.dequantize)(from, signed, zero, scale, to) };
+    }
+
+    pub(crate) fn quantize(
+        &self,
+        from: &[f32],
+        signed: bool,
+        zero: i32,
+        scale: f32,
+        to: &mut [u8],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.quantize)(from, signed, zero, scale, to) };
+    }
+
+    pub(crate) fn sum_bytes(&self, bytes: &[u8], flip: u8) -> i32 {
+        // SAFETY: the set is there.
+        unsafe { (self.sum_bytes)(bytes, flip) }
+    }
+}
+
 /// Compiles all of them for a set.
 macro_rules! kernels {
     (
@@ -87,21 +155,24 @@ macro_rules! kernels {
             use $crate::kernels::tile::Tile;
             use $crate::kernels::{bytes, depthwise, elementwise, rows, tile};
 
-            // SAFETY: of all these: the caller's.
             $(#[$feature])?
             pub(super) unsafe fn tile<const M: usize, const N: usize>(it: &Tile) {
+                // SAFETY: the caller's.
                 unsafe { tile::multiply::<V, M, N>(it) }
             }
             $(#[$feature])?
             pub(super) unsafe fn byte_tile<const M: usize, const N: usize>(it: &ByteTile) {
+                // SAFETY: the caller's.
                 unsafe { bytes::multiply::<V, M, N>(it) }
             }
             $(#[$feature])?
             pub(super) unsafe fn depthwise<const M: usize, const S: usize>(it: &DepthwiseTile) {
+                // SAFETY: the caller's.
                 unsafe { depthwise::multiply::<V, M, S>(it) }
             }
             $(#[$feature])?
             pub(super) unsafe fn take(from: *const f32, stride: usize, count: usize, lanes: usize, to: *mut f32) {
+                // SAFETY: the caller's.
                 unsafe { rows::take::<V>(from, stride, count, lanes, to) }
             }
             $(#[$feature])?
@@ -110,6 +181,7 @@ macro_rules! kernels {
             }
             $(#[$feature])?
             pub(super) unsafe fn activate(activation: Activation, from: &[f32], to: &mut [f32]) {
+                // SAFETY: the caller's.
                 unsafe { rows::activate::<V>(activation, from, to) }
             }
             $(#[$feature])?
@@ -122,10 +194,12 @@ macro_rules! kernels {
             }
             $(#[$feature])?
             pub(super) unsafe fn accumulate(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+                // SAFETY: the caller's.
                 unsafe { rows::accumulate::<V>(rows, most, from, sums) }
             }
             $(#[$feature])?
             pub(super) unsafe fn scale(from: &[f32], factors: &[f32], to: &mut [f32]) {
+                // SAFETY: the caller's.
                 unsafe { rows::scale::<V>(from, factors, to) }
             }
             $(#[$feature])?

@@ -1,5 +1,4 @@
 //! Operators that need no preparation, in plain loops.
-#![expect(unsafe_code, reason = "the inner loops need an instruction set, which is there")]
 
 use lookalike_core::{Error, Result};
 
@@ -24,7 +23,6 @@ pub(crate) fn run<'a>(
     let of_input = &step.inputs[0];
     let input = operand(0)?;
     let floats = || bytemuck::cast_slice::<u8, f32>(input);
-    // SAFETY: of all calls of kernels: the set is there.
     match op {
         Op::Pool { window, most, activation } => match of_input.value.element {
             Element::F32 => {
@@ -49,10 +47,10 @@ pub(crate) fn run<'a>(
             multiply(kernels, pairs, size, floats(), right, output);
         }
         Op::Activation(activation) => {
-            unsafe { (kernels.activate)(*activation, floats(), bytemuck::cast_slice_mut(output)) };
+            kernels.activate(*activation, floats(), bytemuck::cast_slice_mut(output));
         }
         Op::Affine { scale, shift } => {
-            unsafe { (kernels.affine)(floats(), *scale, *shift, bytemuck::cast_slice_mut(output)) };
+            kernels.affine(floats(), *scale, *shift, bytemuck::cast_slice_mut(output));
         }
         Op::Unary(function) => map(*function, floats(), bytemuck::cast_slice_mut(output)),
         Op::Table(table) => {
@@ -140,8 +138,7 @@ fn pool(
         for row in first_row..first_row + height {
             let start = ((picture * rows.input + row) * columns.input + first_column) * channels;
             let pixels = Rows { length: channels, stride: channels, count: width };
-            // SAFETY: the set is there.
-            unsafe { (kernels.accumulate)(pixels, most, &from[start..][..width * channels], to) };
+            kernels.accumulate(pixels, most, &from[start..][..width * channels], to);
         }
         let count = (height * width) as f32;
         for value in to.iter_mut() {
@@ -200,8 +197,7 @@ fn multiply(
         for (left, to) in left.chunks_exact(depth).zip(to.chunks_exact_mut(columns)) {
             to.fill(0.0);
             for (&left, right) in left.iter().zip(right.chunks_exact(columns)) {
-                // SAFETY: the set is there.
-                unsafe { (kernels.accumulate_scaled)(right, left, to) };
+                kernels.accumulate_scaled(right, left, to);
             }
         }
     }
@@ -229,14 +225,11 @@ impl Broadcast {
         };
         // Neighbouring dimensions in which both operands are alike are one.
         let mut merged: Vec<(usize, [bool; 2])> = Vec::new();
-        for axis in 0..rank {
-            if result[axis] == 1 {
-                continue;
-            }
+        for (axis, &of_result) in result.iter().enumerate().filter(|&(_, &extent)| extent > 1) {
             let is_full = [left, right].map(|dims| extent(dims, axis) > 1);
             match merged.last_mut() {
-                Some((count, like)) if *like == is_full => *count *= result[axis],
-                _ => merged.push((result[axis], is_full)),
+                Some((count, like)) if *like == is_full => *count *= of_result,
+                _ => merged.push((of_result, is_full)),
             }
         }
         let (length, is_row) = merged.pop().unwrap_or((1, [false; 2]));
@@ -271,8 +264,7 @@ impl Broadcast {
         to: &mut [f32],
     ) {
         if binary == Binary::Mul && self.is_repeated() {
-            // SAFETY: the set is there.
-            unsafe { (kernels.scale)(left, right, to) };
+            kernels.scale(left, right, to);
             return;
         }
         for (row, to) in to.chunks_exact_mut(self.length).enumerate() {
@@ -285,24 +277,21 @@ impl Broadcast {
             }
             let row = |operand: usize| if self.is_row[operand] { self.length } else { 1 };
             let (left, right) = (&left[places[0]..][..row(0)], &right[places[1]..][..row(1)]);
-            // SAFETY: the set is there.
-            unsafe {
-                match (self.is_row, binary.swapped()) {
-                    ([_, true], _) if left.len() == right.len() => {
-                        (kernels.binary)(binary, left, right, to);
-                    }
-                    ([false, true], Some(swapped)) => {
-                        (kernels.binary_with_number)(swapped, right, left[0], to);
-                    }
-                    ([false, true], None) => {
-                        to.fill(left[0]);
-                        let left = left[0];
-                        for (to, &right) in to.iter_mut().zip(right) {
-                            *to = if left >= 0.0 { left } else { left * right };
-                        }
-                    }
-                    _ => (kernels.binary_with_number)(binary, left, right[0], to),
+            match (self.is_row, binary.swapped()) {
+                ([_, true], _) if left.len() == right.len() => {
+                    kernels.binary(binary, left, right, to);
                 }
+                ([false, true], Some(swapped)) => {
+                    kernels.binary_with_number(swapped, right, left[0], to);
+                }
+                ([false, true], None) => {
+                    to.fill(left[0]);
+                    let left = left[0];
+                    for (to, &right) in to.iter_mut().zip(right) {
+                        *to = if left >= 0.0 { left } else { left * right };
+                    }
+                }
+                _ => kernels.binary_with_number(binary, left, right[0], to),
             }
         }
     }
@@ -345,8 +334,7 @@ fn reduce(
         let to = &mut to[place * length..][..length];
         if matches!(reduction, Reduction::Mean | Reduction::Sum) {
             let rows = Rows { length, stride: length, count };
-            // SAFETY: the set is there.
-            unsafe { (kernels.accumulate)(rows, false, from, to) };
+            kernels.accumulate(rows, false, from, to);
         } else {
             for from in from.chunks_exact(length) {
                 for (to, &from) in to.iter_mut().zip(from) {
@@ -380,8 +368,7 @@ fn normalize(kernels: &Kernels, length: usize, from: &[f32], to: &mut [f32]) {
     for (from, to) in from.chunks_exact(length).zip(to.chunks_exact_mut(length)) {
         let squares: f32 = from.iter().map(|value| value * value).sum();
         let divisor = squares.sqrt().max(LEAST_LENGTH);
-        // SAFETY: the set is there.
-        unsafe { (kernels.binary_with_number)(Binary::Div, from, divisor, to) };
+        kernels.binary_with_number(Binary::Div, from, divisor, to);
     }
 }
 
@@ -463,8 +450,7 @@ fn quantize(kernels: &Kernels, from: &[f32], operand: &Operand, to: &mut [u8]) {
         }
         return;
     }
-    // SAFETY: the set is there.
-    unsafe { (kernels.quantize)(from, operand.is_signed(), scale.zero_point, scale.scale, to) };
+    kernels.quantize(from, operand.is_signed(), scale.zero_point, scale.scale, to);
 }
 
 fn dequantize(kernels: &Kernels, operand: &Operand, from: &[u8], to: &mut [f32]) {
@@ -476,8 +462,7 @@ fn dequantize(kernels: &Kernels, operand: &Operand, from: &[u8], to: &mut [f32])
         }
         return;
     }
-    // SAFETY: the set is there.
-    unsafe { (kernels.dequantize)(from, operand.is_signed(), scale.zero_point, scale.scale, to) };
+    kernels.dequantize(from, operand.is_signed(), scale.zero_point, scale.scale, to);
 }
 
 /// Numbers of any kind to numbers of any kind: integers wrap around, floats are cut off behind the point and at the bounds.
