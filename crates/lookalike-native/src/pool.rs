@@ -73,13 +73,7 @@ impl Pool {
             (0..shares).for_each(|share| work(0, share));
             return;
         }
-        // SAFETY: threads take the work out of the job while they join, under its lock, and leave when they are done with it; this
-        // function does not return, nor unwind, before the job is gone and all have left.
-        #[expect(
-            unsafe_code,
-            reason = "threads outlive the work, which they are lent for one call"
-        )]
-        let work = unsafe { std::mem::transmute::<Work<'_>, Work<'static>>(work) };
+        let work = lend(work);
         let (shared, job) = (&self.shared, Job { work, shares });
         shared.next.store(0, Ordering::Relaxed);
         *shared.job() = Some(job);
@@ -98,6 +92,16 @@ impl Pool {
         }
         assert!(!shared.has_panicked.swap(false, Ordering::Relaxed), "a thread has panicked");
     }
+}
+
+/// Lets the threads of a pool have some work, which they do not know to end before they do.
+///
+/// They take it out of the job while they join, under its lock, and leave when they are done with it; [`Pool::run`], which alone calls
+/// this, does not return, nor unwind, before the job is gone and all have left.
+#[expect(unsafe_code, reason = "threads outlive the work, which they are lent for one call")]
+fn lend(work: Work<'_>) -> Work<'static> {
+    // SAFETY: see above: nobody touches the work when it is over.
+    unsafe { std::mem::transmute::<Work<'_>, Work<'static>>(work) }
 }
 
 impl Shared {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use half::f16;
 use lookalike_core::shapes::Shapes;
-use lookalike_core::{Error, Model, OperatorInfo, Quantization, Result, TensorInfo, TensorType};
+use lookalike_core::{
+    Error, ErrorKind, Model, OperatorInfo, Quantization, Result, TensorInfo, TensorType,
+};
 use lookalike_schema::tflite::{Activation as Fused, BuiltinOptionsRef};
 
 use super::{Constant, Element, Graph, Node, Op, Scale, Unary, Value, ValueId};
@@ -105,6 +107,7 @@ pub(crate) fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<Graph> {
         shapes,
         graph: Graph::default(),
         of_tensor: vec![None; model.tensors().len()],
+        budget: 1 << 24,
     };
     for tensor in model.input_indices() {
         let value = builder.declared(tensor)?;
@@ -121,6 +124,7 @@ pub(crate) fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<Graph> {
         if info.outputs.iter().all(is_known) {
             continue;
         }
+        builder.spend(info).map_err(at)?;
         let reader =
             reader(&info.name).ok_or_else(|| at(Error::unimplemented("it is not supported")))?;
         let options = model.operator_options(position);
@@ -169,9 +173,23 @@ pub(super) struct Builder<'m> {
     pub(super) graph: Graph,
     /// The values of the model's tensors, as they are stored.
     of_tensor: Vec<Option<ValueId>>,
+    /// Places of elements that may still be listed.
+    budget: usize,
 }
 
 impl<'m> Builder<'m> {
+    /// Counts what an operator may list of places: one for each index of each dimension. A small file must not ask for all memory.
+    fn spend(&mut self, operator: &OperatorInfo) -> Result<()> {
+        for &tensor in operator.inputs.iter().flatten().chain(&operator.outputs) {
+            let places: usize = self.dims(tensor)?.iter().sum();
+            self.budget = self.budget.checked_sub(places).ok_or_else(|| {
+                let message = "the dimensions of the model are longer than `native` supports";
+                Error::new(ErrorKind::ResourceExhausted, message)
+            })?;
+        }
+        Ok(())
+    }
+
     pub(super) fn tensor(&self, tensor: usize) -> &'m TensorInfo {
         &self.model.tensors()[tensor]
     }

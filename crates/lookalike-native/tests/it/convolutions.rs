@@ -88,7 +88,6 @@ impl Shape {
                 fused_activation_function: activation,
                 dilation_w_factor: columns.dilation,
                 dilation_h_factor: rows.dilation,
-                ..Conv2DOptions::default()
             };
             (BuiltinOperator::CONV_2D, BuiltinOptions::Conv2DOptions(options))
         }
@@ -214,7 +213,7 @@ proptest! {
             };
             expected.push((start + sum).clamp(low, high));
         });
-        for (set, found) in run_in_all_ways(&model, &[tensor(&dims, Data::F32(values.clone()))]) {
+        for (set, found) in run_in_all_ways(&model, &[tensor(&dims, Data::F32(values))]) {
             let found = floats(&found);
             prop_assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(&expected) {
@@ -271,7 +270,7 @@ proptest! {
         let data = if is_signed {
             Data::I8(values.iter().map(|&byte| byte as i8).collect())
         } else {
-            Data::U8(values.clone())
+            Data::U8(values)
         };
         for (set, found) in run_in_all_ways(&model, &[tensor(&dims, data)]) {
             prop_assert_eq!(bytes(&found), expected.clone(), "{}", set);

@@ -1,5 +1,7 @@
 //! The engine on models that are made here: every instruction set, fused and not, with one thread and several, against plain loops.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod convolutions;
 mod graphs;
 mod models;

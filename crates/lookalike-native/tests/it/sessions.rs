@@ -105,6 +105,18 @@ fn a_ring_of_rows_must_not_fill_the_memory() {
 }
 
 #[test]
+fn lists_of_places_must_not_fill_the_memory() {
+    let mut draft = Draft::new();
+    let mut value = draft.input(&[20_000_000], TensorType::FLOAT32, &[]);
+    let axis = draft.integers(&[0]);
+    value = draft.float(BuiltinOperator::EXPAND_DIMS, BuiltinOptions::None, &[value, axis]);
+    let order = draft.integers(&[1, 0]);
+    value = draft.float(BuiltinOperator::TRANSPOSE, BuiltinOptions::None, &[value, order]);
+    let error = session(Native::new(), 1, &draft.model(value)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+}
+
+#[test]
 fn every_set_says_its_name() {
     let sets = InstructionSet::available();
     assert_eq!(sets.first(), Some(&InstructionSet::detect()));
