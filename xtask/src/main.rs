@@ -11,6 +11,7 @@ mod hardening;
 mod models;
 mod onnx;
 mod paths;
+mod peers;
 mod python;
 mod runtimes;
 mod shell;
@@ -35,6 +36,9 @@ enum Task {
         /// Measure every backend on the same model and picture, and two of them against their bare engines
         #[arg(long, conflicts_with = "filter")]
         backends: bool,
+        /// Measure this library against others, which are installed from PyPI
+        #[arg(long, conflicts_with_all = ["filter", "backends"])]
+        peers: bool,
         /// Those whose name contains this
         filter: Option<String>,
     },
@@ -111,6 +115,7 @@ fn main() -> anyhow::Result<()> {
                 &[variable],
             )
         }
+        Task::Bench { peers: true, .. } => peers::bench(),
         Task::Bench { filter, .. } => {
             let arguments = ["bench", "--package", "lookalike-benches", "--bench", "stages"];
             let filter: Vec<&str> =

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
@@ -16,11 +17,16 @@ use lookalike::{
     TensorRef, TensorType, decode_file,
 };
 
+/// Runs of each session that are told as one.
+const RUNS: usize = 20;
+
 /// Something to be measured.
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
     /// The model alone.
     Infer,
+    /// The model on several sessions at a time, 20 times each; all together are told as one.
+    Sessions,
     /// From the bytes of a model to a session that can run.
     Load,
     /// From pixels in memory to a vector.
@@ -38,6 +44,8 @@ struct Options {
     picture: Option<PathBuf>,
     #[arg(long, default_value_t = 1)]
     threads: i32,
+    #[arg(long, default_value_t = 1)]
+    sessions: usize,
     /// Instructions to use in place of the best ones
     #[arg(long)]
     set: Option<String>,
@@ -56,7 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     match options.what {
         What::Load => serve(|| {
             let model = Model::from_bytes(bytes.clone())?;
-            Ok(drop(black_box(backend.load(&model, &session_options)?)))
+            black_box(backend.load(&model, &session_options)?);
+            Ok(())
         }),
         What::Infer => {
             let model = Model::from_bytes(bytes)?;
@@ -65,6 +74,32 @@ fn main() -> Result<(), Box<dyn Error>> {
             let views: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
             let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
             serve(|| Ok(session.run(&views, &mut outputs)?))
+        }
+        What::Sessions => {
+            let model = Model::from_bytes(bytes)?;
+            let first = backend.load(&model, &session_options)?;
+            let inputs = inputs(&model)?;
+            let views: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
+            let sessions = (0..options.sessions).map(|_| first.fork());
+            let mut sessions: Vec<_> = sessions.collect::<lookalike::Result<_>>()?;
+            serve(|| {
+                thread::scope(|scope| {
+                    let started = sessions.iter_mut().map(|session| {
+                        scope.spawn(|| {
+                            let mut outputs =
+                                vec![Tensor::empty(); model.signature().outputs.len()];
+                            (0..RUNS).try_for_each(|_| session.run(&views, &mut outputs))
+                        })
+                    });
+                    let started: Vec<_> = started.collect();
+                    let done = started.into_iter().map(|thread| thread.join());
+                    done.map(|done| done.map_err(|_| "a session panicked"))
+                        .collect::<Result<Vec<_>, _>>()
+                })?
+                .into_iter()
+                .collect::<lookalike::Result<()>>()?;
+                Ok(())
+            })
         }
         What::Embed | What::File => {
             let embedder = ImageEmbedder::builder()
@@ -75,11 +110,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             let path = options.picture.ok_or("name a picture")?;
             let decode = || decode_file(&path, Exif::Apply, &Limits::default());
             if matches!(options.what, What::File) {
-                return serve(|| Ok(drop(black_box(embedder.embed(&decode()?.view()?)?))));
+                return serve(|| {
+                    black_box(embedder.embed(&decode()?.view()?)?);
+                    Ok(())
+                });
             }
             let picture = decode()?;
             let view: ImageView<'_> = picture.view()?;
-            serve(|| Ok(drop(black_box(embedder.embed(&view)?))))
+            serve(|| {
+                black_box(embedder.embed(&view)?);
+                Ok(())
+            })
         }
     }
 }

@@ -1,0 +1,119 @@
+"""Measures lookalike against other libraries, in alternating pairs on the same cores, and prints a table in Markdown.
+
+Usage: bench_peers.py PEER PROGRAM MODELS ONNX_MODEL LITERT_PYTHON MEDIAPIPE_PYTHON TFLITE_SUPPORT_PYTHON
+PEER is benches/src/bin/peer.rs, PROGRAM the command line, MODELS a folder with the public models and pictures; of the libraries the
+interpreters of their environments.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PEER, PROGRAM, MODELS, ONNX_MODEL, LITERT, MEDIAPIPE, TFLITE_SUPPORT = sys.argv[1:]
+HERE = Path(__file__).parent
+PICTURE = f"{MODELS}/burger.jpg"
+V3 = f"{MODELS}/mobilenet_v3_small.tflite"
+V1 = f"{MODELS}/mobilenet_v1_0.25_224_1_metadata_1.tflite"
+V1_BYTES = f"{MODELS}/mobilenet_v1_0.25_224_quant.tflite"
+AUTOML = f"{MODELS}/automl_labeler_model.tflite"
+ROUNDS, RUNS = 30, 20
+
+
+class Server:
+    """Something that does what it is asked to, so many times."""
+
+    def __init__(self, command, cores):
+        command = ["taskset", "--cpu-list", cores, *command]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+    def run(self, count):
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        return [int(part) / 1e6 for part in self.process.stdout.readline().split()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def ours(thing, model, cores="1", **options):
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    return Server([PEER, thing, model, "--picture", PICTURE, *arguments], cores)
+
+
+def theirs(python, library, thing, model, threads=1, cores="1"):
+    return Server([python, HERE / "peer.py", library, thing, model, PICTURE, str(threads)], cores)
+
+
+def pair(first, second, runs=RUNS):
+    """Medians of two servers that take turns."""
+    times = [], []
+    for server in (first, second):
+        server.run(runs)
+    for _ in range(ROUNDS):
+        times[0].extend(first.run(runs))
+        times[1].extend(second.run(runs))
+    first.close()
+    second.close()
+    return [statistics.median(times) for times in times]
+
+
+def row(what, measured, bound, names=("native", "LiteRT")):
+    (a, b), ratio = measured, measured[0] / measured[1]
+    verdict = "" if bound is None else (f"≤ {bound}" + ("" if ratio <= bound else ", **not reached**"))
+    print(f"| {what} | {a:.3f} ms | {names[1]} {b:.3f} ms | {ratio:.3f} | {verdict} |", flush=True)
+
+
+def sets():
+    flags = Path("/proc/cpuinfo").read_text()
+    return ["avx512", "avx512vl", "avx2"] if "avx512_vnni" in flags else ["avx2"]
+
+
+def process(command):
+    """Milliseconds and MiB of a process from its beginning to its end."""
+    start = time.perf_counter()
+    child = subprocess.Popen(["taskset", "--cpu-list", "1", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    assert status == 0, command
+    return (time.perf_counter() - start) * 1e3, usage.ru_maxrss / 1024
+
+
+def main():
+    print("| what | lookalike | compared with | ratio | bound |\n|---|--:|--:|--:|---|")
+    litert = lambda thing, model, **options: theirs(LITERT, "litert", thing, model, **options)
+    for name, model, bounds in [
+        ("MobileNetV3-small", V3, {"": 0.70, "avx2": 1.20}),
+        ("MobileNetV1 0.25", V1, {"": 0.75}),
+        ("MobileNetV1 0.25 of bytes", V1_BYTES, {"": 0.45, "avx2": 1.2}),
+        ("AutoML's model of bytes", AUTOML, {"": 1.0}),
+    ]:
+        row(f"inference, {name}", pair(ours("infer", model), litert("infer", model)), bounds[""])
+        for one in sets():
+            measured = pair(ours("infer", model, set=one), litert("infer", model))
+            row(f"the same, `{one}` forced", measured, bounds.get(one))
+    measured = pair(ours("infer", V3), theirs(LITERT, "onnxruntime", "infer", ONNX_MODEL))
+    row("inference, MobileNetV3-small", measured, None, ("native", "ONNX Runtime, as `lookalike convert` gives it,"))
+    measured = pair(ours("infer", V3, cores="0,1", threads=2), ours("infer", V3))
+    row("inference with two threads", measured, 0.65, ("native", "one thread"))
+    one, two = pair(ours("sessions", V3, sessions=1), ours("sessions", V3, cores="0,1", sessions=2), 1)
+    factor = 2 * one / two
+    print(f"| two sessions on two cores | {2e3 * RUNS / two:.0f} pictures/s | one session {1e3 * RUNS / one:.0f} pictures/s | {factor:.2f} | ≥ 1.9{'' if factor >= 1.9 else ', **not reached**'} |")
+    row("load to ready (4 ms at most)", pair(ours("load", V3), litert("load", V3)), 1.0)
+    row("pixels of 480x325 to vector", pair(ours("embed", V3), theirs(MEDIAPIPE, "mediapipe", "embed", V3)), 0.45, ("", "MediaPipe"))
+    row("the same", pair(ours("embed", V3), theirs(TFLITE_SUPPORT, "tflite_support", "embed", V3)), 0.35, ("", "tflite-support"))
+    row("picture file to vector", pair(ours("file", V3), theirs(MEDIAPIPE, "mediapipe", "file", V3)), 0.55, ("", "MediaPipe"))
+    command = [PROGRAM, "embed", "-m", V3, PICTURE]
+    other = [TFLITE_SUPPORT, HERE / "peer.py", "tflite_support", "process", V3, PICTURE, "1"]
+    runs = [(process(command), process(other)) for _ in range(11)]
+    a, b = statistics.median(run[0][0] for run in runs), statistics.median(run[1][0] for run in runs)
+    verdict = "≤ 1/15 and ≤ 15 ms" + ("" if a <= min(b / 15, 15) else ", **not reached**")
+    print(f"| a new process, `embed burger.jpg` | {a:.1f} ms | tflite-support {b:.0f} ms | 1/{b / a:.0f} | {verdict} |")
+    memory = max(run[0][1] for run in runs)
+    print(f"| peak resident memory of it | {memory:.1f} MiB | tflite-support {max(run[1][1] for run in runs):.0f} MiB | | ≤ 20 MiB{'' if memory <= 20 else ', **not reached**'} |")
+
+
+main()

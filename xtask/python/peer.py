@@ -1,0 +1,93 @@
+"""A library that lookalike is compared with: does one thing as often as each line of its input says, and answers with the
+nanoseconds that each took, as `benches/src/bin/peer.rs` does.
+
+Usage: peer.py LIBRARY THING MODEL PICTURE THREADS
+"""
+
+import sys
+import time
+
+
+def litert(thing, model, _picture, threads):
+    import numpy
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = open(model, "rb").read()
+
+    def load():
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    if thing == "load":
+        return load
+    interpreter = load()
+    details = interpreter.get_input_details()[0]
+    count = int(numpy.prod(details["shape"]))
+    values = (numpy.arange(count) * 7919 % 251).astype(numpy.uint8)
+    if details["dtype"] == numpy.float32:
+        values = values.astype(numpy.float32) / numpy.float32(255)
+    interpreter.set_tensor(details["index"], values.reshape(details["shape"]))
+    return interpreter.invoke
+
+
+def onnxruntime(thing, model, _picture, threads):
+    import numpy
+    import onnxruntime as runtime
+
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+
+    def load():
+        return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    if thing == "load":
+        return load
+    session = load()
+    details = session.get_inputs()[0]
+    shape = [extent if isinstance(extent, int) else 1 for extent in details.shape]
+    count = int(numpy.prod(shape))
+    values = ((numpy.arange(count) * 7919 % 251).astype(numpy.float32) / 255).reshape(shape)
+    return lambda: session.run(None, {details.name: values})
+
+
+def mediapipe(thing, model, picture, _threads):
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions
+    from mediapipe.tasks.python.vision import ImageEmbedder, ImageEmbedderOptions
+
+    options = ImageEmbedderOptions(base_options=BaseOptions(model_asset_path=model))
+    embedder = ImageEmbedder.create_from_options(options)
+    if thing == "file":
+        return lambda: embedder.embed(mediapipe.Image.create_from_file(picture))
+    image = mediapipe.Image.create_from_file(picture)
+    return lambda: embedder.embed(image)
+
+
+def tflite_support(thing, model, picture, _threads):
+    from tflite_support.task import core, processor, vision
+
+    options = vision.ImageEmbedderOptions(core.BaseOptions(file_name=model), processor.EmbeddingOptions())
+    embedder = vision.ImageEmbedder.create_from_options(options)
+    if thing == "process":
+        embedder.embed(vision.TensorImage.create_from_file(picture))
+        sys.exit(0)
+    if thing == "file":
+        return lambda: embedder.embed(vision.TensorImage.create_from_file(picture))
+    image = vision.TensorImage.create_from_file(picture)
+    return lambda: embedder.embed(image)
+
+
+def main():
+    library, thing, model, picture, threads = sys.argv[1:]
+    run = globals()[library](thing, model, picture, int(threads))
+    for line in sys.stdin:
+        times = []
+        for _ in range(int(line)):
+            start = time.perf_counter_ns()
+            run()
+            times.append(str(time.perf_counter_ns() - start))
+        print(" ".join(times), flush=True)
+
+
+main()
