@@ -207,6 +207,8 @@ pub(crate) enum Unary {
     Log,
     Logistic,
     Neg,
+    /// To the nearest integer, of two the even one.
+    Round,
     Rsqrt,
     Sin,
     Sqrt,

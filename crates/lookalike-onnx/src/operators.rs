@@ -98,6 +98,7 @@ pub(crate) const OPERATORS: &[(&str, Translation)] = &[
     ("RESHAPE", layout::redimension),
     ("RESIZE_BILINEAR", layout::resize_bilinear),
     ("RESIZE_NEAREST_NEIGHBOR", layout::resize_nearest),
+    ("ROUND", |graph, op| elementwise::unary(graph, op, "Round")),
     ("RSQRT", elementwise::rsqrt),
     ("SHAPE", layout::shape),
     ("SIN", |graph, op| elementwise::unary(graph, op, "Sin")),

@@ -205,6 +205,7 @@ impl Unary {
             Self::Log => x.ln(),
             Self::Logistic => 1.0 / (1.0 + (-x).exp()),
             Self::Neg => -x,
+            Self::Round => x.round_ties_even(),
             Self::Rsqrt => 1.0 / x.sqrt(),
             Self::Sin => x.sin(),
             Self::Sqrt => x.sqrt(),

@@ -66,6 +66,7 @@ const OPERATORS: &[(&str, Reader)] = &[
     ("RESHAPE", layout::reshape),
     ("RESIZE_BILINEAR", windows::resize_bilinear),
     ("RESIZE_NEAREST_NEIGHBOR", layout::resize_nearest),
+    ("ROUND", |graph, op| elementwise::unary(graph, op, Unary::Round)),
     ("RSQRT", |graph, op| elementwise::unary(graph, op, Unary::Rsqrt)),
     ("SHAPE", elementwise::known),
     ("SIN", |graph, op| elementwise::unary(graph, op, Unary::Sin)),
