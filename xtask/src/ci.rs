@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::runtimes::BACKENDS;
-use crate::{conformance, hardening, onnx, paths, runtimes, shell, tools, workspace};
+use crate::{assembly, conformance, hardening, onnx, paths, runtimes, shell, tools, workspace};
 
 /// Packages that are published, in an order that compiles little twice.
 const PACKAGES: [&str; 11] = [
@@ -91,6 +91,7 @@ pub(crate) fn run() -> Result<()> {
     workspace::cargo(&["clippy"], &backends, &strict, &[])?;
     let flags = [("RUSTDOCFLAGS", "-D warnings")];
     workspace::cargo(&["doc"], &backends, &["--quiet", "--no-deps"], &flags)?;
+    assembly::check()?;
     onnx::check()?;
     conformance::check_report(&backends)?;
     // tract alone takes as long to build with instrumentation as the rest of the checks; the campaign's sample, which is part of the

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
+mod assembly;
 mod ci;
 mod conformance;
 mod fixtures;
@@ -42,6 +43,8 @@ enum Task {
         /// Those whose name contains this
         filter: Option<String>,
     },
+    /// Look whether the engine's inner loops keep their vectors in registers
+    Assembly,
     /// Have Python's onnx and onnxruntime check converted models
     CheckOnnx,
     /// Compare every backend with the references and with the others
@@ -122,6 +125,7 @@ fn main() -> anyhow::Result<()> {
                 filter.iter().flat_map(|filter| ["--", filter.as_str()]).collect();
             shell::run("cargo", &[&arguments[..], &filter].concat())
         }
+        Task::Assembly => assembly::check(),
         Task::CheckOnnx => onnx::check(),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
         Task::Conformance { report: Some(file), .. } => conformance::report(&file),

@@ -33,14 +33,21 @@ struct Layout {
     /// Elements of a segment.
     length: usize,
     blocks: Vec<Block>,
-    /// How the pixels of a row are divided, for blocks of 1, 2, … vectors.
+    /// Most pixels of a tile, for blocks of 1, 2, … vectors.
+    most_pixels: [usize; MOST_VECTORS],
+    /// How the pixels of a row are divided for them.
     row_runs: [[(usize, usize, usize); 2]; MOST_VECTORS],
     /// Whether pixels are read where they are: there is no padding, and nothing is done to them first.
     is_direct: bool,
 }
 
 impl Layout {
-    fn new(conv: &Conv, kernels: &Kernels, blocks: Vec<Block>, is_direct: bool) -> Self {
+    fn new(
+        conv: &Conv,
+        most_pixels: [usize; MOST_VECTORS],
+        blocks: Vec<Block>,
+        is_direct: bool,
+    ) -> Self {
         let Window2 { rows, columns, channels, .. } = conv.window;
         let is_dense = columns.dilation == 1 && conv.groups == 1;
         let (taps, length) = if is_dense {
@@ -63,7 +70,8 @@ impl Layout {
             segments,
             length,
             blocks,
-            row_runs: kernels.tiles.map(|tiles| runs(columns.output, tiles.len())),
+            row_runs: most_pixels.map(|most| runs(columns.output, most)),
+            most_pixels,
             is_direct: is_direct && !has_padding,
         }
     }
@@ -72,13 +80,12 @@ impl Layout {
     fn runs(
         &self,
         block: &Block,
-        kernels: &Kernels,
         count: usize,
     ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let most = kernels.tiles[block.vectors - 1].len();
-        let known = (count == self.window.columns.output).then(|| self.row_runs[block.vectors - 1]);
-        let [first, second] = known.unwrap_or_else(|| runs(count, most));
-        [first, second].into_iter().filter(|&(_, size, repeats)| size > 0 && repeats > 0)
+        let place = block.vectors - 1;
+        let known = (count == self.window.columns.output).then(|| self.row_runs[place]);
+        let runs = known.unwrap_or_else(|| runs(count, self.most_pixels[place]));
+        runs.into_iter().filter(|&(_, size, repeats)| size > 0 && repeats > 0)
     }
 
     /// Values of a window that a channel of the result depends on.
@@ -239,7 +246,8 @@ impl FloatConv {
                 );
             }
         }
-        let layout = Layout::new(conv, kernels, blocks, conv.affine.is_none());
+        let layout =
+            Layout::new(conv, kernels.tiles.map(<[_]>::len), blocks, conv.affine.is_none());
         let Conv { activation, last_activation, affine, .. } = *conv;
         Self { layout, weights, activation, last_activation, affine }
     }
@@ -438,7 +446,7 @@ impl FloatConv {
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = kernels.tiles[block.vectors - 1];
-        for (start, pixels, repeats) in self.layout.runs(block, kernels, count) {
+        for (start, pixels, repeats) in self.layout.runs(block, count) {
             let (output, addend) = place(start);
             // SAFETY: the caller's.
             unsafe {
@@ -550,7 +558,7 @@ impl ByteConv {
     ) -> Self {
         let lanes = kernels.lanes;
         let Window2 { rows, columns, channels, .. } = conv.window;
-        let layout = Layout::new(conv, kernels, Vec::new(), true);
+        let layout = Layout::new(conv, kernels.byte_tiles.map(<[_]>::len), Vec::new(), true);
         let (depth, length, segments) = (layout.depth(), layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
         let blocks =
@@ -582,7 +590,7 @@ impl ByteConv {
         // Whole quads are read, which must not go beyond the input.
         let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
         let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
-        let layout = Layout::new(conv, kernels, blocks, is_direct);
+        let layout = Layout::new(conv, kernels.byte_tiles.map(<[_]>::len), blocks, is_direct);
         Self {
             layout,
             weights,
@@ -791,7 +799,7 @@ impl ByteConv {
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = kernels.byte_tiles[block.vectors - 1];
-        for (start, pixels, repeats) in self.layout.runs(block, kernels, count) {
+        for (start, pixels, repeats) in self.layout.runs(block, count) {
             let (bytes, floats) = match target(start) {
                 Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0, 0)),
                 Target::Floats { place, stride, vector_stride } => {

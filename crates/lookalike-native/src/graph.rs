@@ -202,8 +202,12 @@ pub(crate) enum Unary {
     Elu,
     Exp,
     Floor,
-    Gelu { is_approximate: bool },
-    LeakyRelu { slope: f32 },
+    Gelu {
+        is_approximate: bool,
+    },
+    LeakyRelu {
+        slope: f32,
+    },
     Log,
     Logistic,
     Neg,

@@ -143,6 +143,7 @@ macro_rules! kernels {
         $(#[$feature:meta])?,
         $block_vectors:literal,
         [$one:tt, $two:tt, $three:tt, $four:tt],
+        [$byte_one:tt, $byte_two:tt, $byte_three:tt, $byte_four:tt],
         $columns:tt
     ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
@@ -224,7 +225,9 @@ macro_rules! kernels {
             lanes: <$vector as Vector>::LANES,
             block_vectors: $block_vectors,
             tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
-            byte_tiles: $crate::kernels::table!(compiled::byte_tile, $one, $two, $three, $four),
+            byte_tiles: $crate::kernels::table!(
+                compiled::byte_tile, $byte_one, $byte_two, $byte_three, $byte_four
+            ),
             depthwise: [
                 $crate::kernels::row!(compiled::depthwise, [1 2 3 4], 0),
                 $crate::kernels::row!(compiled::depthwise, $columns, 1),
