@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::conv::{ByteConv, FloatConv, Requantizing, Taken};
 use crate::exec::{Context, Shared, Worker};
-use crate::graph::{Constant, Conv, Side, Weights, Window2};
+use crate::graph::{Conv, Side, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
@@ -455,7 +455,7 @@ impl Weights {
     /// A weight as a float, less its zero point.
     fn float(&self, index: usize) -> f32 {
         match self {
-            Self::Floats { weights, .. } => float(weights, index),
+            Self::Floats { weights, .. } => weights.floats()[index],
             Self::Bytes(bytes) => (i32::from(bytes.weights[index]) - bytes.zero_point) as f32,
         }
     }
@@ -463,15 +463,8 @@ impl Weights {
     /// The bias of a channel, where sums are of floats.
     fn float_bias(&self, channel: usize) -> f32 {
         match self {
-            Self::Floats { bias: Some(bias), .. } => float(bias, channel),
+            Self::Floats { bias: Some(bias), .. } => bias.floats()[channel],
             _ => 0.0,
         }
-    }
-}
-
-fn float(constant: &Constant, index: usize) -> f32 {
-    match constant {
-        Constant::Floats(floats) => floats[index],
-        Constant::Bytes(_) => 0.0,
     }
 }

@@ -9,9 +9,10 @@ mod matrices;
 mod read;
 mod windows;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use lookalike_core::{Error, Result, TensorType};
+use lookalike_core::{Error, Model, Result, TensorType};
 
 use crate::kernels::elementwise::{Activation, Binary};
 
@@ -103,10 +104,8 @@ impl Value {
 
     /// The floats of a constant.
     pub(crate) fn floats(&self) -> Option<&[f32]> {
-        match self.constant.as_deref() {
-            Some(Constant::Floats(floats)) => Some(floats),
-            _ => None,
-        }
+        let constant = self.constant.as_deref().filter(|_| self.element == Element::F32)?;
+        Some(constant.floats())
     }
 }
 
@@ -114,14 +113,41 @@ impl Value {
 #[derive(Clone, Debug)]
 pub(crate) enum Constant {
     Floats(Vec<f32>),
+    /// Floats that are in the model as this machine has them.
+    Stored(Model, Range<usize>),
     /// Elements of other types, in the order of this machine.
     Bytes(Vec<u8>),
 }
 
 impl Constant {
+    /// Floats of a model: where they are, if this machine can read them there.
+    pub(crate) fn of_model(model: &Model, bytes: &[u8]) -> Self {
+        // What is read is a part of all that was read.
+        let start = bytes.as_ptr().addr().wrapping_sub(model.bytes().as_ptr().addr());
+        let range = start..start.wrapping_add(bytes.len());
+        let is_there = model.bytes().get(range.clone()).is_some();
+        if is_there
+            && cfg!(target_endian = "little")
+            && bytemuck::try_cast_slice::<u8, f32>(bytes).is_ok()
+        {
+            return Self::Stored(model.clone(), range);
+        }
+        Self::Floats(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+    }
+
+    /// The floats; none of elements of another type.
+    pub(crate) fn floats(&self) -> &[f32] {
+        match self {
+            Self::Floats(floats) => floats,
+            Self::Stored(model, range) => bytemuck::cast_slice(&model.bytes()[range.clone()]),
+            Self::Bytes(_) => &[],
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Floats(floats) => bytemuck::cast_slice(floats),
+            Self::Stored(model, range) => &model.bytes()[range.clone()],
             Self::Bytes(bytes) => bytes,
         }
     }

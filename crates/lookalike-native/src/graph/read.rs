@@ -283,7 +283,7 @@ impl<'m> Builder<'m> {
                     return Err(self.not_computed(tensor));
                 }
                 match value.element {
-                    Element::F32 => Constant::Floats(elements(bytes, f32::from_le_bytes)),
+                    Element::F32 => Constant::of_model(self.model, bytes),
                     Element::I16 => native(bytes, |bytes| i16::from_le_bytes(bytes).to_ne_bytes()),
                     Element::I32 => native(bytes, |bytes| i32::from_le_bytes(bytes).to_ne_bytes()),
                     Element::I64 => native(bytes, |bytes| i64::from_le_bytes(bytes).to_ne_bytes()),
@@ -332,7 +332,9 @@ impl<'m> Builder<'m> {
             return Ok(None);
         }
         let floats = match info.element_type {
-            TensorType::FLOAT32 => elements(bytes, f32::from_le_bytes),
+            TensorType::FLOAT32 => {
+                return Ok(Some(Arc::new(Constant::of_model(self.model, bytes))));
+            }
             TensorType::FLOAT16 => elements(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
             TensorType::INT8 => {
                 self.reals(tensor, elements(bytes, |[byte]: [u8; 1]| i32::from(byte as i8)))?
