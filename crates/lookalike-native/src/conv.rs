@@ -100,6 +100,10 @@ impl Layout {
             * self.window.channels
     }
 
+    fn multiplications(&self) -> usize {
+        self.output_pixels().saturating_mul(self.depth()).saturating_mul(self.outputs)
+    }
+
     fn output_pixels(&self) -> usize {
         self.window.batch * self.window.rows.output * self.window.columns.output
     }
@@ -277,7 +281,7 @@ impl FloatConv {
                 (4 * threads).div_ceil(blocks).min(pixels.div_ceil(16))
             };
             let most = pixels.div_ceil(chunks);
-            context.run(blocks * chunks, &|_, share| {
+            context.run(blocks * chunks, layout.multiplications(), &|_, share| {
                 let block = &layout.blocks[share / chunks];
                 let Some((start, count)) = spread(pixels, most).nth(share % chunks) else { return };
                 // SAFETY: a pixel that is there has its channels in the input, and those of the result in the output.
@@ -299,7 +303,7 @@ impl FloatConv {
         }
         let (parts, shares) = layout.shares(context.width());
         let scratch = self.scratch();
-        context.run(shares, &|worker: Worker, share| {
+        context.run(shares, layout.multiplications(), &|worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
             // SAFETY: the plan made room for a ring and for places for each thread; rows of the result are there; segments lie within
             // the ring, or within the input, for all columns of the result.
@@ -625,7 +629,7 @@ impl ByteConv {
         let scratch = self.scratch();
         if layout.is_pointwise() {
             let strips = pixels.div_ceil(self.strip());
-            context.run(strips, &|worker: Worker, share| {
+            context.run(strips, layout.multiplications(), &|worker: Worker, share| {
                 let Some((start, count)) = spread(pixels, self.strip()).nth(share) else { return };
                 // SAFETY: the plan made room for the sums of a strip for each thread; a pixel that is there has its channels in the
                 // input, in whole quads, and those of the result in the output.
@@ -639,7 +643,7 @@ impl ByteConv {
             return;
         }
         let (parts, shares) = layout.shares(context.width());
-        context.run(shares, &|worker: Worker, share| {
+        context.run(shares, layout.multiplications(), &|worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
             // SAFETY: the plan made room for a ring, for sums and for places for each thread; rows of the result are there; segments
             // lie within the ring for all columns of the result, their last quads too.

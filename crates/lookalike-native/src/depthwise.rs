@@ -217,7 +217,8 @@ impl Depthwise {
         let (floats, places) = self.scratch(kernels);
         // One thread goes through all blocks in one go.
         let groups = if context.width() == 1 { 1 } else { self.blocks.len() };
-        context.run(batch * groups * self.parts, &|worker: Worker, share| {
+        let multiplications = results.saturating_mul(rows.size * columns.size);
+        context.run(batch * groups * self.parts, multiplications, &|worker: Worker, share| {
             let (group, picture) = (share / self.parts % groups, share / self.parts / groups);
             let most = rows.output.div_ceil(self.parts);
             let Some((start, count)) = spread(rows.output, most).nth(share % self.parts) else {
