@@ -128,6 +128,15 @@ impl Layout {
         if self.is_direct { 0 } else { (1 + self.ring_rows()).saturating_mul(self.row_length()) }
     }
 
+    /// Shares of the pixels of each block, where they are one for one.
+    fn chunks(&self, threads: usize) -> usize {
+        const LEAST: usize = 16;
+        if threads == 1 {
+            return 1;
+        }
+        (4 * threads).div_ceil(self.blocks.len()).min(self.output_pixels().div_ceil(LEAST))
+    }
+
     /// Shares of the rows of the result: the picture, and which of its rows.
     fn shares(&self, threads: usize) -> (usize, usize) {
         let rows = self.window.rows.output;
@@ -274,12 +283,7 @@ impl FloatConv {
             Shared(addend.map_or(std::ptr::null_mut(), |addend| addend.as_ptr().cast_mut()));
         let kernels = context.kernels;
         if layout.is_pointwise() {
-            let (blocks, threads) = (layout.blocks.len(), context.width());
-            let chunks = if threads == 1 {
-                1
-            } else {
-                (4 * threads).div_ceil(blocks).min(pixels.div_ceil(16))
-            };
+            let (blocks, chunks) = (layout.blocks.len(), layout.chunks(context.width()));
             let most = pixels.div_ceil(chunks);
             context.run(blocks * chunks, layout.multiplications(), &|_, share| {
                 let block = &layout.blocks[share / chunks];
@@ -503,8 +507,10 @@ pub(crate) struct ByteConv {
     flip: u8,
     /// What lies around a picture.
     padding: u8,
-    /// How often the sum of a window's bytes is added; 0 for never.
-    sum_factor: i32,
+    /// How often the sum of a window's bytes is added, for each block; 0 for never.
+    sum_factors: Vec<i32>,
+    /// For each quad of a window which of its bytes there are.
+    counted: Vec<u32>,
 }
 
 /// Numbers by which sums become bytes, for all lanes of all blocks.
@@ -563,60 +569,62 @@ impl ByteConv {
     ) -> Self {
         let lanes = kernels.lanes;
         let Window2 { rows, columns, channels, .. } = conv.window;
-        let layout = Layout::new(conv, kernels.byte_tiles.map(<[_]>::len), Vec::new(), true);
-        let (depth, length, segments) = (layout.depth(), layout.length, layout.segments.len());
-        let quads = segments * length.div_ceil(QUAD);
-        let blocks =
-            blocks(conv, pixels, kernels, threads, |vectors| vectors * lanes * quads * QUAD);
-        let size =
-            blocks.last().map_or(0, |last| last.offset + last.vectors * lanes * quads * QUAD);
-        let mut weights = vec![0; size];
-        for block in &blocks {
-            for lane in 0..block.channels {
-                let row = &source.weights[(block.channel + lane) * depth..][..depth];
-                for (index, &weight) in row.iter().enumerate() {
-                    let (segment, place) = (index / length, index % length);
-                    let quad = segment * length.div_ceil(QUAD) + place / QUAD;
-                    let column = (quad * block.vectors * lanes + lane) * QUAD + place % QUAD;
-                    weights[block.offset + column] = weight;
-                }
-            }
-        }
-        let flip = if source.is_signed { 0x80 } else { 0 };
-        let zero = source.input_zero_point + if source.is_signed { 128 } else { 0 };
-        let constant = |channel: usize| {
-            let row = &source.weights[channel * depth..][..depth];
-            let sum: i32 = row.iter().map(|&weight| i32::from(weight)).sum();
-            let of_zero_points = (depth as i32).wrapping_mul(zero).wrapping_mul(source.zero_point);
-            let bias = source.bias[channel].wrapping_add(of_zero_points);
-            bias.wrapping_sub(zero.wrapping_mul(sum))
-        };
-        let requantizing = Requantizing::new(source, &blocks, lanes, constant);
+        let depth = rows.size * columns.size * (channels / conv.groups);
+        let row = |channel: usize| &source.weights[channel * depth..][..depth];
         // Whole quads are read, which must not go beyond the input.
         let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
         let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
-        let layout = Layout::new(conv, kernels.byte_tiles.map(<[_]>::len), blocks, is_direct);
+        let most_pixels = kernels.summed_byte_tiles.map(<[_]>::len);
+        let layout = Layout::new(conv, most_pixels, Vec::new(), is_direct);
+        let (length, segments) = (layout.length, layout.segments.len());
+        let quads = segments * length.div_ceil(QUAD);
+        let size = |vectors: usize| vectors * lanes * quads * QUAD;
+        let blocks = blocks(conv, pixels, kernels, threads, size);
+        let mut weights = vec![0; blocks.last().map_or(0, |last| last.offset + size(last.vectors))];
+        let mut sum_factors = Vec::new();
+        for block in &blocks {
+            let channels = block.channel..block.channel + block.channels;
+            // A zero point can be taken off the weights themselves where they stay bytes.
+            let moved = |weight: i8| i8::try_from(i32::from(weight) - source.zero_point).ok();
+            let can_move = channels.clone().flat_map(row).all(|&weight| moved(weight).is_some());
+            sum_factors.push(if can_move { 0 } else { -source.zero_point });
+            for (lane, channel) in channels.enumerate() {
+                for (index, &weight) in row(channel).iter().enumerate() {
+                    let (segment, place) = (index / length, index % length);
+                    let quad = segment * length.div_ceil(QUAD) + place / QUAD;
+                    let column = (quad * block.vectors * lanes + lane) * QUAD + place % QUAD;
+                    let moved = moved(weight).filter(|_| can_move);
+                    weights[block.offset + column] = moved.unwrap_or(weight);
+                }
+            }
+        }
+        let zero = source.input_zero_point + if source.is_signed { 128 } else { 0 };
+        // What zero points add to the sums, but for the sums of pixels.
+        let constant = |channel: usize| {
+            let sum: i32 = row(channel).iter().map(|&weight| i32::from(weight)).sum();
+            let sum = sum.wrapping_sub((depth as i32).wrapping_mul(source.zero_point));
+            source.bias[channel].wrapping_sub(zero.wrapping_mul(sum))
+        };
+        let requantizing = Requantizing::new(source, &blocks, lanes, constant);
+        let counted = (0..quads).map(|quad| {
+            let left = length - quad % length.div_ceil(QUAD) * QUAD;
+            u32::from_le_bytes(std::array::from_fn(|place| u8::from(place < left)))
+        });
         Self {
-            layout,
+            layout: Layout::new(conv, most_pixels, blocks, is_direct),
             weights,
             requantizing,
-            flip,
+            flip: if source.is_signed { 0x80 } else { 0 },
             padding: source.input_zero_point as u8,
-            sum_factor: -source.zero_point,
+            sum_factors,
+            counted: counted.collect(),
         }
     }
 
     /// Floats, and places of segments, that a thread needs for itself.
     pub(crate) fn scratch(&self) -> (usize, usize) {
         // The last quad of the ring may reach beyond it.
-        let ring = self.layout.ring().div_ceil(QUAD) + 1;
-        (ring + self.strip(), self.layout.segments.len())
-    }
-
-    /// Pixels whose sums are kept at a time.
-    fn strip(&self) -> usize {
-        const STRIP: usize = 128;
-        STRIP.max(self.layout.window.columns.output)
+        (self.layout.ring().div_ceil(QUAD) + 1, self.layout.segments.len())
     }
 
     pub(crate) fn run(&self, context: &mut Context<'_>, input: &[u8], output: &mut [u8]) {
@@ -625,19 +633,16 @@ impl ByteConv {
         assert_eq!(input.len(), layout.input_count(), "the input of a convolution");
         assert_eq!(output.len(), pixels * layout.outputs, "the result of a convolution");
         let (input, output) = (Shared(input.as_ptr().cast_mut()), Shared(output.as_mut_ptr()));
-        let kernels = context.kernels;
-        let scratch = self.scratch();
+        let (kernels, scratch) = (context.kernels, self.scratch());
         if layout.is_pointwise() {
-            let strips = pixels.div_ceil(self.strip());
-            context.run(strips, layout.multiplications(), &|worker: Worker, share| {
-                let Some((start, count)) = spread(pixels, self.strip()).nth(share) else { return };
-                // SAFETY: the plan made room for the sums of a strip for each thread; a pixel that is there has its channels in the
-                // input, in whole quads, and those of the result in the output.
+            let chunks = layout.chunks(context.width());
+            context.run(layout.blocks.len() * chunks, layout.multiplications(), &|_, share| {
+                let most = pixels.div_ceil(chunks);
+                let Some((start, count)) = spread(pixels, most).nth(share % chunks) else { return };
+                // SAFETY: a pixel that is there has its channels in the input, in whole quads, and those of the result in the output.
                 unsafe {
-                    let (memory, _) = worker.scratch(scratch.0, scratch.1);
-                    let sums: &mut [i32] = bytemuck::cast_slice_mut(memory);
                     let input = input.get().add(start * layout.window.channels);
-                    self.pixels(kernels, input, &[0], count, sums, output.get(), start);
+                    self.pixels(kernels, share / chunks, input, &[0], count, output.get(), start);
                 }
             });
             return;
@@ -645,32 +650,33 @@ impl ByteConv {
         let (parts, shares) = layout.shares(context.width());
         context.run(shares, layout.multiplications(), &|worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
-            // SAFETY: the plan made room for a ring, for sums and for places for each thread; rows of the result are there; segments
-            // lie within the ring for all columns of the result, their last quads too.
+            // SAFETY: the plan made room for a ring and for places for each thread; rows of the result are there; segments lie within
+            // the ring for all columns of the result, their last quads too.
             unsafe {
                 let (memory, places) = worker.scratch(scratch.0, scratch.1);
-                let (mut taken, sums) = self.begin(memory, places);
+                let mut taken = self.begin(memory, places);
                 for row in rows {
                     let base = self.take(input.get(), picture, row, &mut taken);
                     let count = layout.window.columns.output;
                     let first = (picture * layout.window.rows.output + row) * count;
-                    self.pixels(kernels, base, taken.places, count, sums, output.get(), first);
+                    for block in 0..layout.blocks.len() {
+                        self.pixels(kernels, block, base, taken.places, count, output.get(), first);
+                    }
                 }
             }
         });
     }
 
-    /// Begins with a share of the rows of a result, in memory of this convolution's scratch size. The second part is for sums of pixels.
+    /// Begins with a share of the rows of a result, in memory of this convolution's scratch size.
     pub(crate) fn begin<'a>(
         &self,
         memory: &'a mut [f32],
         places: &'a mut [usize],
-    ) -> (Taken<'a, u8>, &'a mut [i32]) {
-        let (sums, ring) = memory[..self.scratch().0].split_at_mut(self.strip());
-        let ring: &mut [u8] = bytemuck::cast_slice_mut(ring);
+    ) -> Taken<'a, u8> {
+        let ring: &mut [u8] = bytemuck::cast_slice_mut(&mut memory[..self.scratch().0]);
         ring.fill(self.padding);
         let places = &mut places[..self.layout.segments.len()];
-        (Taken { ring, places, next: 0 }, bytemuck::cast_slice_mut(sums))
+        Taken { ring, places, next: 0 }
     }
 
     /// Takes up the rows that a row of the result depends on, and says what the places of its segments count from.
@@ -699,7 +705,7 @@ impl ByteConv {
         taken.ring.as_ptr()
     }
 
-    /// Computes `count` pixels of the result, from the `first` one on, for all channels.
+    /// Computes `count` pixels of the result, from the `first` one on, for a block of channels.
     ///
     /// # Safety
     ///
@@ -707,28 +713,20 @@ impl ByteConv {
     unsafe fn pixels(
         &self,
         kernels: &Kernels,
+        block: usize,
         input: *const u8,
         segments: &[usize],
         count: usize,
-        sums: &mut [i32],
         output: *mut u8,
         first: usize,
     ) {
-        let layout = &self.layout;
-        for (number, block) in layout.blocks.iter().enumerate() {
-            // SAFETY: the caller's.
-            unsafe {
-                let input = input.add(block.from);
-                if self.sum_factor != 0
-                    && (number == 0 || block.from != layout.blocks[number - 1].from)
-                {
-                    self.sum_pixels(kernels, input, segments, &mut sums[..count]);
-                }
-                let outputs = layout.outputs;
-                let place = |pixel: usize| output.add((first + pixel) * outputs + block.channel);
-                let target = |pixel: usize| Target::Bytes(place(pixel), outputs);
-                self.tiles(kernels, block, input, segments, count, sums, target);
-            }
+        let outputs = self.layout.outputs;
+        let channel = self.layout.blocks[block].channel;
+        // SAFETY: the caller's.
+        unsafe {
+            let place = |pixel: usize| output.add((first + pixel) * outputs + channel);
+            let target = |pixel: usize| Target::Bytes(place(pixel), outputs);
+            self.tiles(kernels, block, input, segments, count, target);
         }
     }
 
@@ -745,47 +743,19 @@ impl ByteConv {
         input: *const u8,
         (picture, row): (usize, usize),
         count: usize,
-        (taken, sums): &mut (Taken<'_, u8>, &mut [i32]),
+        taken: &mut Taken<'_, u8>,
         (output, vector_stride): (*mut f32, usize),
     ) {
-        let block = &self.layout.blocks[block];
         let stride = kernels.lanes;
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(input, picture, row, taken);
-            if self.sum_factor != 0 {
-                self.sum_pixels(kernels, base, taken.places, &mut sums[..count]);
-            }
             let target = |pixel: usize| Target::Floats {
                 place: output.add(pixel * stride),
                 stride,
                 vector_stride,
             };
-            self.tiles(kernels, block, base, taken.places, count, sums, target);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The segments of all pixels are there.
-    unsafe fn sum_pixels(
-        &self,
-        kernels: &Kernels,
-        input: *const u8,
-        segments: &[usize],
-        sums: &mut [i32],
-    ) {
-        let stride = self.layout.window.columns.stride * self.layout.window.channels;
-        for (pixel, sum) in sums.iter_mut().enumerate() {
-            *sum = 0;
-            for &segment in segments {
-                // SAFETY: the caller's; the set is there.
-                unsafe {
-                    let from = input.add(segment + pixel * stride);
-                    let bytes = std::slice::from_raw_parts(from, self.layout.length);
-                    *sum += kernels.sum_bytes(bytes, self.flip);
-                }
-            }
+            self.tiles(kernels, block, base, taken.places, count, target);
         }
     }
 
@@ -795,15 +765,15 @@ impl ByteConv {
     unsafe fn tiles(
         &self,
         kernels: &Kernels,
-        block: &Block,
+        number: usize,
         input: *const u8,
         segments: &[usize],
         count: usize,
-        sums: &[i32],
         target: impl Fn(usize) -> Target,
     ) {
+        let (block, sum_factor) = (&self.layout.blocks[number], self.sum_factors[number]);
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
-        let tiles = kernels.byte_tiles[block.vectors - 1];
+        let tiles = if sum_factor == 0 { kernels.byte_tiles } else { kernels.summed_byte_tiles };
         for (start, pixels, repeats) in self.layout.runs(block, count) {
             let (bytes, floats) = match target(start) {
                 Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0, 0)),
@@ -811,12 +781,10 @@ impl ByteConv {
                     ((std::ptr::null_mut(), 0), (place, stride, vector_stride))
                 }
             };
-            let pixel_sums =
-                if self.sum_factor == 0 { std::ptr::null() } else { sums[start..].as_ptr() };
             // SAFETY: the caller's.
             unsafe {
-                tiles[pixels - 1](&ByteTile {
-                    input: input.add(start * pixel_stride),
+                tiles[block.vectors - 1][pixels - 1](&ByteTile {
+                    input: input.add(block.from + start * pixel_stride),
                     segments: segments.as_ptr(),
                     segment_count: segments.len(),
                     segment_quads: self.layout.length.div_ceil(QUAD),
@@ -824,8 +792,8 @@ impl ByteConv {
                     flip: u32::from_ne_bytes([self.flip; QUAD]),
                     weights: self.weights.as_ptr().add(block.offset),
                     repeats,
-                    pixel_sums,
-                    sum_factor: self.sum_factor,
+                    counted: self.counted.as_ptr(),
+                    sum_factor,
                     requantization: self.requantizing.at(block.lane, bytes.0, bytes.1),
                     floats: floats.0,
                     float_stride: floats.1,

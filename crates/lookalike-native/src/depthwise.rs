@@ -59,7 +59,7 @@ struct Ring<'a> {
 enum Filler<'a> {
     Input,
     Floats(&'a FloatConv, Taken<'a, f32>),
-    Bytes(&'a ByteConv, (Taken<'a, u8>, &'a mut [i32])),
+    Bytes(&'a ByteConv, Taken<'a, u8>),
 }
 
 impl Filler<'_> {
@@ -68,7 +68,7 @@ impl Filler<'_> {
         match self {
             Filler::Input => {}
             Filler::Floats(_, taken) => taken.restart(),
-            Filler::Bytes(_, (taken, _)) => taken.restart(),
+            Filler::Bytes(_, taken) => taken.restart(),
         }
     }
 }

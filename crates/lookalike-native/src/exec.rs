@@ -41,6 +41,9 @@ impl<T> Shared<T> {
 #[expect(unsafe_code, reason = "threads write to parts of one result that do not lie in a piece")]
 unsafe impl<T> Sync for Shared<T> {}
 
+/// Multiplications that are worth a thread's coming: some microseconds.
+const WORTH_SHARING: usize = 100_000;
+
 /// What an operator runs with.
 pub(crate) struct Context<'a> {
     pub(crate) kernels: &'static Kernels,
@@ -57,15 +60,25 @@ impl Context<'_> {
         self.pool.width()
     }
 
-    /// Does shares of work on all threads.
-    pub(crate) fn run(&mut self, shares: usize, work: &(dyn Fn(Worker, usize) + Sync)) {
+    /// Does shares of work on all threads; one alone does what is over before another one has come.
+    pub(crate) fn run(
+        &mut self,
+        shares: usize,
+        multiplications: usize,
+        work: &(dyn Fn(Worker, usize) + Sync),
+    ) {
         let (scratch, places, size) = (&self.scratch, &self.places, self.size);
-        self.pool.run(shares, &|number, share| {
+        let of_thread = |number: usize, share| {
             // What each thread has lies behind what the threads before it have.
             let scratch = scratch.get().wrapping_add(number * size.0);
             let places = places.get().wrapping_add(number * size.1);
             work(Worker { scratch, places, size }, share);
-        });
+        };
+        if multiplications < WORTH_SHARING {
+            (0..shares).for_each(|share| of_thread(0, share));
+        } else {
+            self.pool.run(shares, &of_thread);
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Kernels {
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
     /// The same for bytes.
     pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
+    /// The same with the sum of each pixel's bytes taken off.
+    pub(crate) summed_byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
     /// For windows any number of pixels apart, one pixel and two: for 1, 2, … columns.
     pub(crate) depthwise: [&'static [unsafe fn(&DepthwiseTile)]; 3],
     /// Takes a vector of channels of pixels: where the first one is, how far apart they are, how many, and how many channels.
@@ -47,8 +49,6 @@ pub(crate) struct Kernels {
     pub(crate) dequantize: unsafe fn(&[u8], bool, i32, f32, &mut [f32]),
     /// Bytes that stand for real values.
     pub(crate) quantize: unsafe fn(&[f32], bool, i32, f32, &mut [u8]),
-    /// The sum of all bytes, some bits of which are turned over first.
-    pub(crate) sum_bytes: unsafe fn(&[u8], u8) -> i32,
 }
 
 /// Does something for each index below a constant, written out for each, so that arrays that are indexed stay in registers: compilers
@@ -129,11 +129,6 @@ impl Kernels {
         // SAFETY: the set is there.
         unsafe { (self.quantize)(from, signed, zero, scale, to) };
     }
-
-    pub(crate) fn sum_bytes(&self, bytes: &[u8], flip: u8) -> i32 {
-        // SAFETY: the set is there.
-        unsafe { (self.sum_bytes)(bytes, flip) }
-    }
 }
 
 /// Compiles all of them for a set.
@@ -144,6 +139,7 @@ macro_rules! kernels {
         $block_vectors:literal,
         [$one:tt, $two:tt, $three:tt, $four:tt],
         [$byte_one:tt, $byte_two:tt, $byte_three:tt, $byte_four:tt],
+        [$summed_one:tt, $summed_two:tt, $summed_three:tt, $summed_four:tt],
         $columns:tt
     ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
@@ -164,7 +160,12 @@ macro_rules! kernels {
             $(#[$feature])?
             pub(super) unsafe fn byte_tile<const M: usize, const N: usize>(it: &ByteTile) {
                 // SAFETY: the caller's.
-                unsafe { bytes::multiply::<V, M, N>(it) }
+                unsafe { bytes::multiply::<V, M, N, false>(it) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn summed_byte_tile<const M: usize, const N: usize>(it: &ByteTile) {
+                // SAFETY: the caller's.
+                unsafe { bytes::multiply::<V, M, N, true>(it) }
             }
             $(#[$feature])?
             pub(super) unsafe fn depthwise<const M: usize, const S: usize>(it: &DepthwiseTile) {
@@ -215,10 +216,6 @@ macro_rules! kernels {
             pub(super) unsafe fn quantize(from: &[f32], signed: bool, zero: i32, scale: f32, to: &mut [u8]) {
                 elementwise::quantize(from, signed, zero, scale, to);
             }
-            $(#[$feature])?
-            pub(super) unsafe fn sum_bytes(bytes: &[u8], flip: u8) -> i32 {
-                elementwise::sum_bytes(bytes, flip)
-            }
         }
 
         pub(super) static KERNELS: Kernels = Kernels {
@@ -227,6 +224,13 @@ macro_rules! kernels {
             tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
             byte_tiles: $crate::kernels::table!(
                 compiled::byte_tile, $byte_one, $byte_two, $byte_three, $byte_four
+            ),
+            summed_byte_tiles: $crate::kernels::table!(
+                compiled::summed_byte_tile,
+                $summed_one,
+                $summed_two,
+                $summed_three,
+                $summed_four
             ),
             depthwise: [
                 $crate::kernels::row!(compiled::depthwise, [1 2 3 4], 0),
@@ -243,7 +247,6 @@ macro_rules! kernels {
             scale: compiled::scale,
             dequantize: compiled::dequantize,
             quantize: compiled::quantize,
-            sum_bytes: compiled::sum_bytes,
         };
     };
 }

@@ -46,11 +46,14 @@ pub(crate) trait Vector: Copy {
     unsafe fn splat_int(value: i32) -> Self::Ints;
     unsafe fn load_ints(from: *const i32) -> Self::Ints;
     unsafe fn add_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
+    unsafe fn mul_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
     unsafe fn to_floats(ints: Self::Ints) -> Self;
     /// The nearest integers, of two the even one.
     unsafe fn round(self) -> Self::Ints;
     /// Adds to each sum the products of the four bytes of `quad` with the four signed bytes at its place in `weights`.
     unsafe fn dot(sums: Self::Ints, quad: u32, weights: *const i8) -> Self::Ints;
+    /// The same with the same four signed bytes for all sums.
+    unsafe fn dot_same(sums: Self::Ints, quad: u32, weights: u32) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }

@@ -69,9 +69,9 @@ pub(crate) struct ByteTile {
     pub(crate) weights: *const i8,
     /// How many groups of pixels there are, one behind the other.
     pub(crate) repeats: usize,
-    /// Sums of all bytes of each pixel; null if the weights' zero point is 0.
-    pub(crate) pixel_sums: *const i32,
-    /// How often those sums are added.
+    /// For each quad of a pixel which of its bytes count for the sum of the pixel, as weights of 1 and 0.
+    pub(crate) counted: *const u32,
+    /// How often that sum is added.
     pub(crate) sum_factor: i32,
     pub(crate) requantization: Requantization,
     /// Where the result goes as floats, less its zero point, in place of bytes; null if it goes there as bytes.
@@ -83,19 +83,24 @@ pub(crate) struct ByteTile {
     pub(crate) last_lanes: usize,
 }
 
-/// Computes groups of `M` pixels, of `N` vectors of channels.
+/// Computes groups of `M` pixels, of `N` vectors of channels. With `SUMMED` the sum of each pixel's bytes is added as often as the tile
+/// says.
 ///
 /// # Safety
 ///
 /// The processor has the set of `V`, and the pointers are good for what the tile says.
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &ByteTile) {
+pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const SUMMED: bool>(
+    tile: &ByteTile,
+) {
     // SAFETY: the caller's.
     unsafe {
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
             let mut sums = [[V::splat_int(0); N]; M];
+            let mut totals = [V::splat_int(0); M];
+            let mut counted = tile.counted;
             for segment in 0..tile.segment_count {
                 let mut input =
                     tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
@@ -103,18 +108,25 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                     each!(m < M, {
                         let quad = input.add(m * tile.pixel_stride).cast::<u32>().read_unaligned();
                         let quad = quad ^ tile.flip;
+                        if SUMMED {
+                            totals[m] = V::dot_same(totals[m], quad, *counted);
+                        }
                         each!(n < N, {
                             sums[m][n] = V::dot(sums[m][n], quad, weights.add(4 * n * V::LANES));
                         });
                     });
                     weights = weights.add(4 * N * V::LANES);
                     input = input.add(4);
+                    if SUMMED {
+                        counted = counted.add(1);
+                    }
                 }
             }
-            if !tile.pixel_sums.is_null() {
+            if SUMMED {
+                let factor = V::splat_int(tile.sum_factor);
                 each!(m < M, {
-                    let addend = (*tile.pixel_sums.add(first + m)).wrapping_mul(tile.sum_factor);
-                    each!(n < N, { sums[m][n] = V::add_ints(sums[m][n], V::splat_int(addend)) });
+                    let addend = V::mul_ints(totals[m], factor);
+                    each!(n < N, { sums[m][n] = V::add_ints(sums[m][n], addend) });
                 });
             }
             let it = &tile.requantization;

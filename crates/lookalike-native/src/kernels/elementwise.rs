@@ -181,8 +181,3 @@ pub(crate) fn quantize(from: &[f32], is_signed: bool, zero_point: i32, scale: f3
         *to = clamp(steps, least, most) as i32 as u8;
     }
 }
-
-#[inline(always)]
-pub(crate) fn sum_bytes(bytes: &[u8], flip: u8) -> i32 {
-    bytes.iter().map(|&byte| i32::from(byte ^ flip)).sum()
-}

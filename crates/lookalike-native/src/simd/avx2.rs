@@ -23,6 +23,21 @@ unsafe fn first(count: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(ONES.as_ptr().add(LANES - count.min(LANES)).cast()) }
 }
 
+/// Adds the products of four unsigned bytes with four signed ones to each sum.
+#[inline(always)]
+unsafe fn dot(sums: __m256i, quads: __m256i, weights: __m256i) -> __m256i {
+    // SAFETY: whoever calls this has the set.
+    unsafe {
+        // Products of bytes do not fit into 16 bits in pairs, so that the even and the odd ones are widened first.
+        let even = _mm256_and_si256(quads, _mm256_set1_epi16(0xFF));
+        let odd = _mm256_srli_epi16::<8>(quads);
+        let even_weights = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
+        let odd_weights = _mm256_srai_epi16::<8>(weights);
+        let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(even, even_weights));
+        _mm256_add_epi32(sums, _mm256_madd_epi16(odd, odd_weights))
+    }
+}
+
 // SAFETY: a value of the instruction set exists only where the processor has it; of the pointers it is the caller's.
 impl Vector for F32x8 {
     const LANES: usize = LANES;
@@ -113,6 +128,12 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn mul_ints(left: __m256i, right: __m256i) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_mullo_epi32(left, right) }
+    }
+
+    #[inline(always)]
     unsafe fn to_floats(ints: __m256i) -> Self {
         // SAFETY: see the implementation.
         Self(unsafe { _mm256_cvtepi32_ps(ints) })
@@ -128,16 +149,15 @@ impl Vector for F32x8 {
     unsafe fn dot(sums: __m256i, quad: u32, weights: *const i8) -> __m256i {
         // SAFETY: see the implementation.
         unsafe {
-            // Products of bytes do not fit into 16 bits in pairs, so that the even and the odd ones are widened first.
-            let quads = _mm256_set1_epi32(quad as i32);
-            let even = _mm256_and_si256(quads, _mm256_set1_epi16(0xFF));
-            let odd = _mm256_srli_epi16::<8>(quads);
             let weights = _mm256_loadu_si256(weights.cast());
-            let even_weights = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
-            let odd_weights = _mm256_srai_epi16::<8>(weights);
-            let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(even, even_weights));
-            _mm256_add_epi32(sums, _mm256_madd_epi16(odd, odd_weights))
+            dot(sums, _mm256_set1_epi32(quad as i32), weights)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_same(sums: __m256i, quad: u32, weights: u32) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { dot(sums, _mm256_set1_epi32(quad as i32), _mm256_set1_epi32(weights as i32)) }
     }
 
     #[inline(always)]
@@ -159,5 +179,6 @@ kernels!(
     2,
     [[1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6], [1], [1]],
     [[1 2 3 4 5 6 7 8], [1 2 3], [1], [1]],
+    [[1 2 3 4], [1 2], [1], [1]],
     [1 2 3 4 5 6 7 8 9 10 11 12]
 );

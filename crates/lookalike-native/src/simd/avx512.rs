@@ -103,6 +103,12 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn mul_ints(left: __m512i, right: __m512i) -> __m512i {
+        // SAFETY: see the implementation.
+        unsafe { _mm512_mullo_epi32(left, right) }
+    }
+
+    #[inline(always)]
     unsafe fn to_floats(ints: __m512i) -> Self {
         // SAFETY: see the implementation.
         Self(unsafe { _mm512_cvtepi32_ps(ints) })
@@ -120,6 +126,15 @@ impl Vector for F32x16 {
         unsafe {
             let quads = _mm512_set1_epi32(quad as i32);
             _mm512_dpbusd_epi32(sums, quads, _mm512_loadu_si512(weights.cast()))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_same(sums: __m512i, quad: u32, weights: u32) -> __m512i {
+        // SAFETY: see the implementation.
+        unsafe {
+            let quads = _mm512_set1_epi32(quad as i32);
+            _mm512_dpbusd_epi32(sums, quads, _mm512_set1_epi32(weights as i32))
         }
     }
 
@@ -146,5 +161,6 @@ kernels!(
         [1 2 3 4 5 6 7 8],
         [1]
     ],
+    [[1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6 7 8], [1 2 3 4 5 6], [1]],
     [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
 );

@@ -108,6 +108,12 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn mul_ints(left: __m256i, right: __m256i) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_mullo_epi32(left, right) }
+    }
+
+    #[inline(always)]
     unsafe fn to_floats(ints: __m256i) -> Self {
         // SAFETY: see the implementation.
         Self(unsafe { _mm256_cvtepi32_ps(ints) })
@@ -125,6 +131,15 @@ impl Vector for F32x8 {
         unsafe {
             let quads = _mm256_set1_epi32(quad as i32);
             _mm256_dpbusd_epi32(sums, quads, _mm256_loadu_si256(weights.cast()))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_same(sums: __m256i, quad: u32, weights: u32) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe {
+            let quads = _mm256_set1_epi32(quad as i32);
+            _mm256_dpbusd_epi32(sums, quads, _mm256_set1_epi32(weights as i32))
         }
     }
 
@@ -151,5 +166,6 @@ kernels!(
         [1 2 3 4 5 6 7 8],
         [1 2 3 4 5 6]
     ],
+    [[1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6 7 8], [1 2 3 4 5 6], [1 2 3 4 5]],
     [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
 );

@@ -100,6 +100,11 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn mul_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints {
+        zip(left, right, i32::wrapping_mul)
+    }
+
+    #[inline(always)]
     unsafe fn to_floats(ints: Self::Ints) -> Self {
         Self(ints.map(|int| int as f32))
     }
@@ -125,6 +130,14 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn dot_same(sums: Self::Ints, quad: u32, weights: u32) -> Self::Ints {
+        let (bytes, weights) = (quad.to_le_bytes(), weights.to_le_bytes());
+        let products = (0..4).map(|at| i32::from(bytes[at]) * i32::from(weights[at] as i8));
+        let sum: i32 = products.sum();
+        sums.map(|it| it.wrapping_add(sum))
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize) {
         let bytes = ints.map(|int| int as u8);
         // SAFETY: the caller's; there are no more than `LANES`.
@@ -138,5 +151,6 @@ kernels!(
     2,
     [[1 2 3 4 5 6], [1 2 3], [1], [1]],
     [[1 2 3 4 5 6], [1 2 3], [1], [1]],
+    [[1 2 3 4], [1 2], [1], [1]],
     [1 2 3 4]
 );
