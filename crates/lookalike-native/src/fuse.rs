@@ -155,9 +155,16 @@ impl Fusion {
         };
         let is_fitting = conv.outputs == conv.window.channels;
         let Some(maker) = self.only_maker(inputs[0]).filter(|_| is_fitting) else { return false };
+        let window = &conv.window;
+        // A fully connected layer may make a picture of what are pixels of one row to it.
         let is_plain = matches!(
             self.node(maker),
-            Some(Node { op: Op::Conv(before), inputs, .. }) if inputs.len() == 1 && before.groups == 1
+            Some(Node { op: Op::Conv(before), inputs, .. })
+                if inputs.len() == 1
+                    && before.groups == 1
+                    && before.window.batch == window.batch
+                    && before.window.rows.output == window.rows.input
+                    && before.window.columns.output == window.columns.input
         );
         if is_plain
             && let Some(Node { op: Op::Conv(before), inputs: sources, .. }) =

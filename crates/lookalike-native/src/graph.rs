@@ -302,6 +302,8 @@ pub(crate) struct Conv {
     pub(crate) window: Window2,
     /// Channels of the result.
     pub(crate) outputs: usize,
+    /// Whether each channel of the result sees one of the input.
+    pub(crate) is_depthwise: bool,
     /// Parts of the channels that do not see each other: 1 but for grouped convolutions.
     pub(crate) groups: usize,
     pub(crate) weights: Weights,
@@ -310,6 +312,17 @@ pub(crate) struct Conv {
     pub(crate) last_activation: Activation,
     /// Is done to the input before all else: a factor, and what is taken off.
     pub(crate) affine: Option<(f32, f32)>,
+}
+
+impl Conv {
+    /// Bytes of weights and biases as floats, where each group's channels fill whole vectors of this many lanes.
+    pub(crate) fn packed_bytes(&self, lanes: usize) -> usize {
+        let Window2 { rows, columns, channels, .. } = self.window;
+        let seen = if self.is_depthwise { 1 } else { channels / self.groups };
+        let rows_of_weights = 1 + rows.size * columns.size * seen;
+        let outputs = (self.outputs / self.groups).next_multiple_of(lanes) * self.groups;
+        rows_of_weights.saturating_mul(outputs).saturating_mul(size_of::<f32>())
+    }
 }
 
 /// Weights of a convolution: for each channel of the result those of a window, row by row, pixel by pixel; of a depthwise one for

@@ -64,7 +64,7 @@ pub(crate) enum Place {
 /// Values in the arena begin at a cache line, and one line lies behind the last.
 const LINE: usize = 64;
 
-/// Most bytes of the arena, or of what a thread needs for itself: a small file must not ask for all memory.
+/// Most bytes of the arena, of the weights, or of what a thread needs for itself: a small file must not ask for all memory.
 const MOST_BYTES: usize = 1 << 30;
 
 impl Plan {
@@ -87,6 +87,7 @@ impl Plan {
             Operand { place: places.of_value[value].clone(), value: value_there }
         };
         let kernels = set.kernels();
+        check_bytes(packed_bytes(&graph, kernels.lanes))?;
         let mut scratch = (0, 0);
         let mut steps = Vec::new();
         for Node { op, inputs, output } in graph.nodes {
@@ -139,6 +140,19 @@ impl Plan {
             scratch: (floats, scratch.1),
         })
     }
+}
+
+/// Bytes of all packed weights. Grouped convolutions of few channels leave most lanes of their vectors empty.
+fn packed_bytes(graph: &Graph, lanes: usize) -> usize {
+    let bytes = |node: &Node| match &node.op {
+        Op::Conv(conv) => conv.packed_bytes(lanes),
+        Op::DepthwiseConv { conv, expansion } => {
+            let before = expansion.as_ref().map_or(0, |before| before.packed_bytes(lanes));
+            before.saturating_add(conv.packed_bytes(lanes))
+        }
+        _ => 0,
+    };
+    graph.nodes.iter().map(bytes).fold(0, usize::saturating_add)
 }
 
 fn check_bytes(bytes: usize) -> Result<()> {

@@ -73,7 +73,9 @@ pub(super) fn batch_matmul(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result
     let outer = &dims[..dims.len() - 2];
     let (rows, columns) = (dims[dims.len() - 2], dims[dims.len() - 1]);
     let depth = left_dims[left_dims.len() - 1];
-    let pairs = (0..outer.iter().product())
+    let count = outer.iter().product();
+    graph.spend_places(count)?;
+    let pairs = (0..count)
         .map(|index| {
             let place = |dims: &[usize]| broadcast_place(index, outer, &dims[..dims.len() - 2]);
             (place(&left_dims), place(&right_dims))

@@ -182,12 +182,18 @@ impl<'m> Builder<'m> {
     /// Counts what an operator may list of places: one for each index of each dimension. A small file must not ask for all memory.
     fn spend(&mut self, operator: &OperatorInfo) -> Result<()> {
         for &tensor in operator.inputs.iter().flatten().chain(&operator.outputs) {
-            let places: usize = self.dims(tensor)?.iter().sum();
-            self.budget = self.budget.checked_sub(places).ok_or_else(|| {
-                let message = "the dimensions of the model are longer than `native` supports";
-                Error::new(ErrorKind::ResourceExhausted, message)
-            })?;
+            let places = self.dims(tensor)?.iter().sum();
+            self.spend_places(places)?;
         }
+        Ok(())
+    }
+
+    /// The same for lists that are longer.
+    pub(super) fn spend_places(&mut self, places: usize) -> Result<()> {
+        self.budget = self.budget.checked_sub(places).ok_or_else(|| {
+            let message = "the dimensions of the model are longer than `native` supports";
+            Error::new(ErrorKind::ResourceExhausted, message)
+        })?;
         Ok(())
     }
 

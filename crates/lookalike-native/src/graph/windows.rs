@@ -78,6 +78,7 @@ pub(super) fn convolve(
     let conv = Box::new(Conv {
         window: geometry.window,
         outputs: geometry.outputs,
+        is_depthwise: geometry.is_depthwise,
         groups: geometry.groups,
         weights,
         activation,

@@ -24,6 +24,25 @@ fn none() -> BuiltinOptions {
     BuiltinOptions::None
 }
 
+/// What is one row of pixels to a fully connected layer is a picture to the operator behind it.
+#[test]
+fn a_picture_of_a_fully_connected_layer() {
+    let mut numbers = Numbers(5);
+    let mut draft = Draft::new();
+    let input = draft.input(&[2, 3, 4, 5], TensorType::FLOAT32, &[]);
+    let (weights, window) = (numbers.floats(7 * 5), numbers.floats(9 * 7));
+    let weights = draft.floats(&[7, 5], &weights);
+    let options = FullyConnectedOptions { keep_num_dims: true, ..FullyConnectedOptions::default() };
+    let options = BuiltinOptions::FullyConnectedOptions(options);
+    let value = draft.float(BuiltinOperator::FULLY_CONNECTED, options, &[input, weights]);
+    let window = draft.floats(&[1, 3, 3, 7], &window);
+    let bias = draft.floats(&[7], &[0.5; 7]);
+    let operands = [value, window, bias];
+    let output = draft.float(BuiltinOperator::DEPTHWISE_CONV_2D, depthwise(1), &operands);
+    let values = numbers.floats(2 * 3 * 4 * 5);
+    run_in_all_ways(&draft.model(output), &[tensor(&[2, 3, 4, 5], Data::F32(values))]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 

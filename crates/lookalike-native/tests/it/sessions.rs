@@ -105,6 +105,26 @@ fn a_ring_of_rows_must_not_fill_the_memory() {
 }
 
 #[test]
+fn empty_lanes_must_not_fill_the_memory() {
+    // A group for each channel: vectors of which one lane is used.
+    let (channels, size) = (2_000, 63);
+    let mut draft = Draft::new();
+    let input = draft.input(&[1, size, size, channels], TensorType::FLOAT32, &[]);
+    let count = channels * size * size;
+    let weights = draft.floats(&[channels, size, size, 1], &vec![0.0; count]);
+    let options = Conv2DOptions { stride_w: 1, stride_h: 1, ..Conv2DOptions::default() };
+    let options =
+        BuiltinOptions::Conv2DOptions(Conv2DOptions { padding: Padding::VALID, ..options });
+    let mut value = draft.float(BuiltinOperator::CONV_2D, options.clone(), &[input, weights]);
+    for _ in 0..4 {
+        let more = draft.float(BuiltinOperator::CONV_2D, options.clone(), &[input, weights]);
+        value = draft.float(BuiltinOperator::ADD, BuiltinOptions::None, &[value, more]);
+    }
+    let error = session(Native::new(), 1, &draft.model(value)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+}
+
+#[test]
 fn lists_of_places_must_not_fill_the_memory() {
     let mut draft = Draft::new();
     let mut value = draft.input(&[20_000_000], TensorType::FLOAT32, &[]);
