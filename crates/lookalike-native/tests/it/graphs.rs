@@ -29,7 +29,7 @@ fn none() -> BuiltinOptions {
 fn a_picture_of_a_fully_connected_layer() {
     let mut numbers = Numbers(5);
     let mut draft = Draft::new();
-    let input = draft.input(&[2, 3, 4, 5], TensorType::FLOAT32, &[]);
+    let input = draft.input(&[1, 6, 4, 5], TensorType::FLOAT32, &[]);
     let (weights, window) = (numbers.floats(7 * 5), numbers.floats(9 * 7));
     let weights = draft.floats(&[7, 5], &weights);
     let options = FullyConnectedOptions { keep_num_dims: true, ..FullyConnectedOptions::default() };
@@ -39,8 +39,8 @@ fn a_picture_of_a_fully_connected_layer() {
     let bias = draft.floats(&[7], &[0.5; 7]);
     let operands = [value, window, bias];
     let output = draft.float(BuiltinOperator::DEPTHWISE_CONV_2D, depthwise(1), &operands);
-    let values = numbers.floats(2 * 3 * 4 * 5);
-    run_in_all_ways(&draft.model(output), &[tensor(&[2, 3, 4, 5], Data::F32(values))]);
+    let values = numbers.floats(6 * 4 * 5);
+    run_in_all_ways(&draft.model(output), &[tensor(&[1, 6, 4, 5], Data::F32(values))]);
 }
 
 proptest! {
