@@ -143,28 +143,12 @@ fn deny() -> Result<()> {
     }
 }
 
-/// The default build links no foreign library.
+/// The default builds link no foreign library, and the library's holds no engine but our own.
 fn foreign_libraries() -> Result<()> {
     let text = shell::output("cargo", &["metadata", "--format-version", "1", "--locked"])?;
     let metadata: Metadata = serde_json::from_str(&text)?;
-    let tree = shell::output(
-        "cargo",
-        &[
-            "tree",
-            "--locked",
-            "--package",
-            "lookalike-cli",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-        ],
-    )?;
-    let used: BTreeSet<&str> =
-        tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    for package in metadata.packages.iter().filter(|package| used.contains(package.name.as_str())) {
+    let used = dependencies("lookalike-cli")?;
+    for package in metadata.packages.iter().filter(|package| used.contains(&package.name)) {
         let foreign = package.links.is_some() || package.name.ends_with("-sys");
         if foreign && !LINKS_NOTHING.contains(&package.name.as_str()) {
             bail!(
@@ -174,6 +158,21 @@ fn foreign_libraries() -> Result<()> {
             );
         }
     }
-    println!("{} packages in the default build, none links a foreign library", used.len());
+    let of_library = dependencies("lookalike")?;
+    let tract = of_library.iter().find(|name| name.starts_with("tract"));
+    ensure!(tract.is_none(), "the default build of the library holds {tract:?}");
+    println!(
+        "{} packages in the default build of the program, {} in that of the library, none links a foreign library",
+        used.len(),
+        of_library.len()
+    );
     Ok(())
+}
+
+/// Names of the packages that are part of a default build.
+fn dependencies(package: &str) -> Result<BTreeSet<String>> {
+    let options = ["--edges", "normal", "--prefix", "none", "--format", "{p}"];
+    let tree = [&["tree", "--locked", "--package", package], &options[..]].concat();
+    let tree = shell::output("cargo", &tree)?;
+    Ok(tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }

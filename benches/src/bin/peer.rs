@@ -60,10 +60,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         backend = Native::with_instructions(set.ok_or("the processor has no such instructions")?);
     }
     let session_options = SessionOptions::default().with_num_threads(options.threads)?;
-    let bytes = std::fs::read(&options.model)?;
+    // A model is loaded as it lies in memory.
+    let bytes: &'static [u8] = Vec::leak(std::fs::read(&options.model)?);
     match options.what {
         What::Load => serve(|| {
-            let model = Model::from_bytes(bytes.clone())?;
+            let model = Model::from_bytes(bytes)?;
             black_box(backend.load(&model, &session_options)?);
             Ok(())
         }),
