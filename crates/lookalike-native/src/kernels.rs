@@ -25,7 +25,7 @@ pub(crate) struct Kernels {
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
     /// The same for bytes.
     pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
-    /// The same with the sum of each pixel's bytes taken off.
+    /// The same with the sum of each pixel's bytes added, as often as the tile says.
     pub(crate) summed_byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
     /// For windows any number of pixels apart, one pixel and two: for 1, 2, … columns.
     pub(crate) depthwise: [&'static [unsafe fn(&DepthwiseTile)]; 3],

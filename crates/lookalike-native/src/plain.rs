@@ -1,5 +1,7 @@
 //! Operators that need no preparation, in plain loops.
 
+use std::ops::Range;
+
 use lookalike_core::{Error, Result};
 
 use crate::graph::{Element, Interpolation, OUTSIDE, Op, Reduction, Remap, Side, Unary, Window2};
@@ -111,12 +113,18 @@ fn map(function: Unary, from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Taps of a window that lie within the picture: the first pixel, and how many.
-fn within(side: &Side, place: usize) -> (usize, usize) {
-    let start = place * side.stride;
-    let end = (start + side.size).saturating_sub(side.before).min(side.input);
-    let first = start.saturating_sub(side.before).min(end);
-    (first, end - first)
+/// The part of a window that lies within the picture: rows of the whole batch, and columns.
+fn taps(window: &Window2, place: usize) -> (Range<usize>, Range<usize>) {
+    let within = |side: &Side, place: usize| {
+        let start = place * side.stride;
+        let end = (start + side.size).saturating_sub(side.before).min(side.input);
+        start.saturating_sub(side.before).min(end)..end
+    };
+    let Window2 { rows, columns, .. } = window;
+    let (row, column) = (place / columns.output, place % columns.output);
+    let picture = row / rows.output * rows.input;
+    let down = within(rows, row % rows.output);
+    (picture + down.start..picture + down.end, within(columns, column))
 }
 
 /// Padding counts neither for the mean nor for the maximum.
@@ -128,19 +136,17 @@ fn pool(
     to: &mut [f32],
     activation: Activation,
 ) {
-    let Window2 { rows, columns, channels, .. } = *window;
-    for (pixel, to) in to.chunks_exact_mut(channels).enumerate() {
-        let (row, column) = (pixel / columns.output, pixel % columns.output);
-        let (picture, row) = (row / rows.output, row % rows.output);
-        let (first_row, height) = within(&rows, row);
-        let (first_column, width) = within(&columns, column);
+    let Window2 { columns, channels, .. } = *window;
+    for (place, to) in to.chunks_exact_mut(channels).enumerate() {
+        let (down, across) = taps(window, place);
         to.fill(if most { f32::NEG_INFINITY } else { 0.0 });
-        for row in first_row..first_row + height {
-            let start = ((picture * rows.input + row) * columns.input + first_column) * channels;
+        for row in down.clone() {
+            let start = (row * columns.input + across.start) * channels;
+            let width = across.len();
             let pixels = Rows { length: channels, stride: channels, count: width };
             kernels.accumulate(pixels, most, &from[start..][..width * channels], to);
         }
-        let count = (height * width) as f32;
+        let count = (down.len() * across.len()) as f32;
         for value in to.iter_mut() {
             *value = activation.apply(if most { *value } else { *value / count });
         }
@@ -155,18 +161,15 @@ fn pool_bytes<T: Copy + Into<i32> + TryFrom<i32> + Ord>(
     to: &mut [T],
 ) {
     const LANES: usize = 64;
-    let Window2 { rows, columns, channels, .. } = *window;
-    for (pixel, to) in to.chunks_exact_mut(channels).enumerate() {
-        let (row, column) = (pixel / columns.output, pixel % columns.output);
-        let (picture, row) = (row / rows.output, row % rows.output);
-        let (first_row, height) = within(&rows, row);
-        let (first_column, width) = within(&columns, column);
-        let count = (height * width) as i32;
+    let Window2 { columns, channels, .. } = *window;
+    for (place, to) in to.chunks_exact_mut(channels).enumerate() {
+        let (down, across) = taps(window, place);
+        let count = (down.len() * across.len()) as i32;
         for (part, to) in to.chunks_mut(LANES).enumerate() {
             let mut sums = [if most { i32::MIN } else { 0 }; LANES];
-            for row in first_row..first_row + height {
-                for column in first_column..first_column + width {
-                    let start = ((picture * rows.input + row) * columns.input + column) * channels;
+            for row in down.clone() {
+                for column in across.clone() {
+                    let start = (row * columns.input + column) * channels;
                     let from = &from[start + part * LANES..][..to.len()];
                     for (sum, &value) in sums.iter_mut().zip(from) {
                         let value: i32 = value.into();

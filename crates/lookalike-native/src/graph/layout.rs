@@ -33,15 +33,27 @@ fn zero(value: &Value) -> Vec<u8> {
     }
 }
 
-/// Adds a value made of another's elements.
+/// Adds a value made of another's elements, with zeros where none of them is.
 pub(super) fn remap(
     graph: &mut Builder<'_>,
     input: ValueId,
     places: Vec<Vec<usize>>,
     dims: Vec<usize>,
 ) -> ValueId {
+    let filling = zero(&graph.graph.values[input]);
+    remap_around(graph, input, places, dims, filling)
+}
+
+/// The same with another filling.
+fn remap_around(
+    graph: &mut Builder<'_>,
+    input: ValueId,
+    places: Vec<Vec<usize>>,
+    dims: Vec<usize>,
+    filling: Vec<u8>,
+) -> ValueId {
     let value = &graph.graph.values[input];
-    let (filling, result) = (zero(value), Value::new(dims, value.element, value.scale));
+    let result = Value::new(dims, value.element, value.scale);
     graph.node(Op::Remap(Box::new(Remap { places, filling })), vec![input], result)
 }
 
@@ -212,23 +224,13 @@ fn padded(dims: &[usize], pairs: &[(usize, usize)]) -> Vec<Vec<usize>> {
 pub(super) fn pad(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
     let pairs = paddings(graph, op.input(1)?)?;
     let places = padded(&graph.dims(op.input(0)?)?, &pairs);
-    let input = graph.stored(op.input(0)?)?;
-    let value = &graph.graph.values[input];
-    let filling = zero(value);
-    let mut result = Value::new(graph.dims(op.output())?, value.element, value.scale);
-    result.constant = None;
-    let filling = match op.optional_input(2) {
-        Some(filling) => {
-            let filling = graph.stored(filling)?;
-            match &graph.graph.values[filling].constant {
-                Some(constant) => constant.bytes().to_vec(),
-                None => return Err(Error::unimplemented("it pads with what is computed")),
-            }
-        }
-        None => filling,
+    let Some(filling) = op.optional_input(2) else { return moved(graph, op, places) };
+    let filling = graph.stored(filling)?;
+    let Some(filling) = graph.graph.values[filling].constant.clone() else {
+        return Err(Error::unimplemented("it pads with what is computed"));
     };
-    let remap = Op::Remap(Box::new(Remap { places, filling }));
-    let value = graph.node(remap, vec![input], result);
+    let (input, dims) = (graph.stored(op.input(0)?)?, graph.dims(op.output())?);
+    let value = remap_around(graph, input, places, dims, filling.bytes().to_vec());
     graph.set(op.output(), value);
     Ok(())
 }

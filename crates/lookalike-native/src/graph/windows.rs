@@ -17,6 +17,19 @@ fn side(input: usize, window: Window, padding: Padding) -> Result<Side> {
     Ok(Side { input, output, size: window.size, stride, dilation, before })
 }
 
+/// Windows that move down and across the picture that is an operator's input.
+fn window(
+    graph: &Builder<'_>,
+    op: &Operator<'_>,
+    [vertical, horizontal]: [Window; 2],
+    padding: Padding,
+) -> Result<Window2> {
+    let [batch, rows, columns, channels] = graph.picture(op.input(0)?)?;
+    let rows = side(rows, vertical, padding)?;
+    let columns = side(columns, horizontal, padding)?;
+    Ok(Window2 { batch, rows, columns, channels })
+}
+
 /// What a convolution does but for its numbers.
 pub(super) struct Geometry {
     pub(super) window: Window2,
@@ -30,15 +43,13 @@ pub(super) fn conv(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
         return Err(op.wrong_options());
     };
     let [outputs, height, width, depth] = graph.picture(op.input(1)?)?;
-    let [batch, rows, columns, channels] = graph.picture(op.input(0)?)?;
     let vertical =
         Window { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
     let horizontal =
         Window { size: width, stride: options.stride_w(), dilation: options.dilation_w_factor() };
-    let rows = side(rows, vertical, options.padding())?;
-    let columns = side(columns, horizontal, options.padding())?;
-    let window = Window2 { batch, rows, columns, channels };
-    let geometry = Geometry { window, outputs, groups: channels / depth, is_depthwise: false };
+    let window = window(graph, op, [vertical, horizontal], options.padding())?;
+    let geometry =
+        Geometry { window, outputs, groups: window.channels / depth, is_depthwise: false };
     convolve(graph, op, geometry, options.fused_activation_function())
 }
 
@@ -47,14 +58,11 @@ pub(super) fn depthwise_conv(graph: &mut Builder<'_>, op: &Operator<'_>) -> Resu
         return Err(op.wrong_options());
     };
     let [_, height, width, outputs] = graph.picture(op.input(1)?)?;
-    let [batch, rows, columns, channels] = graph.picture(op.input(0)?)?;
     let vertical =
         Window { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
     let horizontal =
         Window { size: width, stride: options.stride_w(), dilation: options.dilation_w_factor() };
-    let rows = side(rows, vertical, options.padding())?;
-    let columns = side(columns, horizontal, options.padding())?;
-    let window = Window2 { batch, rows, columns, channels };
+    let window = window(graph, op, [vertical, horizontal], options.padding())?;
     let geometry = Geometry { window, outputs, groups: 1, is_depthwise: true };
     convolve(graph, op, geometry, options.fused_activation_function())
 }
@@ -199,13 +207,10 @@ pub(super) fn pool(graph: &mut Builder<'_>, op: &Operator<'_>, most: bool) -> Re
         return Err(op.wrong_options());
     };
     let (input, output) = (op.input(0)?, op.output());
-    let [batch, rows, columns, channels] = graph.picture(input)?;
-    let window = |size: i32, stride: i32| Window { size: size as usize, stride, dilation: 1 };
-    let vertical = window(options.filter_height(), options.stride_h());
-    let horizontal = window(options.filter_width(), options.stride_w());
-    let rows = side(rows, vertical, options.padding())?;
-    let columns = side(columns, horizontal, options.padding())?;
-    let window = Window2 { batch, rows, columns, channels };
+    let of = |size: i32, stride: i32| Window { size: size as usize, stride, dilation: 1 };
+    let vertical = of(options.filter_height(), options.stride_h());
+    let horizontal = of(options.filter_width(), options.stride_w());
+    let window = window(graph, op, [vertical, horizontal], options.padding())?;
     let fused = options.fused_activation_function();
     let declared = graph.declared(output)?;
     let is_byte = matches!(declared.element, Element::I8 | Element::U8);

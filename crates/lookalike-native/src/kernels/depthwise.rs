@@ -4,7 +4,7 @@
 use super::bytes::Requantization;
 use super::each;
 use super::elementwise::Activation;
-use super::tile::{Clamp, HardSwish};
+use super::tile::activate;
 use crate::simd::Vector;
 
 /// Groups of columns of a row of a result, for some vectors of its channels.
@@ -56,14 +56,14 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize>(tile: &
             for group in 0..tile.repeats {
                 let first = group * M;
                 weights = of_vector;
-                let mut sums = [V::load(weights); M];
+                let mut sums = [[V::load(weights)]; M];
                 for row in 0..tile.height {
                     let mut input = plane.add(*tile.rows.add(row) + first * column);
                     for _ in 0..tile.width {
                         weights = weights.add(V::LANES);
                         let weight = V::load(weights);
                         each!(m < M, {
-                            sums[m] = V::load(input.add(m * column)).mul_add(weight, sums[m]);
+                            sums[m][0] = V::load(input.add(m * column)).mul_add(weight, sums[m][0]);
                         });
                         input = input.add(tap);
                     }
@@ -71,24 +71,14 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize>(tile: &
                 if let Some(it) = &tile.requantization {
                     let output = it.output.add(first * it.output_stride + lane);
                     each!(m < M, {
-                        let steps: V = it.steps(sums[m].round(), lane);
+                        let steps: V = it.steps(sums[m][0].round(), lane);
                         it.store(steps, output.add(m * it.output_stride), lanes);
                     });
                     continue;
                 }
-                match tile.activation {
-                    Activation::None => {}
-                    Activation::Clamp(low, high) => {
-                        let clamp = Clamp::<V>::new(low, high);
-                        each!(m < M, { sums[m] = clamp.apply(sums[m]) });
-                    }
-                    Activation::HardSwish => {
-                        let hard_swish = HardSwish::<V>::new();
-                        each!(m < M, { sums[m] = hard_swish.apply(sums[m]) });
-                    }
-                }
+                activate(tile.activation, &mut sums);
                 let output = tile.output.add(first * tile.output_stride + lane);
-                each!(m < M, { sums[m].store_part(output.add(m * tile.output_stride), lanes) });
+                each!(m < M, { sums[m][0].store_part(output.add(m * tile.output_stride), lanes) });
             }
             of_vector = weights.add(V::LANES);
         }

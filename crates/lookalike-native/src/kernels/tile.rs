@@ -68,17 +68,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                     input = input.add(1);
                 }
             }
-            match tile.activation {
-                Activation::None => {}
-                Activation::Clamp(low, high) => {
-                    let clamp = Clamp::<V>::new(low, high);
-                    each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
-                }
-                Activation::HardSwish => {
-                    let hard_swish = HardSwish::<V>::new();
-                    each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
-                }
-            }
+            activate(tile.activation, &mut sums);
             if !tile.addend.is_null() {
                 each!(m < M, {
                     let addend = tile.addend.add((first + m) * tile.output_stride);
@@ -88,19 +78,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                             sums[m][n].add(V::load_part(addend.add(n * tile.vector_stride), lanes));
                     });
                 });
-                match tile.last_activation {
-                    Activation::None => {}
-                    Activation::Clamp(low, high) => {
-                        let clamp = Clamp::<V>::new(low, high);
-                        each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
-                    }
-                    Activation::HardSwish => {
-                        let hard_swish = HardSwish::<V>::new();
-                        each!(m < M, {
-                            each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) })
-                        });
-                    }
-                }
+                activate(tile.last_activation, &mut sums);
             }
             each!(m < M, {
                 let output = tile.output.add((first + m) * tile.output_stride);
@@ -112,6 +90,32 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                     }
                 });
             });
+        }
+    }
+}
+
+/// Applies an activation to sums.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(super) unsafe fn activate<V: Vector, const M: usize, const N: usize>(
+    activation: Activation,
+    sums: &mut [[V; N]; M],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match activation {
+            Activation::None => {}
+            Activation::Clamp(low, high) => {
+                let clamp = Clamp::<V>::new(low, high);
+                each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
+            }
+            Activation::HardSwish => {
+                let hard_swish = HardSwish::<V>::new();
+                each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
+            }
         }
     }
 }
