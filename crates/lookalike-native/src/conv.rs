@@ -12,7 +12,7 @@ use crate::kernels::bytes::{ByteTile, Requantization};
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
 use crate::kernels::{Kernels, MOST_VECTORS};
-use crate::pack::{Aligned, Block, blocks, runs, spread};
+use crate::pack::{Aligned, Block, blocks, runs, shares_pixels, spread};
 
 /// Bytes of a quad.
 const QUAD: usize = 4;
@@ -128,13 +128,9 @@ impl Layout {
         if self.is_direct { 0 } else { (1 + self.ring_rows()).saturating_mul(self.row_length()) }
     }
 
-    /// Shares of the pixels of each block, where they are one for one.
+    /// Shares of the pixels, where they are one for one.
     fn chunks(&self, threads: usize) -> usize {
-        const LEAST: usize = 16;
-        if threads == 1 {
-            return 1;
-        }
-        (4 * threads).div_ceil(self.blocks.len()).min(self.output_pixels().div_ceil(LEAST))
+        if shares_pixels(self.output_pixels(), threads) { threads } else { 1 }
     }
 
     /// Shares of the rows of the result: the picture, and which of its rows.
@@ -286,8 +282,8 @@ impl FloatConv {
             let (blocks, chunks) = (layout.blocks.len(), layout.chunks(context.width()));
             let most = pixels.div_ceil(chunks);
             context.run(blocks * chunks, layout.multiplications(), &|_, share| {
-                let block = &layout.blocks[share / chunks];
-                let Some((start, count)) = spread(pixels, most).nth(share % chunks) else { return };
+                let block = &layout.blocks[share % blocks];
+                let Some((start, count)) = spread(pixels, most).nth(share / blocks) else { return };
                 // SAFETY: a pixel that is there has its channels in the input, and those of the result in the output.
                 unsafe {
                     let input = input.get().add(start * layout.window.channels + block.from);
@@ -635,14 +631,15 @@ impl ByteConv {
         let (input, output) = (Shared(input.as_ptr().cast_mut()), Shared(output.as_mut_ptr()));
         let (kernels, scratch) = (context.kernels, self.scratch());
         if layout.is_pointwise() {
-            let chunks = layout.chunks(context.width());
-            context.run(layout.blocks.len() * chunks, layout.multiplications(), &|_, share| {
-                let most = pixels.div_ceil(chunks);
-                let Some((start, count)) = spread(pixels, most).nth(share % chunks) else { return };
+            let (blocks, chunks) = (layout.blocks.len(), layout.chunks(context.width()));
+            let most = pixels.div_ceil(chunks);
+            context.run(blocks * chunks, layout.multiplications(), &|_, share| {
+                let block = share % blocks;
+                let Some((start, count)) = spread(pixels, most).nth(share / blocks) else { return };
                 // SAFETY: a pixel that is there has its channels in the input, in whole quads, and those of the result in the output.
                 unsafe {
                     let input = input.get().add(start * layout.window.channels);
-                    self.pixels(kernels, share / chunks, input, &[0], count, output.get(), start);
+                    self.pixels(kernels, block, input, &[0], count, output.get(), start);
                 }
             });
             return;

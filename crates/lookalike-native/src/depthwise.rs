@@ -94,8 +94,14 @@ impl Depthwise {
         kernels: &Kernels,
         threads: usize,
     ) -> Self {
-        let Window2 { batch, rows, columns, channels } = conv.window;
+        let Window2 { rows, columns, channels, .. } = conv.window;
         let (lanes, taps) = (kernels.lanes, rows.size * columns.size);
+        // Threads divide the rows, as those of the operators before and after do, so that each finds in its cache what it made. Rows at
+        // the seams are made twice; where that were more than an eighth of all, fewer parts are made, and threads divide the blocks.
+        const MOST_SEAMS: usize = 8;
+        let seam = rows.reach().saturating_sub(rows.stride).max(1);
+        let parts = (1 + rows.input / (MOST_SEAMS * seam)).min(threads).min(rows.output);
+        let threads = threads.div_ceil(parts);
         // However small the picture is: a block must fit into the first cache.
         const SEVERAL: usize = 2;
         let size = |vectors: usize| vectors * lanes * (1 + taps);
@@ -138,13 +144,6 @@ impl Depthwise {
                 };
                 (source, Some(requantizing))
             }
-        };
-        // Blocks alone may be too few for all threads; rows at the seams of shares are made twice.
-        let shares = batch * blocks.len();
-        let parts = if threads == 1 || shares.is_multiple_of(threads) {
-            1
-        } else {
-            (2 * threads).min(rows.output.div_ceil(8)).max(1)
         };
         let mut depthwise = Self {
             window: conv.window,
@@ -219,9 +218,10 @@ impl Depthwise {
         let groups = if context.width() == 1 { 1 } else { self.blocks.len() };
         let multiplications = results.saturating_mul(rows.size * columns.size);
         context.run(batch * groups * self.parts, multiplications, &|worker: Worker, share| {
-            let (group, picture) = (share / self.parts % groups, share / self.parts / groups);
+            let (group, part) = (share % groups, share / groups % self.parts);
+            let picture = share / groups / self.parts;
             let most = rows.output.div_ceil(self.parts);
-            let Some((start, count)) = spread(rows.output, most).nth(share % self.parts) else {
+            let Some((start, count)) = spread(rows.output, most).nth(part) else {
                 return;
             };
             let blocks = if groups == 1 { 0..self.blocks.len() } else { group..group + 1 };

@@ -80,6 +80,29 @@ impl Context<'_> {
             self.pool.run(shares, &of_thread);
         }
     }
+
+    /// Makes rows of rows of one length, each thread some that lie one behind the other.
+    pub(crate) fn rows(
+        &mut self,
+        length: usize,
+        from: &[f32],
+        to: &mut [f32],
+        work: &(dyn Fn(&[f32], &mut [f32]) + Sync),
+    ) {
+        // A value that is loaded and stored takes as long as so many multiplications in a row.
+        const MULTIPLICATIONS: usize = 8;
+        let (count, share) = (to.len(), (to.len() / length).div_ceil(self.width()) * length);
+        assert_eq!(from.len(), count, "as many rows of a result as there are");
+        let to = Shared(to.as_mut_ptr());
+        self.run(self.width(), count.saturating_mul(MULTIPLICATIONS), &|_, part| {
+            let range = (part * share).min(count)..((part + 1) * share).min(count);
+            // SAFETY: it lies within the result, and parts do not overlap.
+            #[expect(unsafe_code, reason = "threads write to parts of one result")]
+            let to =
+                unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
+            work(&from[range], to);
+        });
+    }
 }
 
 /// One of the threads.
@@ -214,7 +237,7 @@ fn run_step(
         }
         Action::Binary(binary, broadcast) => {
             let output = bytemuck::cast_slice_mut(output);
-            broadcast.run(context.kernels, *binary, floats(0)?, floats(1)?, output);
+            broadcast.run(context, *binary, floats(0)?, floats(1)?, output);
         }
         Action::Plain(op) => {
             plain::run(op, context.kernels, step, &operand, output)?;

@@ -55,6 +55,12 @@ impl Block {
     }
 }
 
+/// Whether there are pixels enough to divide those of each block among threads, instead of the blocks.
+pub(crate) fn shares_pixels(pixels: usize, threads: usize) -> bool {
+    const LEAST: usize = 16;
+    threads > 1 && pixels / threads >= LEAST
+}
+
 /// Divides channels evenly into blocks of whole vectors, each with as much room for weights as `size` says of its vectors.
 pub(crate) fn blocks(
     conv: &Conv,
@@ -67,12 +73,11 @@ pub(crate) fn blocks(
     let most = if pixels == 1 { MOST_VECTORS } else { kernels.block_vectors };
     let outputs = conv.outputs / conv.groups;
     let vectors = outputs.div_ceil(lanes);
-    // As many for each thread, where there are enough.
     let mut count = vectors.div_ceil(most);
-    if threads > 1 && vectors >= threads {
+    // As many for each thread, where blocks of one vector do not come of it: those take twice as long for a channel.
+    if !shares_pixels(pixels, threads) && vectors / count.next_multiple_of(threads) >= 2 {
         count = count.next_multiple_of(threads);
     }
-    let count = count.min(vectors);
     let (mut blocks, mut offset, mut lane) = (Vec::new(), 0, 0);
     for group in 0..conv.groups {
         let mut channel = 0;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use lookalike_core::{Error, Result};
 
+use crate::exec::Context;
 use crate::graph::{Element, Interpolation, OUTSIDE, Op, Reduction, Remap, Side, Unary, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Activation, Binary};
@@ -260,14 +261,15 @@ impl Broadcast {
 
     pub(crate) fn run(
         &self,
-        kernels: &Kernels,
+        context: &mut Context<'_>,
         binary: Binary,
         left: &[f32],
         right: &[f32],
         to: &mut [f32],
     ) {
+        let kernels = context.kernels;
         if binary == Binary::Mul && self.is_repeated() {
-            kernels.scale(left, right, to);
+            context.rows(self.length, left, to, &|left, to| kernels.scale(left, right, to));
             return;
         }
         for (row, to) in to.chunks_exact_mut(self.length).enumerate() {

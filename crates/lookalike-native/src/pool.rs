@@ -1,13 +1,17 @@
 //! Threads that share the work of an operator.
 //!
-//! An inference has some fifty operators and takes less than a millisecond, so that a thread must begin within a microsecond or two:
-//! it spins for a while after each operator, and parks when there is nothing more to do.
+//! An inference has some fifty operators and takes less than a millisecond, so that a thread must begin within a microsecond: it
+//! spins for a while after each operator, and parks when there is nothing more to do. Word from one core to another takes a fifth of
+//! a microsecond, so that as little as possible is said: each thread has a range of shares of its own, and touches what belongs to
+//! another one only when it has done them. As ranges are of neighbouring shares, a thread finds in its cache what it made before.
 
+use std::any::Any;
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 
 /// How often a thread looks for work before it parks, and the caller for the end before it yields: some 50 microseconds.
@@ -20,36 +24,66 @@ type Work<'a> = &'a (dyn Fn(usize, usize) + Sync);
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Shares of all operators until now.
+    shares: usize,
 }
 
 struct Shared {
-    /// Counts the operators; a thread that sees a new number takes part.
-    round: AtomicUsize,
-    job: Mutex<Option<Job>>,
-    /// The next share that nobody has taken.
-    next: AtomicUsize,
-    /// Threads that are at the job. They join while it is there.
-    busy: AtomicUsize,
+    /// What is done with a share that has been taken.
+    work: UnsafeCell<Work<'static>>,
+    /// What belongs to each thread, the caller first.
+    seats: Box<[Seat]>,
     is_over: AtomicBool,
-    has_panicked: AtomicBool,
+    /// What the first share that panicked said.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
+// SAFETY: the work is written when all shares of the work before have been done, and read by those only who have taken a share of it.
+#[expect(unsafe_code, reason = "who has taken a share reads the work without a lock")]
+unsafe impl Sync for Shared {}
+
+/// What belongs to a thread, in cache lines of its own.
+#[repr(align(128))]
+struct Seat {
+    /// The shares that are left of its range, as [`Shares::pack`] has them.
+    range: AtomicU64,
+    done: Done,
+}
+
+/// How many shares a thread has done: all it ever did.
+#[repr(align(128))]
+struct Done(AtomicUsize);
+
+/// Shares that nobody has taken.
 #[derive(Clone, Copy)]
-struct Job {
-    work: Work<'static>,
-    shares: usize,
+struct Shares {
+    next: u32,
+    end: u32,
+}
+
+impl Shares {
+    fn pack(self) -> u64 {
+        u64::from(self.end) << 32 | u64::from(self.next)
+    }
+
+    fn unpack(packed: u64) -> Self {
+        Self { next: packed as u32, end: (packed >> 32) as u32 }
+    }
+
+    fn is_empty(self) -> bool {
+        self.next >= self.end
+    }
 }
 
 impl Pool {
     /// A pool of this many threads, the caller included. Where the system gives fewer, there are fewer.
     pub(crate) fn new(threads: usize) -> Self {
+        let seat = |_| Seat { range: AtomicU64::new(0), done: Done(AtomicUsize::new(0)) };
         let shared = Arc::new(Shared {
-            round: AtomicUsize::new(0),
-            job: Mutex::new(None),
-            next: AtomicUsize::new(0),
-            busy: AtomicUsize::new(0),
+            work: UnsafeCell::new(&|_, _| {}),
+            seats: (0..threads).map(seat).collect(),
             is_over: AtomicBool::new(false),
-            has_panicked: AtomicBool::new(false),
+            panic: Mutex::new(None),
         });
         let start = |worker: usize| {
             let shared = Arc::clone(&shared);
@@ -59,7 +93,7 @@ impl Pool {
                 .ok()
         };
         let threads = (1..threads).map_while(start).collect();
-        Self { shared, threads }
+        Self { shared, threads, shares: 0 }
     }
 
     /// Threads, the caller included.
@@ -67,84 +101,97 @@ impl Pool {
         self.threads.len() + 1
     }
 
-    /// Does all shares of some work, each once.
+    /// Does all shares of some work, each once: neighbours on one thread, as far as threads come in time.
     pub(crate) fn run(&mut self, shares: usize, work: Work<'_>) {
         if self.threads.is_empty() || shares < 2 {
             (0..shares).for_each(|share| work(0, share));
             return;
         }
-        let work = lend(work);
-        let (shared, job) = (&self.shared, Job { work, shares });
-        shared.next.store(0, Ordering::Relaxed);
-        *shared.job() = Some(job);
-        shared.round.fetch_add(1, Ordering::Release);
+        let (width, shared) = (self.width(), &self.shared);
+        let bound = |thread: usize| u32::try_from(shares * thread / width).unwrap_or(u32::MAX);
+        assert!(u32::try_from(shares).is_ok(), "more shares than can be counted");
+        lend(shared, work);
+        for (thread, seat) in shared.seats[..width].iter().enumerate() {
+            let range = Shares { next: bound(thread), end: bound(thread + 1) };
+            seat.range.store(range.pack(), Ordering::Release);
+        }
         self.threads.iter().map(JoinHandle::thread).for_each(Thread::unpark);
-        let outcome = catch_unwind(AssertUnwindSafe(|| shared.take_shares(0, job)));
-        // A thread that has not come by now is not waited for.
-        *shared.job() = None;
+        shared.take_shares(0, width);
+        self.shares = self.shares.wrapping_add(shares);
+        let done = |seat: &Seat| seat.done.0.load(Ordering::Acquire);
         let mut spins = 0;
-        while shared.busy.load(Ordering::Acquire) > 0 {
+        while shared.seats.iter().map(done).fold(0, usize::wrapping_add) != self.shares {
             spins += 1;
             if spins < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
-        if let Err(panic) = outcome {
+        if let Some(panic) = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
             resume_unwind(panic);
         }
-        assert!(!shared.has_panicked.swap(false, Ordering::Relaxed), "a thread has panicked");
     }
 }
 
-/// Lets the threads of a pool have some work, which they do not know to end before they do.
+/// Puts some work where threads find it that have taken a share.
 ///
-/// They take it out of the job while they join, under its lock, and leave when they are done with it; [`Pool::run`], which alone calls
-/// this, does not return, nor unwind, before the job is gone and all have left.
+/// [`Pool::run`], which alone calls this, does not return, nor unwind, before all shares have been done. Nobody reads the work after that
+/// who has not taken a share of the next one.
 #[expect(unsafe_code, reason = "threads outlive the work, which they are lent for one call")]
-fn lend(work: Work<'_>) -> Work<'static> {
-    // SAFETY: see above: nobody touches the work when it is over.
-    unsafe { std::mem::transmute::<Work<'_>, Work<'static>>(work) }
+fn lend(shared: &Shared, work: Work<'_>) {
+    // SAFETY: see above: nobody touches the work when it is over, and nobody has taken a share of the next one, which is written here.
+    unsafe { *shared.work.get() = std::mem::transmute::<Work<'_>, Work<'static>>(work) }
+}
+
+impl Seat {
+    /// Takes the next share of the range.
+    fn take(&self) -> Option<usize> {
+        let mut packed = self.range.load(Ordering::Relaxed);
+        loop {
+            let shares = Shares::unpack(packed);
+            if shares.is_empty() {
+                return None;
+            }
+            let left = Shares { next: shares.next + 1, ..shares }.pack();
+            match self.range.compare_exchange_weak(
+                packed,
+                left,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(shares.next as usize),
+                Err(found) => packed = found,
+            }
+        }
+    }
 }
 
 impl Shared {
-    fn job(&self) -> MutexGuard<'_, Option<Job>> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn join(&self) -> Option<Job> {
-        let job = self.job();
-        if job.is_some() {
-            self.busy.fetch_add(1, Ordering::Relaxed);
-        }
-        *job
-    }
-
-    fn take_shares(&self, worker: usize, job: Job) {
-        loop {
-            let share = self.next.fetch_add(1, Ordering::Relaxed);
-            if share >= job.shares {
-                return;
+    /// Does the shares of a thread's own range, then those that are left of others.
+    fn take_shares(&self, thread: usize, width: usize) {
+        for seat in (0..width).map(|step| &self.seats[(thread + step) % width]) {
+            while let Some(share) = seat.take() {
+                // SAFETY: the share that has been taken is one of this work, which stays for as long as the share is not done.
+                #[expect(unsafe_code, reason = "see `lend`")]
+                let work = unsafe { *self.work.get() };
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(thread, share))) {
+                    let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                    first.get_or_insert(panic);
+                }
+                self.seats[thread].done.0.fetch_add(1, Ordering::Release);
             }
-            (job.work)(worker, share);
         }
     }
 
-    fn serve(&self, worker: usize) {
-        let mut seen = 0;
+    fn serve(&self, thread: usize) {
+        let seat = &self.seats[thread];
         loop {
             let mut spins = 0;
-            while self.round.load(Ordering::Acquire) == seen {
+            while Shares::unpack(seat.range.load(Ordering::Relaxed)).is_empty() {
                 if self.is_over.load(Ordering::Acquire) {
                     return;
                 }
                 spins += 1;
                 if spins < SPINS { hint::spin_loop() } else { thread::park() }
             }
-            seen = self.round.load(Ordering::Acquire);
-            if let Some(job) = self.join() {
-                if catch_unwind(AssertUnwindSafe(|| self.take_shares(worker, job))).is_err() {
-                    self.has_panicked.store(true, Ordering::Relaxed);
-                }
-                self.busy.fetch_sub(1, Ordering::Release);
-            }
+            self.take_shares(thread, self.seats.len());
         }
     }
 }

@@ -75,24 +75,22 @@ pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32],
 pub(crate) unsafe fn scale<V: Vector>(from: &[f32], factors: &[f32], to: &mut [f32]) {
     let (length, count) = (factors.len(), from.len() / factors.len().max(1));
     assert!(from.len() == length * count && to.len() == from.len(), "rows that are not there");
-    let mut column = 0;
+    let (whole, rest) = (length / V::LANES * V::LANES, length % V::LANES);
     // SAFETY: all elements of the rows are there, as was just seen; the set is the caller's.
     unsafe {
-        while column < length {
-            let lanes = (length - column).min(V::LANES);
-            let factor = V::load_part(factors.as_ptr().add(column), lanes);
-            let (from, to) = (from.as_ptr().add(column), to.as_mut_ptr().add(column));
-            if lanes == V::LANES {
-                for row in 0..count {
-                    V::load(from.add(row * length)).mul(factor).store(to.add(row * length));
-                }
-            } else {
-                for row in 0..count {
-                    let value = V::load_part(from.add(row * length), lanes).mul(factor);
-                    value.store_part(to.add(row * length), lanes);
-                }
+        let (mut from, mut to, factors) = (from.as_ptr(), to.as_mut_ptr(), factors.as_ptr());
+        let last = V::load_part(factors.add(whole), rest);
+        for _ in 0..count {
+            let mut column = 0;
+            while column < whole {
+                let factor = V::load(factors.add(column));
+                V::load(from.add(column)).mul(factor).store(to.add(column));
+                column += V::LANES;
             }
-            column += lanes;
+            if rest > 0 {
+                V::load_part(from.add(whole), rest).mul(last).store_part(to.add(whole), rest);
+            }
+            (from, to) = (from.add(length), to.add(length));
         }
     }
 }

@@ -184,7 +184,10 @@ pub(crate) fn run_in_all_ways(model: &Model, inputs: &[Tensor]) -> Vec<(&'static
             "{} unfused",
             set.name()
         );
-        assert_eq!(run(backend, 2, model, inputs), found, "{} with two threads", set.name());
+        for threads in [2, 5] {
+            let on_several = run(backend, threads, model, inputs);
+            assert_eq!(on_several, found, "{} with {threads} threads", set.name());
+        }
         (set.name(), found)
     };
     InstructionSet::available().into_iter().map(run_set).collect()
