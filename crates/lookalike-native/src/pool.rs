@@ -1,7 +1,7 @@
 //! Threads that share the work of an operator.
 //!
 //! An inference has some fifty operators and takes less than a millisecond, so that a thread must begin within a microsecond: it
-//! spins for a while after each operator, and parks when there is nothing more to do. Word from one core to another takes a fifth of
+//! spins for a while after each operator, and parks when nothing comes any more. Word from one core to another takes a fifth of
 //! a microsecond, so that as little as possible is said: each thread has a range of shares of its own, and touches what belongs to
 //! another one only when it has done them. As ranges are of neighbouring shares, a thread finds in its cache what it made before.
 
@@ -14,8 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 
-/// How often a thread looks for work before it parks, and the caller for the end before it yields: some 50 microseconds.
+/// How often a thread looks for work, and the caller for the end, before it lets others have the core: some 50 microseconds.
 const SPINS: usize = 4_000;
+
+/// How often it does so before it parks: a millisecond at most. For as long it can be run, so that a scheduler which has put it on the
+/// caller's core sees that there are two who want to run, and moves one of them.
+const YIELDS: usize = 2_000;
 
 /// A share of an operator's work: who does it, and which.
 type Work<'a> = &'a (dyn Fn(usize, usize) + Sync);
@@ -108,8 +112,8 @@ impl Pool {
             return;
         }
         let (width, shared) = (self.width(), &self.shared);
-        let bound = |thread: usize| u32::try_from(shares * thread / width).unwrap_or(u32::MAX);
         assert!(u32::try_from(shares).is_ok(), "more shares than can be counted");
+        let bound = |thread: usize| (shares * thread / width) as u32;
         lend(shared, work);
         for (thread, seat) in shared.seats[..width].iter().enumerate() {
             let range = Shares { next: bound(thread), end: bound(thread + 1) };
@@ -189,7 +193,13 @@ impl Shared {
                     return;
                 }
                 spins += 1;
-                if spins < SPINS { hint::spin_loop() } else { thread::park() }
+                if spins < SPINS {
+                    hint::spin_loop();
+                } else if spins < SPINS + YIELDS {
+                    thread::yield_now();
+                } else {
+                    thread::park();
+                }
             }
             self.take_shares(thread, self.seats.len());
         }
