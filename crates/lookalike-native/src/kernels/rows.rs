@@ -1,4 +1,4 @@
-//! Loops down the columns of rows of values, vector by vector, so that short rows cost no more than long ones.
+//! Loops over rows of values, vector by vector: down their columns where sums stay in registers, else row by row as they lie in memory.
 #![expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
 
 use super::each;
