@@ -2,4 +2,6 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lookalike_hardening::targets::prepare_tensor(data));
+use lookalike_hardening::targets;
+
+libfuzzer_sys::fuzz_target!(init: targets::abort_on_own_panics(), |data: &[u8]| targets::prepare_tensor(data));

@@ -14,6 +14,8 @@ pub use models::{read_model, run, run_model, translate_model};
 pub use pictures::decode_picture;
 pub use tensors::prepare_tensor;
 
+use std::{panic, process};
+
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
@@ -28,3 +30,40 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("translate_model", translate_model),
     ("write_vectors", write_vectors),
 ];
+
+/// Ends the process at a panic in lookalike's own code, also where the panic would be contained.
+///
+/// Panics of decoders and engines are errors for callers, as promised: a fuzzer that ends at each of them, as libFuzzer's
+/// binding does by itself, would never get past a known one. One that is not contained ends the process all the same.
+pub fn abort_on_own_panics() {
+    // The hook in place is the one that aborts at every panic; taking it brings back the one that only reports.
+    drop(panic::take_hook());
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_none_or(|location| is_own(location.file())) {
+            report(panic);
+            process::abort();
+        }
+    }));
+}
+
+/// Whether a source file is one of the workspace: paths of dependencies lead through a registry's folder.
+fn is_own(file: &str) -> bool {
+    let file = file.replace('\\', "/");
+    file.starts_with("crates/lookalike") || file.contains("/crates/lookalike")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_files_are_told_from_those_of_dependencies() {
+        assert!(is_own(file!()));
+        assert!(is_own("/home/somebody/checkout/crates/lookalike-decode/src/lib.rs"));
+        assert!(!is_own(
+            "/home/somebody/.cargo/registry/src/index/zune-jpeg-0.5.15/src/idct/avx2.rs"
+        ));
+        assert!(!is_own("/rustc/0123456789abcdef/library/core/src/option.rs"));
+    }
+}

@@ -115,7 +115,12 @@ fn an_interrupted_run_leaves_the_old_file() {
         fs::write(at("v.jsonl"), "old").unwrap();
         // Nobody writes into the pipe, so that the program waits there.
         assert!(Command::new("mkfifo").arg(at("pipe.png")).status().unwrap().success());
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lookalike"))
+        // A job that a script starts in the background ignores interrupts, and so does what it starts.
+        let heeding_signals: &[&str] =
+            if cfg!(target_os = "linux") { &["--default-signal=INT"] } else { &[] };
+        let mut child = Command::new("env")
+            .args(heeding_signals)
+            .arg(env!("CARGO_BIN_EXE_lookalike"))
             .args(["embed", "tiny.png"])
             .arg(at("pipe.png"))
             .arg("-o")
