@@ -172,12 +172,17 @@ impl Depthwise {
         self.window.columns.padded().saturating_mul(lanes)
     }
 
-    /// The inner loops for this stride and dilation.
+    /// The inner loops for this stride, dilation and width.
     fn tiles(&self, kernels: &Kernels) -> &'static [unsafe fn(&DepthwiseTile)] {
-        match self.window.columns {
-            Side { stride: stride @ 1..=2, dilation: 1, .. } => kernels.depthwise[stride],
-            _ => kernels.depthwise[0],
-        }
+        let Side { stride: stride @ 1..=2, dilation: 1, size, .. } = self.window.columns else {
+            return kernels.depthwise[0];
+        };
+        let of_width = match size {
+            3 => kernels.depthwise_3[stride - 1],
+            5 => kernels.depthwise_5[stride - 1],
+            _ => &[],
+        };
+        if of_width.is_empty() { kernels.depthwise[stride] } else { of_width }
     }
 
     fn ring_rows(&self) -> usize {

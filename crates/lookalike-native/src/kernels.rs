@@ -29,6 +29,10 @@ pub(crate) struct Kernels {
     pub(crate) summed_byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
     /// For windows any number of pixels apart, one pixel and two: for 1, 2, … columns.
     pub(crate) depthwise: [&'static [unsafe fn(&DepthwiseTile)]; 3],
+    /// The same for windows three taps wide, one pixel and two apart.
+    pub(crate) depthwise_3: [&'static [unsafe fn(&DepthwiseTile)]; 2],
+    /// And five taps wide; empty where a window and its weights do not fit into the registers.
+    pub(crate) depthwise_5: [&'static [unsafe fn(&DepthwiseTile)]; 2],
     /// Takes a vector of channels of pixels: where the first one is, how far apart they are, how many, and how many channels.
     pub(crate) take: unsafe fn(*const f32, usize, usize, usize, *mut f32),
     /// Takes each value times a factor, and a number off it.
@@ -140,7 +144,8 @@ macro_rules! kernels {
         [$one:tt, $two:tt, $three:tt, $four:tt],
         [$byte_one:tt, $byte_two:tt, $byte_three:tt, $byte_four:tt],
         [$summed_one:tt, $summed_two:tt, $summed_three:tt, $summed_four:tt],
-        $columns:tt
+        $columns:tt,
+        [$columns_3:tt, $columns_5:tt]
     ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
         mod compiled {
@@ -168,9 +173,9 @@ macro_rules! kernels {
                 unsafe { bytes::multiply::<V, M, N, true>(it) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn depthwise<const M: usize, const S: usize>(it: &DepthwiseTile) {
+            pub(super) unsafe fn depthwise<const M: usize, const S: usize, const W: usize>(it: &DepthwiseTile) {
                 // SAFETY: the caller's.
-                unsafe { depthwise::multiply::<V, M, S>(it) }
+                unsafe { depthwise::multiply::<V, M, S, W>(it) }
             }
             $(#[$feature])?
             pub(super) unsafe fn take(from: *const f32, stride: usize, count: usize, lanes: usize, to: *mut f32) {
@@ -233,9 +238,17 @@ macro_rules! kernels {
                 $summed_four
             ),
             depthwise: [
-                $crate::kernels::row!(compiled::depthwise, [1 2 3 4], 0),
-                $crate::kernels::row!(compiled::depthwise, $columns, 1),
-                $crate::kernels::row!(compiled::depthwise, $columns, 2),
+                $crate::kernels::row!(compiled::depthwise, [1 2 3 4], 0, 0),
+                $crate::kernels::row!(compiled::depthwise, $columns, 1, 0),
+                $crate::kernels::row!(compiled::depthwise, $columns, 2, 0),
+            ],
+            depthwise_3: [
+                $crate::kernels::row!(compiled::depthwise, $columns_3, 1, 3),
+                $crate::kernels::row!(compiled::depthwise, $columns_3, 2, 3),
+            ],
+            depthwise_5: [
+                $crate::kernels::row!(compiled::depthwise, $columns_5, 1, 5),
+                $crate::kernels::row!(compiled::depthwise, $columns_5, 2, 5),
             ],
             take: compiled::take,
             affine: compiled::affine,
@@ -267,8 +280,11 @@ macro_rules! table {
 }
 
 macro_rules! row {
-    (compiled::$kernel:ident, [$($pixels:literal)+], $vectors:literal) => {
-        &[$(compiled::$kernel::<$pixels, $vectors>),+]
+    (compiled::$kernel:ident, [$($pixels:literal)*], $second:literal) => {
+        &[$(compiled::$kernel::<$pixels, $second>),*]
+    };
+    (compiled::$kernel:ident, [$($pixels:literal)*], $second:literal, $third:literal) => {
+        &[$(compiled::$kernel::<$pixels, $second, $third>),*]
     };
 }
 

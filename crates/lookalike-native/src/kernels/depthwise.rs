@@ -36,13 +36,16 @@ pub(crate) struct DepthwiseTile {
 }
 
 /// Computes groups of `M` columns. Taps lie one vector from one to the next, and windows `S` vectors; with an `S` of 0 they lie as
-/// far apart as the tile says, which takes longer.
+/// far apart as the tile says, which takes longer. Windows are `W` taps wide, and what two of them see is loaded once; with a `W` of 0
+/// they are as wide as the tile says.
 ///
 /// # Safety
 ///
 /// The processor has the set of `V`, and the pointers are good for what the tile says.
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize>(tile: &DepthwiseTile) {
+pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W: usize>(
+    tile: &DepthwiseTile,
+) {
     let column = if S == 0 { tile.column_stride } else { S * V::LANES };
     let tap = if S == 0 { tile.tap_stride } else { V::LANES };
     // SAFETY: the caller's.
@@ -55,13 +58,28 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize>(tile: &
             let mut weights = of_vector;
             for group in 0..tile.repeats {
                 let first = group * M;
-                weights = of_vector;
-                let mut sums = [[V::load(weights)]; M];
+                weights = of_vector.add(V::LANES);
+                let mut sums = [[V::load(of_vector)]; M];
                 for row in 0..tile.height {
                     let mut input = plane.add(*tile.rows.add(row) + first * column);
+                    if W > 0 {
+                        let (mut of_taps, mut seen) = ([V::splat(0.0); W], [V::splat(0.0); W]);
+                        each!(t < W, { of_taps[t] = V::load(weights.add(t * V::LANES)) });
+                        weights = weights.add(W * V::LANES);
+                        each!(m < M, {
+                            each!(t < W, {
+                                let place = m * S + t;
+                                if m == 0 || t + S >= W {
+                                    seen[place % W] = V::load(input.add(place * V::LANES));
+                                }
+                                sums[m][0] = seen[place % W].mul_add(of_taps[t], sums[m][0]);
+                            });
+                        });
+                        continue;
+                    }
                     for _ in 0..tile.width {
-                        weights = weights.add(V::LANES);
                         let weight = V::load(weights);
+                        weights = weights.add(V::LANES);
                         each!(m < M, {
                             sums[m][0] = V::load(input.add(m * column)).mul_add(weight, sums[m][0]);
                         });
@@ -80,7 +98,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize>(tile: &
                 let output = tile.output.add(first * tile.output_stride + lane);
                 each!(m < M, { sums[m][0].store_part(output.add(m * tile.output_stride), lanes) });
             }
-            of_vector = weights.add(V::LANES);
+            of_vector = weights;
         }
     }
 }
