@@ -43,6 +43,11 @@ pub(crate) trait Vector: Copy {
     /// `self * factor + addend`, rounded once where the instruction set can.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
 
+    /// The same pointer, of which the compiler knows nothing.
+    fn opaque(pointer: *const f32) -> *const f32 {
+        pointer
+    }
+
     unsafe fn splat_int(value: i32) -> Self::Ints;
     unsafe fn load_ints(from: *const i32) -> Self::Ints;
     unsafe fn add_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;

@@ -37,6 +37,8 @@ pub(crate) struct Tile {
     pub(crate) last_activation: Activation,
 }
 
+const MOST_THIRDS: usize = 14;
+
 /// Computes groups of `M` pixels, of `N` vectors of channels.
 ///
 /// # Safety
@@ -56,16 +58,21 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
             });
             let mut row = [V::splat(0.0); N];
             for segment in 0..tile.segment_count {
-                let mut input =
-                    tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
+                let mut input = tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
+                let mut thirds = [input; MOST_THIRDS];
+                let thirds_count = const { M.div_ceil(3) };
+                each!(third < thirds_count, {
+                    thirds[third] = input;
+                    input = input.add(3 * tile.pixel_stride);
+                });
                 for _ in 0..tile.segment_length {
                     weights = weights.add(N * V::LANES);
                     each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
                     each!(m < M, {
-                        let value = V::splat(*input.add(m * tile.pixel_stride));
+                        let value = V::splat(*thirds[m / 3].add(m % 3 * tile.pixel_stride));
                         each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
                     });
-                    input = input.add(1);
+                    each!(third < thirds_count, { thirds[third] = V::opaque(thirds[third].add(1)) });
                 }
             }
             activate(tile.activation, &mut sums);
@@ -80,8 +87,11 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                 });
                 activate(tile.last_activation, &mut sums);
             }
+            let mut output = tile.output.add(first * tile.output_stride);
             each!(m < M, {
-                let output = tile.output.add((first + m) * tile.output_stride);
+                if m > 0 {
+                    output = V::opaque(output.cast_const().add(tile.output_stride)).cast_mut();
+                }
                 each!(n < N, {
                     if n + 1 == N {
                         sums[m][n].store_part(output.add(n * tile.vector_stride), tile.last_lanes);

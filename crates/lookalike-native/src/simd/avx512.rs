@@ -85,6 +85,15 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    fn opaque(mut pointer: *const f32) -> *const f32 {
+        // SAFETY: nothing is done.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        }
+        pointer
+    }
+
+    #[inline(always)]
     unsafe fn splat_int(value: i32) -> __m512i {
         // SAFETY: see the implementation.
         unsafe { _mm512_set1_epi32(value) }
