@@ -225,36 +225,49 @@ pub(crate) struct FloatConv {
 impl FloatConv {
     /// Packs the weights: for each block the biases, then for each value of a window the weights of all lanes.
     pub(crate) fn new(conv: &Conv, kernels: &Kernels, threads: usize, pixels: usize) -> Self {
-        let Window2 { rows, columns, channels, .. } = conv.window;
-        let depth = rows.size * columns.size * (channels / conv.groups);
         let lanes = kernels.lanes;
-        let blocks =
-            blocks(conv, pixels, kernels, threads, |vectors| vectors * lanes * (1 + depth));
-        let size = blocks.last().map_or(0, |last| last.offset + last.vectors * lanes * (1 + depth));
-        let mut weights = Aligned::zeros(size);
+        let tiles = kernels.tiles.map(<[_]>::len);
+        let layout = Layout::new(conv, tiles, Vec::new(), conv.affine.is_none());
+        let (depth, length) = (layout.depth(), layout.length);
+        let size = |vectors: usize, ends_in_half| {
+            if ends_in_half {
+                let pairs = layout.segments.len() * length.div_ceil(2);
+                lanes * ((vectors - 1) * (1 + depth) + 1 + pairs)
+            } else {
+                lanes * vectors * (1 + depth)
+            }
+        };
+        let are_halves = kernels.half_tiles.is_some();
+        let blocks = blocks(conv, pixels, kernels, threads, are_halves, size);
+        let count =
+            blocks.last().map_or(0, |last| last.offset + size(last.vectors, last.ends_in_half));
+        let mut weights = Aligned::zeros(count);
         if let Weights::Floats { weights: source, bias } = &conv.weights {
             let source = source.floats();
             let bias = bias.as_deref().map_or(&[][..], Constant::floats);
             for block in &blocks {
-                let width = block.vectors * lanes;
-                let packed = &mut weights.floats_mut()[block.offset..][..width * (1 + depth)];
-                let (of_bias, of_weights) = packed.split_at_mut(width);
-                if !bias.is_empty() {
-                    of_bias[..block.channels]
-                        .copy_from_slice(&bias[block.channel..][..block.channels]);
+                let packed = &mut weights.floats_mut()[block.offset..];
+                let packed = &mut packed[..size(block.vectors, block.ends_in_half)];
+                let rows = &source[block.channel * depth..][..block.channels * depth];
+                let bias =
+                    if bias.is_empty() { bias } else { &bias[block.channel..][..block.channels] };
+                if block.ends_in_half {
+                    let whole = (block.vectors - 1) * lanes;
+                    pack_with_half(rows, (depth, length), bias, (whole, lanes), packed);
+                } else {
+                    let (of_bias, of_weights) = packed.split_at_mut(block.vectors * lanes);
+                    of_bias[..bias.len()].copy_from_slice(bias);
+                    pack(rows, depth, block.vectors * lanes, of_weights);
                 }
-                pack(
-                    &source[block.channel * depth..][..block.channels * depth],
-                    depth,
-                    width,
-                    of_weights,
-                );
             }
         }
-        let layout =
-            Layout::new(conv, kernels.tiles.map(<[_]>::len), blocks, conv.affine.is_none());
         let Conv { activation, last_activation, affine, .. } = *conv;
-        Self { layout, weights, activation, last_activation, affine }
+        Self { layout: Layout { blocks, ..layout }, weights, activation, last_activation, affine }
+    }
+
+    /// Whether the last vector of a block may have no channels for half its lanes.
+    pub(crate) fn ends_in_half(&self) -> bool {
+        self.layout.blocks.iter().any(|block| block.ends_in_half)
     }
 
     /// Floats, and places of segments, that a thread needs for itself.
@@ -420,7 +433,8 @@ impl FloatConv {
         (output, vector_stride): (*mut f32, usize),
     ) {
         let block = &self.layout.blocks[block];
-        let (output_stride, last_lanes) = (kernels.lanes, kernels.lanes);
+        let output_stride = kernels.lanes;
+        let last_lanes = if block.ends_in_half { kernels.lanes / 2 } else { kernels.lanes };
         let shape = TileShape { output_stride, vector_stride, last_lanes };
         // SAFETY: the caller's.
         unsafe {
@@ -445,7 +459,8 @@ impl FloatConv {
         place: impl Fn(usize) -> (*mut f32, *const f32),
     ) {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
-        let tiles = kernels.tiles[block.vectors - 1];
+        let of_halves = kernels.half_tiles.as_ref().filter(|_| block.ends_in_half);
+        let tiles = of_halves.unwrap_or(&kernels.tiles)[block.vectors - 1];
         for (start, pixels, repeats) in self.layout.runs(block, count) {
             let (output, addend) = place(start);
             // SAFETY: the caller's.
@@ -487,6 +502,37 @@ fn pack(rows: &[f32], depth: usize, width: usize, columns: &mut [f32]) {
             let row = &row[part * COLUMNS..];
             for (column, &weight) in columns.chunks_exact_mut(width).zip(row) {
                 column[lane] = weight;
+            }
+        }
+    }
+}
+
+/// The same with the biases before them, for blocks of `whole` channels in whole vectors and half a vector more: see the kernels of
+/// [`halves`](crate::kernels::halves). Rows consist of segments of one length.
+fn pack_with_half(
+    rows: &[f32],
+    (depth, length): (usize, usize),
+    bias: &[f32],
+    (whole, lanes): (usize, usize),
+    packed: &mut [f32],
+) {
+    let (biases, packed) = packed.split_at_mut(whole + lanes);
+    // Where the weight, or the bias, of a channel lies among those of a number of values.
+    let place = |channel: usize, value: usize, values: usize| match channel.checked_sub(whole) {
+        None => value * whole + channel,
+        Some(lane) => values * whole + 2 * lane + value,
+    };
+    for (channel, &bias) in bias.iter().enumerate() {
+        biases[place(channel, 0, 1)] = bias;
+    }
+    let of_pair = 2 * whole + lanes;
+    let of_segment = length / 2 * of_pair + length % 2 * (whole + lanes);
+    for (channel, row) in rows.chunks_exact(depth).enumerate() {
+        for (segment, packed) in row.chunks_exact(length).zip(packed.chunks_exact_mut(of_segment)) {
+            for (pair, packed) in segment.chunks(2).zip(packed.chunks_mut(of_pair)) {
+                for (value, &weight) in pair.iter().enumerate() {
+                    packed[place(channel, value, pair.len())] = weight;
+                }
             }
         }
     }
@@ -575,7 +621,7 @@ impl ByteConv {
         let (length, segments) = (layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
         let size = |vectors: usize| vectors * lanes * quads * QUAD;
-        let blocks = blocks(conv, pixels, kernels, threads, size);
+        let blocks = blocks(conv, pixels, kernels, threads, false, |vectors, _| size(vectors));
         let mut weights = vec![0; blocks.last().map_or(0, |last| last.offset + size(last.vectors))];
         let mut sum_factors = Vec::new();
         for block in &blocks {

@@ -105,7 +105,7 @@ impl Depthwise {
         // However small the picture is: a block must fit into the first cache.
         const SEVERAL: usize = 2;
         let size = |vectors: usize| vectors * lanes * (1 + taps);
-        let blocks = blocks(conv, SEVERAL, kernels, threads, size);
+        let blocks = blocks(conv, SEVERAL, kernels, threads, false, |vectors, _| size(vectors));
         let count = blocks.last().map_or(0, |last| last.offset + size(last.vectors));
         let mut weights = Aligned::zeros(count);
         for block in &blocks {
@@ -266,6 +266,12 @@ impl Depthwise {
         };
         let (empty, rows) = memory.split_at_mut(row_length);
         empty.fill(0.0);
+        if let Source::FloatConv(conv) = &self.source
+            && conv.ends_in_half()
+        {
+            // Nothing is written to the other half, whose lanes are multiplied all the same.
+            rows.fill(0.0);
+        }
         let end = (columns.before + self.taken()) * kernels.lanes;
         for plane in rows.chunks_exact_mut(plane) {
             plane[..columns.before * kernels.lanes].fill(0.0);

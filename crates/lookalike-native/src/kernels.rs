@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
+pub(crate) mod halves;
 pub(crate) mod rows;
 pub(crate) mod tile;
 
@@ -23,6 +24,8 @@ pub(crate) struct Kernels {
     pub(crate) block_vectors: usize,
     /// For 1, 2, … vectors of channels those for 1, 2, … pixels.
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
+    /// The same where the last vector is one of [`halves`]; nothing for sets of short vectors.
+    pub(crate) half_tiles: Option<[&'static [unsafe fn(&Tile)]; MOST_VECTORS]>,
     /// The same for bytes.
     pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
     /// The same with the sum of each pixel's bytes added, as often as the tile says.
@@ -145,7 +148,9 @@ macro_rules! kernels {
         [$byte_one:tt, $byte_two:tt, $byte_three:tt, $byte_four:tt],
         [$summed_one:tt, $summed_two:tt, $summed_three:tt, $summed_four:tt],
         $columns:tt,
-        [$columns_3:tt, $columns_5:tt]
+        [$columns_3:tt, $columns_5:tt],
+        $half_tiles:expr
+
     ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
         mod compiled {
@@ -227,6 +232,7 @@ macro_rules! kernels {
             lanes: <$vector as Vector>::LANES,
             block_vectors: $block_vectors,
             tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
+            half_tiles: $half_tiles,
             byte_tiles: $crate::kernels::table!(
                 compiled::byte_tile, $byte_one, $byte_two, $byte_three, $byte_four
             ),
@@ -280,11 +286,11 @@ macro_rules! table {
 }
 
 macro_rules! row {
-    (compiled::$kernel:ident, [$($pixels:literal)*], $second:literal) => {
-        &[$(compiled::$kernel::<$pixels, $second>),*]
+    ($module:ident::$kernel:ident, [$($pixels:literal)*], $second:literal) => {
+        &[$($module::$kernel::<$pixels, $second>),*]
     };
-    (compiled::$kernel:ident, [$($pixels:literal)*], $second:literal, $third:literal) => {
-        &[$(compiled::$kernel::<$pixels, $second, $third>),*]
+    ($module:ident::$kernel:ident, [$($pixels:literal)*], $second:literal, $third:literal) => {
+        &[$($module::$kernel::<$pixels, $second, $third>),*]
     };
 }
 

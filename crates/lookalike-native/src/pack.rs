@@ -46,6 +46,8 @@ pub(crate) struct Block {
     pub(crate) lane: usize,
     /// Where its weights begin.
     pub(crate) offset: usize,
+    /// Whether the last vector has channels for half its lanes at most, and weights for the kernels of such.
+    pub(crate) ends_in_half: bool,
 }
 
 impl Block {
@@ -61,13 +63,15 @@ pub(crate) fn shares_pixels(pixels: usize, threads: usize) -> bool {
     threads > 1 && pixels / threads >= LEAST
 }
 
-/// Divides channels evenly into blocks of whole vectors, each with as much room for weights as `size` says of its vectors.
+/// Divides channels evenly into blocks of whole vectors, each with as much room for weights as `size` says of its vectors, and of whether
+/// the last one is a half, as it may be if there `are_halves`.
 pub(crate) fn blocks(
     conv: &Conv,
     pixels: usize,
     kernels: &Kernels,
     threads: usize,
-    size: impl Fn(usize) -> usize,
+    are_halves: bool,
+    size: impl Fn(usize, bool) -> usize,
 ) -> Vec<Block> {
     let lanes = kernels.lanes;
     let most = if pixels == 1 { MOST_VECTORS } else { kernels.block_vectors };
@@ -83,6 +87,7 @@ pub(crate) fn blocks(
         let mut channel = 0;
         for (_, vectors) in spread(vectors, vectors.div_ceil(count)) {
             let channels = (vectors * lanes).min(outputs - channel);
+            let ends_in_half = are_halves && channels <= vectors * lanes - lanes / 2;
             blocks.push(Block {
                 from: group * (conv.window.channels / conv.groups),
                 channel: group * outputs + channel,
@@ -90,8 +95,9 @@ pub(crate) fn blocks(
                 vectors,
                 lane,
                 offset,
+                ends_in_half,
             });
-            offset += size(vectors);
+            offset += size(vectors, ends_in_half);
             lane += vectors * lanes;
             channel += channels;
         }

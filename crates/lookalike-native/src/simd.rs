@@ -43,7 +43,7 @@ pub(crate) trait Vector: Copy {
     /// `self * factor + addend`, rounded once where the instruction set can.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
 
-    /// The same pointer, of which the compiler knows nothing.
+    /// The same pointer, of which the compiler knows nothing: it keeps what is computed from it where it is written.
     fn opaque(pointer: *const f32) -> *const f32 {
         pointer
     }
@@ -61,6 +61,24 @@ pub(crate) trait Vector: Copy {
     unsafe fn dot_same(sums: Self::Ints, quad: u32, weights: u32) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
+}
+
+/// Vectors so long that half of one is worth a kernel.
+///
+/// # Safety
+///
+/// As of [`Vector`]; a count is at most half of `LANES`.
+pub(crate) trait Halves: Vector {
+    /// Two values, in even and in odd lanes.
+    unsafe fn splat_pair(from: *const f32) -> Self;
+    /// A value in even lanes, and 0 in odd ones.
+    unsafe fn splat_even(value: f32) -> Self;
+    /// The sums of even lanes with the odd ones behind them, of both vectors one behind the other.
+    unsafe fn fold(self, other: Self) -> Self;
+    /// The first `count` floats of the lower half and of the upper one; the others are 0.
+    unsafe fn load_halves(lower: *const f32, upper: *const f32, count: usize) -> Self;
+    unsafe fn store_lower(self, to: *mut f32, count: usize);
+    unsafe fn store_upper(self, to: *mut f32, count: usize);
 }
 
 /// Instructions the kernels use.

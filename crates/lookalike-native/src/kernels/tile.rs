@@ -29,7 +29,7 @@ pub(crate) struct Tile {
     pub(crate) vector_stride: usize,
     /// What is added to the result, laid out like it; null for nothing.
     pub(crate) addend: *const f32,
-    /// Channels of the last vector that there are.
+    /// Channels of the last vector, or half of one, that there are.
     pub(crate) last_lanes: usize,
     /// Is applied before the addend is added.
     pub(crate) activation: Activation,
@@ -37,7 +37,74 @@ pub(crate) struct Tile {
     pub(crate) last_activation: Activation,
 }
 
-const MOST_THIRDS: usize = 14;
+/// Where the values of a group of pixels are that come next.
+pub(super) struct Pixels<const M: usize> {
+    /// Of every third pixel: an instruction reaches the two behind it with the distance that it has in a register.
+    thirds: [*const f32; MOST_PIXELS],
+    stride: usize,
+}
+
+/// Most pixels of a group.
+const MOST_PIXELS: usize = 14;
+
+impl<const M: usize> Pixels<M> {
+    const THIRDS: usize = M.div_ceil(3);
+
+    /// The beginning of a segment of the group whose `first` pixel this is.
+    #[inline(always)]
+    pub(super) unsafe fn new(tile: &Tile, segment: usize, first: usize) -> Self {
+        let (thirds, stride) = (Self::THIRDS, tile.pixel_stride);
+        // SAFETY: the caller's: the pixels are there.
+        unsafe {
+            let mut next = tile.input.add(*tile.segments.add(segment) + first * stride);
+            let mut pixels = Self { thirds: [next; MOST_PIXELS], stride };
+            each!(third < thirds, {
+                pixels.thirds[third] = next;
+                next = next.add(3 * stride);
+            });
+            pixels
+        }
+    }
+
+    /// The next value of a pixel.
+    #[inline(always)]
+    pub(super) unsafe fn at(&self, pixel: usize) -> *const f32 {
+        // SAFETY: the caller's: it is there.
+        unsafe { self.thirds[pixel / 3].add(pixel % 3 * self.stride) }
+    }
+
+    #[inline(always)]
+    pub(super) unsafe fn advance<V: Vector>(&mut self, count: usize) {
+        let thirds = Self::THIRDS;
+        // SAFETY: the caller's: so many values were left.
+        unsafe {
+            each!(third < thirds, { self.thirds[third] = V::opaque(self.thirds[third].add(count)) })
+        }
+    }
+}
+
+/// Adds to the sums the products of a value of each pixel, `ahead` of the next one, with a row of weights.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the values and weights are there.
+#[inline(always)]
+pub(super) unsafe fn add_products<V: Vector, const M: usize, const N: usize>(
+    pixels: &Pixels<M>,
+    ahead: usize,
+    weights: *const f32,
+    sums: &mut [[V; N]; M],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut row = [V::splat(0.0); N];
+        each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
+        each!(m < M, {
+            let value = V::splat(*pixels.at(m).add(ahead));
+            each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
+        });
+    }
+}
 
 /// Computes groups of `M` pixels, of `N` vectors of channels.
 ///
@@ -56,51 +123,58 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                 let bias = V::load(weights.add(n * V::LANES));
                 each!(m < M, { sums[m][n] = bias });
             });
-            let mut row = [V::splat(0.0); N];
             for segment in 0..tile.segment_count {
-                let mut input = tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
-                let mut thirds = [input; MOST_THIRDS];
-                let thirds_count = const { M.div_ceil(3) };
-                each!(third < thirds_count, {
-                    thirds[third] = input;
-                    input = input.add(3 * tile.pixel_stride);
-                });
+                let mut pixels = Pixels::<M>::new(tile, segment, first);
                 for _ in 0..tile.segment_length {
                     weights = weights.add(N * V::LANES);
-                    each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
-                    each!(m < M, {
-                        let value = V::splat(*thirds[m / 3].add(m % 3 * tile.pixel_stride));
-                        each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
-                    });
-                    each!(third < thirds_count, { thirds[third] = V::opaque(thirds[third].add(1)) });
+                    add_products(&pixels, 0, weights, &mut sums);
+                    pixels.advance::<V>(1);
                 }
             }
-            activate(tile.activation, &mut sums);
-            if !tile.addend.is_null() {
-                each!(m < M, {
-                    let addend = tile.addend.add((first + m) * tile.output_stride);
-                    each!(n < N, {
-                        let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                        sums[m][n] =
-                            sums[m][n].add(V::load_part(addend.add(n * tile.vector_stride), lanes));
-                    });
-                });
-                activate(tile.last_activation, &mut sums);
-            }
-            let mut output = tile.output.add(first * tile.output_stride);
+            finish(tile, first, &mut sums, tile.last_lanes);
+        }
+    }
+}
+
+/// Applies activations, adds what is to be added, and stores the results of a group of pixels.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the pointers are good for what the tile says.
+#[inline(always)]
+pub(super) unsafe fn finish<V: Vector, const M: usize, const N: usize>(
+    tile: &Tile,
+    first: usize,
+    sums: &mut [[V; N]; M],
+    last_lanes: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        activate(tile.activation, sums);
+        if !tile.addend.is_null() {
             each!(m < M, {
-                if m > 0 {
-                    output = V::opaque(output.cast_const().add(tile.output_stride)).cast_mut();
-                }
+                let addend = tile.addend.add((first + m) * tile.output_stride);
                 each!(n < N, {
-                    if n + 1 == N {
-                        sums[m][n].store_part(output.add(n * tile.vector_stride), tile.last_lanes);
-                    } else {
-                        sums[m][n].store(output.add(n * tile.vector_stride));
-                    }
+                    let lanes = if n + 1 == N { last_lanes } else { V::LANES };
+                    sums[m][n] =
+                        sums[m][n].add(V::load_part(addend.add(n * tile.vector_stride), lanes));
                 });
             });
+            activate(tile.last_activation, sums);
         }
+        let mut output = tile.output.add(first * tile.output_stride);
+        each!(m < M, {
+            if m > 0 {
+                output = V::opaque(output.add(tile.output_stride).cast_const()).cast_mut();
+            }
+            each!(n < N, {
+                if n + 1 == N {
+                    sums[m][n].store_part(output.add(n * tile.vector_stride), last_lanes);
+                } else {
+                    sums[m][n].store(output.add(n * tile.vector_stride));
+                }
+            });
+        });
     }
 }
 

@@ -6,8 +6,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Vector;
-use crate::kernels::{Kernels, kernels};
+use super::{Halves, Vector};
+use crate::kernels::{Kernels, kernels, row};
 
 /// Sixteen floats.
 #[derive(Clone, Copy)]
@@ -154,6 +154,71 @@ impl Vector for F32x16 {
     }
 }
 
+// SAFETY: as above.
+impl Halves for F32x16 {
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const f32) -> Self {
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm512_castpd_ps(_mm512_set1_pd(from.cast::<f64>().read_unaligned())) })
+    }
+
+    #[inline(always)]
+    unsafe fn splat_even(value: f32) -> Self {
+        const EVEN: __mmask16 = 0x5555;
+        // SAFETY: see the implementation.
+        Self(unsafe { _mm512_maskz_mov_ps(EVEN, _mm512_set1_ps(value)) })
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self, other: Self) -> Self {
+        // SAFETY: see the implementation.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+            let even = _mm512_permutex2var_ps(self.0, even, other.0);
+            Self(_mm512_add_ps(even, _mm512_permutex2var_ps(self.0, odd, other.0)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_halves(lower: *const f32, upper: *const f32, count: usize) -> Self {
+        // SAFETY: see the implementation.
+        unsafe {
+            let lower = _mm256_maskz_loadu_ps(first(count) as u8, lower);
+            let upper = _mm256_castps_pd(_mm256_maskz_loadu_ps(first(count) as u8, upper));
+            let lower = _mm512_castps_pd(_mm512_castps256_ps512(lower));
+            Self(_mm512_castpd_ps(_mm512_insertf64x4::<1>(lower, upper)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_lower(self, to: *mut f32, count: usize) {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_mask_storeu_ps(to, first(count) as u8, _mm512_castps512_ps256(self.0)) };
+    }
+
+    #[inline(always)]
+    unsafe fn store_upper(self, to: *mut f32, count: usize) {
+        // SAFETY: see the implementation.
+        unsafe {
+            let upper = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0));
+            _mm256_mask_storeu_ps(to, first(count) as u8, _mm256_castpd_ps(upper));
+        }
+    }
+}
+
+mod compiled_halves {
+    use super::F32x16;
+    use crate::kernels::halves;
+    use crate::kernels::tile::Tile;
+
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")]
+    pub(super) unsafe fn tile<const M: usize, const N: usize>(it: &Tile) {
+        // SAFETY: the caller's.
+        unsafe { halves::multiply::<F32x16, M, N>(it) }
+    }
+}
+
 kernels!(
     F32x16,
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")],
@@ -175,5 +240,15 @@ kernels!(
     [
         [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
         [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
-    ]
+    ],
+    Some([
+        row!(compiled_halves::tile, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], 0),
+        row!(compiled_halves::tile, [1 2 3 4 5 6 7 8 9 10 11 12], 1),
+        row!(compiled_halves::tile, [1 2 3 4 5 6 7 8], 2),
+        row!(compiled_halves::tile, [1], 3),
+        row!(compiled_halves::tile, [1], 4),
+        row!(compiled_halves::tile, [1], 5),
+        row!(compiled_halves::tile, [1], 6),
+        row!(compiled_halves::tile, [1], 7),
+    ])
 );

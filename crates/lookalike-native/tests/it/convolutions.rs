@@ -155,8 +155,7 @@ const PIXELS: usize = if cfg!(miri) { 10 } else { 30 };
 const CASES: u32 = if cfg!(miri) { 6 } else { 96 };
 
 fn shape() -> impl Strategy<Value = Shape> {
-    let pointwise =
-        (1..PIXELS).prop_map(|extent| Side { extent, size: 1, stride: 1, dilation: 1 });
+    let pointwise = (1..PIXELS).prop_map(|extent| Side { extent, size: 1, stride: 1, dilation: 1 });
     let sides = prop_oneof![
         2 => [side(), side()].prop_map(|sides| sides),
         1 => [pointwise.clone(), pointwise].prop_map(|sides| sides),

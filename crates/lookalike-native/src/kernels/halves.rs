@@ -1,0 +1,85 @@
+//! Products of pixels and weights for channels that fill a vector to half or less.
+//!
+//! Half a vector of channels takes as long as a whole one if each lane adds up a channel. Here two lanes share a channel: one has the
+//! products with the even values of a pixel's segments, the other one those with the odd values, and both are added in the end.
+#![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
+
+use super::each;
+use super::tile::{Pixels, Tile, activate, add_products, finish};
+use crate::simd::Halves;
+
+/// Computes groups of `M` pixels, of `N` vectors of channels and half a vector.
+///
+/// Weights are packed like those of [`tile`](super::tile), but that those of the half lie, for two values of a segment at a time, behind
+/// those of the whole vectors for both; for the last one of a segment of an odd length every other lane is 0, as with the biases.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the pointers are good for what the tile says.
+#[inline(always)]
+pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &Tile) {
+    // SAFETY: the caller's.
+    unsafe {
+        for group in 0..tile.repeats {
+            let first = group * M;
+            let mut weights = tile.weights;
+            let mut sums = [[V::splat(0.0); N]; M];
+            each!(n < N, {
+                let bias = V::load(weights.add(n * V::LANES));
+                each!(m < M, { sums[m][n] = bias });
+            });
+            let mut pairs = [[V::load(weights.add(N * V::LANES))]; M];
+            weights = weights.add((N + 1) * V::LANES);
+            for segment in 0..tile.segment_count {
+                let mut pixels = Pixels::<M>::new(tile, segment, first);
+                for _ in 0..tile.segment_length / 2 {
+                    add_products(&pixels, 0, weights, &mut sums);
+                    add_products(&pixels, 1, weights.add(N * V::LANES), &mut sums);
+                    let row = V::load(weights.add(2 * N * V::LANES));
+                    each!(m < M, {
+                        pairs[m][0] = V::splat_pair(pixels.at(m)).mul_add(row, pairs[m][0]);
+                    });
+                    weights = weights.add((2 * N + 1) * V::LANES);
+                    pixels.advance::<V>(2);
+                }
+                if tile.segment_length % 2 == 1 {
+                    add_products(&pixels, 0, weights, &mut sums);
+                    let row = V::load(weights.add(N * V::LANES));
+                    each!(m < M, {
+                        pairs[m][0] = V::splat_even(*pixels.at(m)).mul_add(row, pairs[m][0]);
+                    });
+                    weights = weights.add((N + 1) * V::LANES);
+                }
+            }
+            finish(tile, first, &mut sums, V::LANES);
+            // From here on a vector has the channels of two pixels.
+            each!(m < M, {
+                if m % 2 == 0 {
+                    let next = if m + 1 < M { m + 1 } else { m };
+                    pairs[m][0] = pairs[m][0].fold(pairs[next][0]);
+                }
+            });
+            activate(tile.activation, &mut pairs);
+            let place = |m: usize| (first + m) * tile.output_stride + N * tile.vector_stride;
+            if !tile.addend.is_null() {
+                each!(m < M, {
+                    if m % 2 == 0 {
+                        let next = if m + 1 < M { m + 1 } else { m };
+                        let addends = (tile.addend.add(place(m)), tile.addend.add(place(next)));
+                        let addends = V::load_halves(addends.0, addends.1, tile.last_lanes);
+                        pairs[m][0] = pairs[m][0].add(addends);
+                    }
+                });
+                activate(tile.last_activation, &mut pairs);
+            }
+            each!(m < M, {
+                let output = tile.output.add(place(m));
+                if m % 2 == 0 {
+                    pairs[m][0].store_lower(output, tile.last_lanes);
+                } else {
+                    pairs[m - 1][0].store_upper(output, tile.last_lanes);
+                }
+            });
+        }
+    }
+}
