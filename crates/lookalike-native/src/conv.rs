@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::exec::{Context, Shared, Worker};
 use crate::graph::{ByteWeights, Constant, Conv, Weights, Window2};
-use crate::kernels::bytes::{ByteTile, Requantization};
+use crate::kernels::bytes::{ByteTile, MOST_LANES, Requantization};
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
 use crate::kernels::{Kernels, MOST_VECTORS};
@@ -616,27 +616,39 @@ impl ByteConv {
         // Whole quads are read, which must not go beyond the input.
         let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
         let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
-        let most_pixels = kernels.summed_byte_tiles.map(<[_]>::len);
+        let is_wide = kernels.weight_bytes == 2;
+        let tiles = if is_wide { kernels.byte_tiles } else { kernels.summed_byte_tiles };
+        let most_pixels = tiles.map(<[_]>::len);
         let layout = Layout::new(conv, most_pixels, Vec::new(), is_direct);
         let (length, segments) = (layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
-        let size = |vectors: usize| vectors * lanes * quads * QUAD;
+        let size = |vectors: usize| vectors * lanes * quads * QUAD * kernels.weight_bytes;
         let blocks = blocks(conv, pixels, kernels, threads, false, |vectors, _| size(vectors));
         let mut weights = vec![0; blocks.last().map_or(0, |last| last.offset + size(last.vectors))];
         let mut sum_factors = Vec::new();
         for block in &blocks {
             let channels = block.channel..block.channel + block.channels;
-            // A zero point can be taken off the weights themselves where they stay bytes.
-            let moved = |weight: i8| i8::try_from(i32::from(weight) - source.zero_point).ok();
-            let can_move = channels.clone().flat_map(row).all(|&weight| moved(weight).is_some());
+            // A zero point can be taken off the weights themselves where they stay bytes, or have room to grow.
+            let moved = |weight: i8| i32::from(weight) - source.zero_point;
+            let mut weights_of_block = channels.clone().flat_map(row);
+            let can_move =
+                is_wide || weights_of_block.all(|&weight| i8::try_from(moved(weight)).is_ok());
             sum_factors.push(if can_move { 0 } else { -source.zero_point });
             for (lane, channel) in channels.enumerate() {
                 for (index, &weight) in row(channel).iter().enumerate() {
                     let (segment, place) = (index / length, index % length);
                     let quad = segment * length.div_ceil(QUAD) + place / QUAD;
-                    let column = (quad * block.vectors * lanes + lane) * QUAD + place % QUAD;
-                    let moved = moved(weight).filter(|_| can_move);
-                    weights[block.offset + column] = moved.unwrap_or(weight);
+                    let (vector, lane) = (quad * block.vectors + lane / lanes, lane % lanes);
+                    let packed = if can_move { moved(weight) } else { i32::from(weight) };
+                    let [low, high, ..] = packed.to_le_bytes().map(|byte| byte as i8);
+                    if is_wide {
+                        let half = vector * 2 + place % 2;
+                        let column =
+                            block.offset + 2 * (2 * (half * lanes + lane) + place % QUAD / 2);
+                        weights[column..][..2].copy_from_slice(&[low, high]);
+                    } else {
+                        weights[block.offset + QUAD * (vector * lanes + lane) + place % QUAD] = low;
+                    }
                 }
             }
         }
@@ -832,7 +844,7 @@ impl ByteConv {
                     segment_count: segments.len(),
                     segment_quads: self.layout.length.div_ceil(QUAD),
                     pixel_stride,
-                    flip: u32::from_ne_bytes([self.flip; QUAD]),
+                    flip: [i32::from_ne_bytes([self.flip; QUAD]); MOST_LANES],
                     weights: self.weights.as_ptr().add(block.offset),
                     repeats,
                     counted: self.counted.as_ptr(),

@@ -26,6 +26,8 @@ pub(crate) struct Kernels {
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
     /// The same where the last vector is one of [`halves`]; nothing for sets of short vectors.
     pub(crate) half_tiles: Option<[&'static [unsafe fn(&Tile)]; MOST_VECTORS]>,
+    /// Bytes of a weight of those for bytes: with 2 it is kept less its zero point, so that no sums of pixels are needed.
+    pub(crate) weight_bytes: usize,
     /// The same for bytes.
     pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
     /// The same with the sum of each pixel's bytes added, as often as the tile says.
@@ -233,6 +235,7 @@ macro_rules! kernels {
             block_vectors: $block_vectors,
             tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
             half_tiles: $half_tiles,
+            weight_bytes: <$vector as Vector>::WEIGHT_BYTES,
             byte_tiles: $crate::kernels::table!(
                 compiled::byte_tile, $byte_one, $byte_two, $byte_three, $byte_four
             ),

@@ -28,6 +28,11 @@ pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// 32-bit integers, as many.
     type Ints: Copy;
+    /// See `quad`.
+    type Quad: Copy;
+    /// Bytes of a weight of `dot`: 1 if the four of each lane lie one behind the other, 2 if the first and the third of all lanes lie before
+    /// the others.
+    const WEIGHT_BYTES: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -55,10 +60,12 @@ pub(crate) trait Vector: Copy {
     unsafe fn to_floats(ints: Self::Ints) -> Self;
     /// The nearest integers, of two the even one.
     unsafe fn round(self) -> Self::Ints;
-    /// Adds to each sum the products of the four bytes of `quad` with the four signed bytes at its place in `weights`.
-    unsafe fn dot(sums: Self::Ints, quad: u32, weights: *const i8) -> Self::Ints;
+    /// Four bytes as `dot` takes them, with the bits of `flip` turned over.
+    unsafe fn quad(from: *const u8, flip: Self::Ints) -> Self::Quad;
+    /// Adds to each sum the products of the four bytes of `quad` with the four signed weights of its lane.
+    unsafe fn dot(sums: Self::Ints, quad: Self::Quad, weights: *const i8) -> Self::Ints;
     /// The same with the same four signed bytes for all sums.
-    unsafe fn dot_same(sums: Self::Ints, quad: u32, weights: u32) -> Self::Ints;
+    unsafe fn dot_same(sums: Self::Ints, quad: Self::Quad, weights: u32) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }

@@ -54,7 +54,7 @@ impl Requantization {
 /// Groups of pixels of a result, for some vectors of its channels.
 ///
 /// The bytes of a pixel lie in segments of whole quads. Weights are packed: for each quad of a pixel the four weights of each
-/// channel.
+/// channel, as the set has them.
 pub(crate) struct ByteTile {
     /// What the places of segments count from: the first pixel's place, if they begin with it.
     pub(crate) input: *const u8,
@@ -64,8 +64,9 @@ pub(crate) struct ByteTile {
     pub(crate) segment_quads: usize,
     /// From the segments of a pixel to those of the next, in bytes.
     pub(crate) pixel_stride: usize,
-    /// What makes the bytes unsigned: `0x8080_8080` where they are signed, otherwise 0.
-    pub(crate) flip: u32,
+    /// What makes the bytes unsigned, for all lanes: the bits `0x8080_8080` where they are signed, otherwise none. A list, since compilers
+    /// that see one number here move its use before the broadcast of each quad, which then takes two instructions more.
+    pub(crate) flip: [i32; MOST_LANES],
     pub(crate) weights: *const i8,
     /// How many groups of pixels there are, one behind the other.
     pub(crate) repeats: usize,
@@ -83,6 +84,9 @@ pub(crate) struct ByteTile {
     pub(crate) last_lanes: usize,
 }
 
+/// As many lanes as a vector of any set has.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// Computes groups of `M` pixels, of `N` vectors of channels. With `SUMMED` the sum of each pixel's bytes is added as often as the tile
 /// says.
 ///
@@ -93,8 +97,11 @@ pub(crate) struct ByteTile {
 pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const SUMMED: bool>(
     tile: &ByteTile,
 ) {
+    // Bytes that hold the weights of a quad for the channels of a vector.
+    let quad_weights = 4 * V::WEIGHT_BYTES * V::LANES;
     // SAFETY: the caller's.
     unsafe {
+        let flip = V::load_ints(tile.flip.as_ptr());
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
@@ -106,16 +113,16 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
                 for _ in 0..tile.segment_quads {
                     each!(m < M, {
-                        let quad = input.add(m * tile.pixel_stride).cast::<u32>().read_unaligned();
-                        let quad = quad ^ tile.flip;
+                        let quad = V::quad(input.add(m * tile.pixel_stride), flip);
                         if SUMMED {
                             totals[m] = V::dot_same(totals[m], quad, *counted);
                         }
                         each!(n < N, {
-                            sums[m][n] = V::dot(sums[m][n], quad, weights.add(4 * n * V::LANES));
+                            let weights = weights.add(n * quad_weights);
+                            sums[m][n] = V::dot(sums[m][n], quad, weights);
                         });
                     });
-                    weights = weights.add(4 * N * V::LANES);
+                    weights = weights.add(N * quad_weights);
                     input = input.add(4);
                     if SUMMED {
                         counted = counted.add(1);

@@ -23,18 +23,20 @@ unsafe fn first(count: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(ONES.as_ptr().add(LANES - count.min(LANES)).cast()) }
 }
 
-/// Adds the products of four unsigned bytes with four signed ones to each sum.
+/// The even ones and the odd ones of four bytes, in 16 bits each: products of bytes do not fit into 16 bits in pairs.
+#[derive(Clone, Copy)]
+pub(crate) struct Quads {
+    even: __m256i,
+    odd: __m256i,
+}
+
+/// Adds the products of the even bytes and those of the odd ones to each sum.
 #[inline(always)]
-unsafe fn dot(sums: __m256i, quads: __m256i, weights: __m256i) -> __m256i {
+unsafe fn dot(sums: __m256i, quads: Quads, even: __m256i, odd: __m256i) -> __m256i {
     // SAFETY: whoever calls this has the set.
     unsafe {
-        // Products of bytes do not fit into 16 bits in pairs, so that the even and the odd ones are widened first.
-        let even = _mm256_and_si256(quads, _mm256_set1_epi16(0xFF));
-        let odd = _mm256_srli_epi16::<8>(quads);
-        let even_weights = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
-        let odd_weights = _mm256_srai_epi16::<8>(weights);
-        let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(even, even_weights));
-        _mm256_add_epi32(sums, _mm256_madd_epi16(odd, odd_weights))
+        let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(quads.even, even));
+        _mm256_add_epi32(sums, _mm256_madd_epi16(quads.odd, odd))
     }
 }
 
@@ -42,6 +44,8 @@ unsafe fn dot(sums: __m256i, quads: __m256i, weights: __m256i) -> __m256i {
 impl Vector for F32x8 {
     const LANES: usize = LANES;
     type Ints = __m256i;
+    type Quad = Quads;
+    const WEIGHT_BYTES: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -155,29 +159,50 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m256i, quad: u32, weights: *const i8) -> __m256i {
+    unsafe fn quad(from: *const u8, flip: __m256i) -> Quads {
         // SAFETY: see the implementation.
         unsafe {
-            let weights = _mm256_loadu_si256(weights.cast());
-            dot(sums, _mm256_set1_epi32(quad as i32), weights)
+            let quads = _mm256_set1_epi32(from.cast::<i32>().read_unaligned());
+            let quads = _mm256_xor_si256(quads, flip);
+            let even = _mm256_and_si256(quads, _mm256_set1_epi16(0xFF));
+            Quads { even, odd: _mm256_srli_epi16::<8>(quads) }
         }
     }
 
     #[inline(always)]
-    unsafe fn dot_same(sums: __m256i, quad: u32, weights: u32) -> __m256i {
+    unsafe fn dot(sums: __m256i, quads: Quads, weights: *const i8) -> __m256i {
         // SAFETY: see the implementation.
-        unsafe { dot(sums, _mm256_set1_epi32(quad as i32), _mm256_set1_epi32(weights as i32)) }
+        unsafe {
+            let weights = weights.cast::<__m256i>();
+            let (even, odd) = (_mm256_loadu_si256(weights), _mm256_loadu_si256(weights.add(1)));
+            dot(sums, quads, even, odd)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_same(sums: __m256i, quads: Quads, weights: u32) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe {
+            let weights = _mm256_set1_epi32(weights as i32);
+            let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
+            dot(sums, quads, even, _mm256_srai_epi16::<8>(weights))
+        }
     }
 
     #[inline(always)]
     unsafe fn store_bytes(ints: __m256i, to: *mut u8, count: usize) {
-        // SAFETY: see the implementation; no more bytes are copied than there are.
+        // SAFETY: see the implementation; no more bytes are stored than there are.
         unsafe {
             let low = _mm256_and_si256(ints, _mm256_set1_epi32(0xFF));
             let words =
                 _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
-            let bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_le_bytes();
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count.min(LANES));
+            let bytes = _mm_packus_epi16(words, words);
+            if count >= LANES {
+                _mm_storel_epi64(to.cast(), bytes);
+            } else {
+                let bytes = _mm_cvtsi128_si64(bytes).to_le_bytes();
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ fn first(count: usize) -> __mmask16 {
 impl Vector for F32x16 {
     const LANES: usize = 16;
     type Ints = __m512i;
+    type Quad = __m512i;
+    const WEIGHT_BYTES: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -130,21 +132,21 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m512i, quad: u32, weights: *const i8) -> __m512i {
+    unsafe fn quad(from: *const u8, flip: __m512i) -> __m512i {
         // SAFETY: see the implementation.
-        unsafe {
-            let quads = _mm512_set1_epi32(quad as i32);
-            _mm512_dpbusd_epi32(sums, quads, _mm512_loadu_si512(weights.cast()))
-        }
+        unsafe { _mm512_xor_si512(_mm512_set1_epi32(from.cast::<i32>().read_unaligned()), flip) }
     }
 
     #[inline(always)]
-    unsafe fn dot_same(sums: __m512i, quad: u32, weights: u32) -> __m512i {
+    unsafe fn dot(sums: __m512i, quad: __m512i, weights: *const i8) -> __m512i {
         // SAFETY: see the implementation.
-        unsafe {
-            let quads = _mm512_set1_epi32(quad as i32);
-            _mm512_dpbusd_epi32(sums, quads, _mm512_set1_epi32(weights as i32))
-        }
+        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_loadu_si512(weights.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_same(sums: __m512i, quad: __m512i, weights: u32) -> __m512i {
+        // SAFETY: see the implementation.
+        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(weights as i32)) }
     }
 
     #[inline(always)]

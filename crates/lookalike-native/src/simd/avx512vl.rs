@@ -28,6 +28,8 @@ fn first(count: usize) -> __mmask8 {
 impl Vector for F32x8 {
     const LANES: usize = LANES;
     type Ints = __m256i;
+    type Quad = __m256i;
+    const WEIGHT_BYTES: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -135,21 +137,21 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m256i, quad: u32, weights: *const i8) -> __m256i {
+    unsafe fn quad(from: *const u8, flip: __m256i) -> __m256i {
         // SAFETY: see the implementation.
-        unsafe {
-            let quads = _mm256_set1_epi32(quad as i32);
-            _mm256_dpbusd_epi32(sums, quads, _mm256_loadu_si256(weights.cast()))
-        }
+        unsafe { _mm256_xor_si256(_mm256_set1_epi32(from.cast::<i32>().read_unaligned()), flip) }
     }
 
     #[inline(always)]
-    unsafe fn dot_same(sums: __m256i, quad: u32, weights: u32) -> __m256i {
+    unsafe fn dot(sums: __m256i, quad: __m256i, weights: *const i8) -> __m256i {
         // SAFETY: see the implementation.
-        unsafe {
-            let quads = _mm256_set1_epi32(quad as i32);
-            _mm256_dpbusd_epi32(sums, quads, _mm256_set1_epi32(weights as i32))
-        }
+        unsafe { _mm256_dpbusd_epi32(sums, quad, _mm256_loadu_si256(weights.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_same(sums: __m256i, quad: __m256i, weights: u32) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_dpbusd_epi32(sums, quad, _mm256_set1_epi32(weights as i32)) }
     }
 
     #[inline(always)]

@@ -22,6 +22,8 @@ fn zip<T: Copy>(left: [T; LANES], right: [T; LANES], apply: impl Fn(T, T) -> T) 
 impl Vector for Lanes {
     const LANES: usize = LANES;
     type Ints = [i32; LANES];
+    type Quad = [u8; 4];
+    const WEIGHT_BYTES: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -119,8 +121,14 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: Self::Ints, quad: u32, weights: *const i8) -> Self::Ints {
-        let bytes = quad.to_le_bytes();
+    unsafe fn quad(from: *const u8, flip: Self::Ints) -> [u8; 4] {
+        // SAFETY: the caller's.
+        let bytes = unsafe { from.cast::<[u8; 4]>().read() };
+        std::array::from_fn(|at| bytes[at] ^ flip[0].to_le_bytes()[at])
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sums: Self::Ints, bytes: [u8; 4], weights: *const i8) -> Self::Ints {
         // SAFETY: the caller's.
         let weights = unsafe { weights.cast::<[[i8; 4]; LANES]>().read_unaligned() };
         std::array::from_fn(|lane| {
@@ -130,8 +138,8 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn dot_same(sums: Self::Ints, quad: u32, weights: u32) -> Self::Ints {
-        let (bytes, weights) = (quad.to_le_bytes(), weights.to_le_bytes());
+    unsafe fn dot_same(sums: Self::Ints, bytes: [u8; 4], weights: u32) -> Self::Ints {
+        let weights = weights.to_le_bytes();
         let products = (0..4).map(|at| i32::from(bytes[at]) * i32::from(weights[at] as i8));
         let sum: i32 = products.sum();
         sums.map(|it| it.wrapping_add(sum))
