@@ -416,32 +416,36 @@ impl FloatConv {
         }
     }
 
-    /// Computes the first `count` pixels of a row of the result into a row of a ring, in which a vector of all pixels comes before
-    /// the next vector.
+    /// Computes the first `count` pixels of a row of the result, for some blocks, into a row of a ring, in which a vector of all pixels
+    /// comes before the next vector.
     ///
     /// # Safety
     ///
     /// The set is there, the input is as the window says, and the output is good for the pixels.
-    pub(crate) unsafe fn row_of_block(
+    pub(crate) unsafe fn row_of_blocks(
         &self,
         kernels: &Kernels,
-        block: usize,
+        blocks: Range<usize>,
         input: *const f32,
         (picture, row): (usize, usize),
         count: usize,
         taken: &mut Taken<'_, f32>,
-        (output, vector_stride): (*mut f32, usize),
+        (mut output, vector_stride): (*mut f32, usize),
     ) {
-        let block = &self.layout.blocks[block];
         let output_stride = kernels.lanes;
-        let last_lanes = if block.ends_in_half { kernels.lanes / 2 } else { kernels.lanes };
-        let shape = TileShape { output_stride, vector_stride, last_lanes };
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(kernels, input, picture, row, taken);
-            self.tiles_to(kernels, block, base, taken.places, count, shape, |pixel| {
-                (output.add(pixel * output_stride), std::ptr::null())
-            });
+            for block in &self.layout.blocks[blocks] {
+                let is_half = block.ends_in_half;
+                let last_lanes = if is_half { kernels.lanes / 2 } else { kernels.lanes };
+                let shape = TileShape { output_stride, vector_stride, last_lanes };
+                let base = base.add(block.from);
+                self.tiles_to(kernels, block, base, taken.places, count, shape, |pixel| {
+                    (output.add(pixel * output_stride), std::ptr::null())
+                });
+                output = output.add(block.vectors * vector_stride);
+            }
         }
     }
 
@@ -785,32 +789,35 @@ impl ByteConv {
         }
     }
 
-    /// Computes the first `count` pixels of a row of the result into a row of a ring of floats, less their zero point, in which
-    /// a vector of all pixels comes before the next vector.
+    /// Computes the first `count` pixels of a row of the result, for some blocks, into a row of a ring of floats, less their zero point,
+    /// in which a vector of all pixels comes before the next vector.
     ///
     /// # Safety
     ///
     /// The set is there, the input is as the window says, and the output is good for the pixels.
-    pub(crate) unsafe fn row_of_block(
+    pub(crate) unsafe fn row_of_blocks(
         &self,
         kernels: &Kernels,
-        block: usize,
+        blocks: Range<usize>,
         input: *const u8,
         (picture, row): (usize, usize),
         count: usize,
         taken: &mut Taken<'_, u8>,
-        (output, vector_stride): (*mut f32, usize),
+        (mut output, vector_stride): (*mut f32, usize),
     ) {
         let stride = kernels.lanes;
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(input, picture, row, taken);
-            let target = |pixel: usize| Target::Floats {
-                place: output.add(pixel * stride),
-                stride,
-                vector_stride,
-            };
-            self.tiles(kernels, block, base, taken.places, count, target);
+            for block in blocks {
+                let target = |pixel: usize| Target::Floats {
+                    place: output.add(pixel * stride),
+                    stride,
+                    vector_stride,
+                };
+                self.tiles(kernels, block, base, taken.places, count, target);
+                output = output.add(self.layout.blocks[block].vectors * vector_stride);
+            }
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Depthwise {
     outputs: usize,
     /// The window over the input: another one if a convolution is part of this.
     input: Window2,
-    blocks: Vec<Block>,
+    groups: Vec<Group>,
     weights: Aligned,
     source: Source,
     activation: Activation,
@@ -44,7 +44,16 @@ pub(crate) struct Depthwise {
     runs: Vec<(usize, usize, usize)>,
 }
 
-/// Rows of a block of channels, with padding around them: first an empty row, then as many as a window reaches over.
+/// Channels whose rows are in the ring at a time.
+#[derive(Debug)]
+struct Group {
+    /// The blocks of the convolution before that make them.
+    blocks: Range<usize>,
+    /// All of them as one.
+    whole: Block,
+}
+
+/// Rows of a group of channels, with padding around them: first an empty row, then as many as a window reaches over.
 struct Ring<'a> {
     memory: &'a mut [f32],
     /// Where the rows of a window begin.
@@ -145,11 +154,15 @@ impl Depthwise {
                 (source, Some(requantizing))
             }
         };
+        let rows_of_ring = 1 + rows.reach().min(rows.input);
+        let plane = columns.padded().saturating_mul(lanes).saturating_mul(rows_of_ring);
+        // Threads that divide the groups need many of them.
+        let most = if threads == 1 { MOST_RING / plane.max(1) } else { 0 };
         let mut depthwise = Self {
             window: conv.window,
             outputs: conv.outputs,
             input: expansion.map_or(conv.window, |before| before.window),
-            blocks,
+            groups: groups(&blocks, most),
             weights,
             source,
             activation: conv.activation,
@@ -164,7 +177,7 @@ impl Depthwise {
     }
 
     fn widest(&self) -> usize {
-        self.blocks.iter().map(|block| block.vectors).max().unwrap_or_default()
+        self.groups.iter().map(|group| group.whole.vectors).max().unwrap_or_default()
     }
 
     /// Floats of a vector of all pixels of a row of the ring.
@@ -219,8 +232,8 @@ impl Depthwise {
         assert_eq!(found, results, "the result of a depthwise convolution");
         let kernels = context.kernels;
         let (floats, places) = self.scratch(kernels);
-        // One thread goes through all blocks in one go.
-        let groups = if context.width() == 1 { 1 } else { self.blocks.len() };
+        // One thread goes through all groups in one go.
+        let groups = if context.width() == 1 { 1 } else { self.groups.len() };
         let multiplications = results.saturating_mul(rows.size * columns.size);
         context.run(batch * groups * self.parts, multiplications, &|worker: Worker, share| {
             let (group, part) = (share % groups, share / groups % self.parts);
@@ -229,16 +242,16 @@ impl Depthwise {
             let Some((start, count)) = spread(rows.output, most).nth(part) else {
                 return;
             };
-            let blocks = if groups == 1 { 0..self.blocks.len() } else { group..group + 1 };
+            let groups = if groups == 1 { &self.groups[..] } else { &self.groups[group..=group] };
             // SAFETY: the plan made room for them for each thread; the set is there; input and output have the extents of the
             // window, which was just seen.
             unsafe {
                 let (memory, places) = worker.scratch(floats, places);
                 let mut ring = self.ring(kernels, memory, places);
                 let rows = start..start + count;
-                for block in blocks {
+                for group in groups {
                     let places = (input.get().cast_const(), output.get());
-                    self.block(kernels, block, picture, rows.clone(), places, &mut ring);
+                    self.group(kernels, group, picture, rows.clone(), places, &mut ring);
                 }
             }
         });
@@ -286,22 +299,22 @@ impl Depthwise {
         columns.input.min(columns.padded().saturating_sub(columns.before))
     }
 
-    /// Computes rows of the result for a block.
+    /// Computes rows of the result for a group.
     ///
     /// # Safety
     ///
     /// The set is there, and input and output are of the extents of the window.
-    unsafe fn block(
+    unsafe fn group(
         &self,
         kernels: &Kernels,
-        number: usize,
+        group: &Group,
         picture: usize,
         result_rows: Range<usize>,
         (input, output): (*const u8, *mut u8),
         ring: &mut Ring<'_>,
     ) {
         let Window2 { rows, columns, .. } = self.window;
-        let block = &self.blocks[number];
+        let block = &group.whole;
         let (lanes, plane, row_length) = (kernels.lanes, ring.plane, ring.row_length);
         let (taken, ring_rows) = (self.taken(), self.ring_rows());
         ring.filler.restart();
@@ -323,11 +336,13 @@ impl Depthwise {
                     match &mut ring.filler {
                         Filler::Floats(conv, state) => {
                             let (input, to) = (input.cast(), (to.as_mut_ptr(), plane));
-                            conv.row_of_block(kernels, number, input, place, taken, state, to);
+                            let blocks = group.blocks.clone();
+                            conv.row_of_blocks(kernels, blocks, input, place, taken, state, to);
                         }
                         Filler::Bytes(conv, state) => {
                             let to = (to.as_mut_ptr(), plane);
-                            conv.row_of_block(kernels, number, input, place, taken, state, to);
+                            let blocks = group.blocks.clone();
+                            conv.row_of_blocks(kernels, blocks, input, place, taken, state, to);
                         }
                         Filler::Input => {
                             let pixel = (picture * rows.input + row) * columns.input;
@@ -461,6 +476,25 @@ impl Depthwise {
             }
         }
     }
+}
+
+/// Floats of a ring that should leave room for more in the first cache.
+const MOST_RING: usize = 16 * 1024 / size_of::<f32>();
+
+/// Takes blocks together up to a number of vectors: less is to be done besides for each row.
+fn groups(blocks: &[Block], most_vectors: usize) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (number, block) in blocks.iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if group.whole.vectors + block.vectors <= most_vectors => {
+                group.blocks.end += 1;
+                group.whole.vectors += block.vectors;
+                group.whole.channels += block.channels;
+            }
+            _ => groups.push(Group { blocks: number..number + 1, whole: *block }),
+        }
+    }
+    groups
 }
 
 impl Weights {
