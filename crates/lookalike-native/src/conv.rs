@@ -11,7 +11,7 @@ use crate::graph::{ByteWeights, Constant, Conv, Weights, Window2};
 use crate::kernels::bytes::{ByteTile, MOST_LANES, Requantization};
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
-use crate::kernels::{Kernels, MOST_VECTORS};
+use crate::kernels::{Kernels, MOST_VECTORS, SIDE};
 use crate::pack::{Aligned, Block, blocks, runs, shares_pixels, spread};
 
 /// Bytes of a quad.
@@ -257,7 +257,7 @@ impl FloatConv {
                 } else {
                     let (of_bias, of_weights) = packed.split_at_mut(block.vectors * lanes);
                     of_bias[..bias.len()].copy_from_slice(bias);
-                    pack(rows, depth, block.vectors * lanes, of_weights);
+                    pack(kernels, rows, depth, block.vectors * lanes, of_weights);
                 }
             }
         }
@@ -498,14 +498,24 @@ struct TileShape {
 }
 
 /// Turns rows of `depth` weights, one for each channel, into columns of `width` lanes.
-fn pack(rows: &[f32], depth: usize, width: usize, columns: &mut [f32]) {
+fn pack(kernels: &Kernels, rows: &[f32], depth: usize, width: usize, columns: &mut [f32]) {
     // Some columns at a time, which stay in the first cache.
-    const COLUMNS: usize = 16;
+    const COLUMNS: usize = 2 * SIDE;
     for (part, columns) in columns.chunks_mut(COLUMNS * width).enumerate() {
-        for (lane, row) in rows.chunks_exact(depth).enumerate() {
-            let row = &row[part * COLUMNS..];
-            for (column, &weight) in columns.chunks_exact_mut(width).zip(row) {
-                column[lane] = weight;
+        let first = part * COLUMNS;
+        for (rows, lane) in rows.chunks(SIDE * depth).zip((0..).step_by(SIDE)) {
+            let mut done = 0;
+            if rows.len() == SIDE * depth {
+                for columns in columns.chunks_exact_mut(SIDE * width) {
+                    kernels.turn(&rows[first + done..], depth, &mut columns[lane..], width);
+                    done += SIDE;
+                }
+            }
+            for (row, lane) in rows.chunks_exact(depth).zip(lane..) {
+                let columns = columns.chunks_exact_mut(width).skip(done);
+                for (column, &weight) in columns.zip(&row[first + done..]) {
+                    column[lane] = weight;
+                }
             }
         }
     }

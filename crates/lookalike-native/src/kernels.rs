@@ -23,15 +23,15 @@ pub(crate) struct Kernels {
     /// Most vectors of channels that are computed together, where there are pixels enough to compute several together.
     pub(crate) block_vectors: usize,
     /// For 1, 2, … vectors of channels those for 1, 2, … pixels.
-    pub(crate) tiles: [&'static [unsafe fn(&Tile)]; MOST_VECTORS],
+    pub(crate) tiles: Tiles<Tile>,
     /// The same where the last vector is one of [`halves`]; nothing for sets of short vectors.
-    pub(crate) half_tiles: Option<[&'static [unsafe fn(&Tile)]; MOST_VECTORS]>,
+    pub(crate) half_tiles: Option<Tiles<Tile>>,
     /// Bytes of a weight of those for bytes: with 2 it is kept less its zero point, so that no sums of pixels are needed.
     pub(crate) weight_bytes: usize,
     /// The same for bytes.
-    pub(crate) byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
+    pub(crate) byte_tiles: Tiles<ByteTile>,
     /// The same with the sum of each pixel's bytes added, as often as the tile says.
-    pub(crate) summed_byte_tiles: [&'static [unsafe fn(&ByteTile)]; MOST_VECTORS],
+    pub(crate) summed_byte_tiles: Tiles<ByteTile>,
     /// For windows any number of pixels apart, one pixel and two: for 1, 2, … columns.
     pub(crate) depthwise: [&'static [unsafe fn(&DepthwiseTile)]; 3],
     /// The same for windows three taps wide, one pixel and two apart.
@@ -40,6 +40,8 @@ pub(crate) struct Kernels {
     pub(crate) depthwise_5: [&'static [unsafe fn(&DepthwiseTile)]; 2],
     /// Takes a vector of channels of pixels: where the first one is, how far apart they are, how many, and how many channels.
     pub(crate) take: unsafe fn(*const f32, usize, usize, usize, *mut f32),
+    /// Turns a square of [`SIDE`] rows into columns: where the first row and the first column are, each with how far apart they lie.
+    pub(crate) turn: unsafe fn(*const f32, usize, *mut f32, usize),
     /// Takes each value times a factor, and a number off it.
     pub(crate) affine: unsafe fn(&[f32], f32, f32, &mut [f32]),
     /// Applies an activation.
@@ -60,6 +62,9 @@ pub(crate) struct Kernels {
     pub(crate) quantize: unsafe fn(&[f32], bool, i32, f32, &mut [u8]),
 }
 
+/// Inner loops for 1, 2, … vectors of channels, of each those for 1, 2, … pixels.
+type Tiles<T> = [&'static [unsafe fn(&T)]; MOST_VECTORS];
+
 /// Does something for each index below a constant, written out for each, so that arrays that are indexed stay in registers: compilers
 /// do not unroll every loop, and what a loop indexes lies in memory.
 macro_rules! each {
@@ -74,12 +79,28 @@ macro_rules! each {
     }};
 }
 
+/// Rows, and columns, of a square that is turned.
+pub(crate) const SIDE: usize = 8;
+
 /// Most vectors of channels that are computed together, of one pixel.
 pub(crate) const MOST_VECTORS: usize = 8;
 
 /// Those that take slices: whoever has the kernels of a set has the set, and they look at lengths themselves.
 #[expect(unsafe_code, reason = "the set is there, which the compiler does not know")]
 impl Kernels {
+    pub(crate) fn turn(&self, from: &[f32], stride: usize, to: &mut [f32], to_stride: usize) {
+        assert!(
+            stride >= SIDE && from.len() >= (SIDE - 1) * stride + SIDE,
+            "rows that are not there"
+        );
+        assert!(
+            to_stride >= SIDE && to.len() >= (SIDE - 1) * to_stride + SIDE,
+            "columns that are not there"
+        );
+        // SAFETY: the set is there, and the rows and columns are, as was just seen.
+        unsafe { (self.turn)(from.as_ptr(), stride, to.as_mut_ptr(), to_stride) };
+    }
+
     pub(crate) fn affine(&self, from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
         // SAFETY: the set is there.
         unsafe { (self.affine)(from, scale, shift, to) };
@@ -151,7 +172,8 @@ macro_rules! kernels {
         [$summed_one:tt, $summed_two:tt, $summed_three:tt, $summed_four:tt],
         $columns:tt,
         [$columns_3:tt, $columns_5:tt],
-        $half_tiles:expr
+        $half_tiles:expr,
+        $turn:path
 
     ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
@@ -259,6 +281,7 @@ macro_rules! kernels {
                 $crate::kernels::row!(compiled::depthwise, $columns_5, 1, 5),
                 $crate::kernels::row!(compiled::depthwise, $columns_5, 2, 5),
             ],
+            turn: $turn,
             take: compiled::take,
             affine: compiled::affine,
             activate: compiled::activate,

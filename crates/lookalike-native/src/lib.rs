@@ -81,6 +81,10 @@ impl InferenceBackend for Native {
 
 /// Threads of a run: as many as there are processors where the choice is the engine's, and no more than that.
 fn threads(options: &SessionOptions) -> usize {
+    // How many processors there are takes the system as long as a small model takes to load.
+    if options.num_threads == 1 {
+        return 1;
+    }
     let most = thread::available_parallelism().map_or(1, usize::from);
     usize::try_from(options.num_threads).ok().filter(|&wanted| wanted > 0).unwrap_or(most).min(most)
 }

@@ -15,6 +15,8 @@ mod avx512;
 mod avx512vl;
 mod portable;
 
+use std::sync::LazyLock;
+
 use crate::kernels::Kernels;
 
 /// As many floats, or 32-bit integers, as a register holds.
@@ -48,11 +50,6 @@ pub(crate) trait Vector: Copy {
     /// `self * factor + addend`, rounded once where the instruction set can.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
 
-    /// The same pointer, of which the compiler knows nothing: it keeps what is computed from it where it is written.
-    fn opaque(pointer: *const f32) -> *const f32 {
-        pointer
-    }
-
     unsafe fn splat_int(value: i32) -> Self::Ints;
     unsafe fn load_ints(from: *const i32) -> Self::Ints;
     unsafe fn add_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
@@ -68,6 +65,28 @@ pub(crate) trait Vector: Copy {
     unsafe fn dot_same(sums: Self::Ints, quad: Self::Quad, weights: u32) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
+}
+
+/// The same pointer, of which the compiler knows nothing: it computes from it, and loads, where it is told to, in place of keeping what
+/// registers have no room for.
+#[inline(always)]
+pub(crate) fn opaque<T>(pointer: *const T) -> *const T {
+    // Miri knows no assembly; other processors may have other ways to hand over a pointer.
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    let pointer = {
+        let mut same = pointer;
+        #[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing is read through it")]
+        // SAFETY: nothing is done.
+        unsafe {
+            std::arch::asm!(
+                "/* {0} */",
+                inout(reg) same,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        same
+    };
+    pointer
 }
 
 /// Vectors so long that half of one is worth a kernel.
@@ -137,7 +156,9 @@ impl InstructionSet {
 
     /// The best one this processor has.
     pub fn detect() -> Self {
-        Self::available()[0]
+        // Virtual machines take long to say what their processor is.
+        static BEST: LazyLock<InstructionSet> = LazyLock::new(|| InstructionSet::available()[0]);
+        *BEST
     }
 
     /// Its name.

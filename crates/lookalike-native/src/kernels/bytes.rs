@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::each;
-use crate::simd::Vector;
+use crate::simd::{Vector, opaque};
 
 /// How sums become bytes: times a factor of each channel, rounded to the nearest (of two the even one), moved by a zero point.
 #[derive(Clone, Copy)]
@@ -101,7 +101,8 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
     let quad_weights = 4 * V::WEIGHT_BYTES * V::LANES;
     // SAFETY: the caller's.
     unsafe {
-        let flip = V::load_ints(tile.flip.as_ptr());
+        let mut flips = tile.flip.as_ptr();
+        let mut flip = V::load_ints(flips);
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
@@ -113,6 +114,11 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
                 for _ in 0..tile.segment_quads {
                     each!(m < M, {
+                        if V::WEIGHT_BYTES > 1 {
+                            // Wide weights leave no register for it.
+                            flips = opaque(flips);
+                            flip = V::load_ints(flips);
+                        }
                         let quad = V::quad(input.add(m * tile.pixel_stride), flip);
                         if SUMMED {
                             totals[m] = V::dot_same(totals[m], quad, *counted);

@@ -40,7 +40,7 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
                         pairs[m][0] = V::splat_pair(pixels.at(m)).mul_add(row, pairs[m][0]);
                     });
                     weights = weights.add((2 * N + 1) * V::LANES);
-                    pixels.advance::<V>(2);
+                    pixels.advance(2);
                 }
                 if tile.segment_length % 2 == 1 {
                     add_products(&pixels, 0, weights, &mut sums);
@@ -54,8 +54,8 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
             finish(tile, first, &mut sums, V::LANES);
             // From here on a vector has the channels of two pixels.
             each!(m < M, {
-                if m % 2 == 0 {
-                    let next = if m + 1 < M { m + 1 } else { m };
+                if m.is_multiple_of(2) {
+                    let next = (m + 1).min(M - 1);
                     pairs[m][0] = pairs[m][0].fold(pairs[next][0]);
                 }
             });
@@ -63,8 +63,8 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
             let place = |m: usize| (first + m) * tile.output_stride + N * tile.vector_stride;
             if !tile.addend.is_null() {
                 each!(m < M, {
-                    if m % 2 == 0 {
-                        let next = if m + 1 < M { m + 1 } else { m };
+                    if m.is_multiple_of(2) {
+                        let next = (m + 1).min(M - 1);
                         let addends = (tile.addend.add(place(m)), tile.addend.add(place(next)));
                         let addends = V::load_halves(addends.0, addends.1, tile.last_lanes);
                         pairs[m][0] = pairs[m][0].add(addends);
@@ -74,7 +74,7 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
             }
             each!(m < M, {
                 let output = tile.output.add(place(m));
-                if m % 2 == 0 {
+                if m.is_multiple_of(2) {
                     pairs[m][0].store_lower(output, tile.last_lanes);
                 } else {
                     pairs[m - 1][0].store_upper(output, tile.last_lanes);

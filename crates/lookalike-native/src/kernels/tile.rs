@@ -3,7 +3,7 @@
 
 use super::each;
 use super::elementwise::Activation;
-use crate::simd::Vector;
+use crate::simd::{Vector, opaque};
 
 /// Groups of pixels of a result, for some vectors of its channels.
 ///
@@ -56,11 +56,12 @@ impl<const M: usize> Pixels<M> {
         let (thirds, stride) = (Self::THIRDS, tile.pixel_stride);
         // SAFETY: the caller's: the pixels are there.
         unsafe {
-            let mut next = tile.input.add(*tile.segments.add(segment) + first * stride);
-            let mut pixels = Self { thirds: [next; MOST_PIXELS], stride };
+            let start = tile.input.add(*tile.segments.add(segment) + first * stride);
+            let mut pixels = Self { thirds: [start; MOST_PIXELS], stride };
             each!(third < thirds, {
-                pixels.thirds[third] = next;
-                next = next.add(3 * stride);
+                if third > 0 {
+                    pixels.thirds[third] = pixels.thirds[third - 1].add(3 * stride);
+                }
             });
             pixels
         }
@@ -74,11 +75,11 @@ impl<const M: usize> Pixels<M> {
     }
 
     #[inline(always)]
-    pub(super) unsafe fn advance<V: Vector>(&mut self, count: usize) {
+    pub(super) unsafe fn advance(&mut self, count: usize) {
         let thirds = Self::THIRDS;
         // SAFETY: the caller's: so many values were left.
         unsafe {
-            each!(third < thirds, { self.thirds[third] = V::opaque(self.thirds[third].add(count)) })
+            each!(third < thirds, { self.thirds[third] = opaque(self.thirds[third].add(count)) })
         }
     }
 }
@@ -128,7 +129,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
                 for _ in 0..tile.segment_length {
                     weights = weights.add(N * V::LANES);
                     add_products(&pixels, 0, weights, &mut sums);
-                    pixels.advance::<V>(1);
+                    pixels.advance(1);
                 }
             }
             finish(tile, first, &mut sums, tile.last_lanes);
@@ -165,7 +166,7 @@ pub(super) unsafe fn finish<V: Vector, const M: usize, const N: usize>(
         let mut output = tile.output.add(first * tile.output_stride);
         each!(m < M, {
             if m > 0 {
-                output = V::opaque(output.add(tile.output_stride).cast_const()).cast_mut();
+                output = opaque(output.add(tile.output_stride).cast_const()).cast_mut();
             }
             each!(n < N, {
                 if n + 1 == N {

@@ -114,15 +114,6 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    fn opaque(mut pointer: *const f32) -> *const f32 {
-        // SAFETY: nothing is done.
-        unsafe {
-            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
-        }
-        pointer
-    }
-
-    #[inline(always)]
     unsafe fn splat_int(value: i32) -> __m256i {
         // SAFETY: see the implementation.
         unsafe { _mm256_set1_epi32(value) }
@@ -207,6 +198,40 @@ impl Vector for F32x8 {
     }
 }
 
+/// Turns a square of eight rows.
+///
+/// # Safety
+///
+/// The processor has the set, and the pointers are good for the rows and the columns.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn turn(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    const LOW: i32 = 0b01_00_01_00;
+    const HIGH: i32 = 0b11_10_11_10;
+    // SAFETY: the caller's.
+    unsafe {
+        let rows: [__m256; 8] = std::array::from_fn(|row| _mm256_loadu_ps(from.add(row * stride)));
+        // In each half of the registers: pairs of two rows, then fours of four rows.
+        let low = |row: usize| _mm256_unpacklo_ps(rows[row], rows[row + 1]);
+        let high = |row: usize| _mm256_unpackhi_ps(rows[row], rows[row + 1]);
+        let fours = |row: usize| {
+            let (low, high) = ([low(row), low(row + 2)], [high(row), high(row + 2)]);
+            [
+                _mm256_shuffle_ps::<LOW>(low[0], low[1]),
+                _mm256_shuffle_ps::<HIGH>(low[0], low[1]),
+                _mm256_shuffle_ps::<LOW>(high[0], high[1]),
+                _mm256_shuffle_ps::<HIGH>(high[0], high[1]),
+            ]
+        };
+        let (upper, lower) = (fours(0), fours(4));
+        for (column, (upper, lower)) in upper.into_iter().zip(lower).enumerate() {
+            let halves = _mm256_permute2f128_ps::<0x20>(upper, lower);
+            _mm256_storeu_ps(to.add(column * to_stride), halves);
+            let halves = _mm256_permute2f128_ps::<0x31>(upper, lower);
+            _mm256_storeu_ps(to.add((column + 4) * to_stride), halves);
+        }
+    }
+}
+
 kernels!(
     F32x8,
     #[target_feature(enable = "avx2,fma")],
@@ -216,5 +241,6 @@ kernels!(
     [[1 2 3 4], [1 2], [1], [1]],
     [1 2 3 4 5 6 7 8 9 10 11 12],
     [[1 2 3 4 5 6 7 8], []],
-    None
+    None,
+    turn
 );

@@ -87,15 +87,6 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    fn opaque(mut pointer: *const f32) -> *const f32 {
-        // SAFETY: nothing is done.
-        unsafe {
-            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
-        }
-        pointer
-    }
-
-    #[inline(always)]
     unsafe fn splat_int(value: i32) -> __m512i {
         // SAFETY: see the implementation.
         unsafe { _mm512_set1_epi32(value) }
@@ -252,5 +243,6 @@ kernels!(
         row!(compiled_halves::tile, [1], 5),
         row!(compiled_halves::tile, [1], 6),
         row!(compiled_halves::tile, [1], 7),
-    ])
+    ]),
+    super::avx2::turn
 );

@@ -92,15 +92,6 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    fn opaque(mut pointer: *const f32) -> *const f32 {
-        // SAFETY: nothing is done.
-        unsafe {
-            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
-        }
-        pointer
-    }
-
-    #[inline(always)]
     unsafe fn splat_int(value: i32) -> __m256i {
         // SAFETY: see the implementation.
         unsafe { _mm256_set1_epi32(value) }
@@ -183,5 +174,6 @@ kernels!(
         [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
         [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
     ],
-    None
+    None,
+    super::avx2::turn
 );

@@ -5,7 +5,7 @@
 )]
 
 use super::Vector;
-use crate::kernels::{Kernels, kernels};
+use crate::kernels::{Kernels, SIDE, kernels};
 
 /// Eight floats.
 #[derive(Clone, Copy)]
@@ -153,6 +153,20 @@ impl Vector for Lanes {
     }
 }
 
+/// Turns a square of eight rows.
+///
+/// # Safety
+///
+/// The pointers are good for the rows and the columns.
+unsafe fn turn(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    for row in 0..SIDE {
+        for column in 0..SIDE {
+            // SAFETY: the caller's.
+            unsafe { *to.add(column * to_stride + row) = *from.add(row * stride + column) };
+        }
+    }
+}
+
 kernels!(
     Lanes,
     ,
@@ -162,5 +176,6 @@ kernels!(
     [[1 2 3 4], [1 2], [1], [1]],
     [1 2 3 4],
     [[], []],
-    None
+    None,
+    turn
 );
