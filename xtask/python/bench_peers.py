@@ -19,7 +19,7 @@ V3 = f"{MODELS}/mobilenet_v3_small.tflite"
 V1 = f"{MODELS}/mobilenet_v1_0.25_224_1_metadata_1.tflite"
 V1_BYTES = f"{MODELS}/mobilenet_v1_0.25_224_quant.tflite"
 AUTOML = f"{MODELS}/automl_labeler_model.tflite"
-ROUNDS, RUNS = 30, 20
+ROUNDS, RUNS = 30, 60
 
 
 class Server:
