@@ -20,6 +20,8 @@ V1 = f"{MODELS}/mobilenet_v1_0.25_224_1_metadata_1.tflite"
 V1_BYTES = f"{MODELS}/mobilenet_v1_0.25_224_quant.tflite"
 AUTOML = f"{MODELS}/automl_labeler_model.tflite"
 ROUNDS, RUNS = 30, 60
+# How often the peer runs each session before it tells.
+SESSION_RUNS = 20
 
 
 class Server:
@@ -101,7 +103,7 @@ def main():
     row("inference with two threads", measured, 0.65, ("native", "one thread"))
     one, two = pair(ours("sessions", V3, sessions=1), ours("sessions", V3, cores="0,1", sessions=2), 1)
     factor = 2 * one / two
-    print(f"| two sessions on two cores | {2e3 * RUNS / two:.0f} pictures/s | one session {1e3 * RUNS / one:.0f} pictures/s | {factor:.2f} | ≥ 1.9{'' if factor >= 1.9 else ', **not reached**'} |")
+    print(f"| two sessions on two cores | {2e3 * SESSION_RUNS / two:.0f} pictures/s | one session {1e3 * SESSION_RUNS / one:.0f} pictures/s | {factor:.2f} | ≥ 1.9{'' if factor >= 1.9 else ', **not reached**'} |")
     row("load to ready (4 ms at most)", pair(ours("load", V3), litert("load", V3)), 1.0)
     row("pixels of 480x325 to vector", pair(ours("embed", V3), theirs(MEDIAPIPE, "mediapipe", "embed", V3)), 0.45, ("", "MediaPipe"))
     row("the same", pair(ours("embed", V3), theirs(TFLITE_SUPPORT, "tflite_support", "embed", V3)), 0.35, ("", "tflite-support"))
