@@ -12,7 +12,7 @@ use crate::kernels::bytes::{ByteTile, MOST_LANES, Requantization};
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
 use crate::kernels::{Kernels, MOST_VECTORS, SIDE};
-use crate::pack::{Aligned, Block, blocks, runs, shares_pixels, spread};
+use crate::pack::{Aligned, Block, Run, blocks, runs, shares_pixels, spread};
 
 /// Bytes of a quad.
 const QUAD: usize = 4;
@@ -36,7 +36,7 @@ struct Layout {
     /// Most pixels of a tile, for blocks of 1, 2, … vectors.
     most_pixels: [usize; MOST_VECTORS],
     /// How the pixels of a row are divided for them.
-    row_runs: [[(usize, usize, usize); 2]; MOST_VECTORS],
+    row_runs: [[Run; 2]; MOST_VECTORS],
     /// Whether pixels are read where they are: there is no padding, and nothing is done to them first.
     is_direct: bool,
 }
@@ -77,15 +77,13 @@ impl Layout {
     }
 
     /// How `count` pixels are divided for a block.
-    fn runs(
-        &self,
-        block: &Block,
-        count: usize,
-    ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+    fn runs(&self, block: &Block, count: usize) -> [Run; 2] {
         let place = block.vectors - 1;
-        let known = (count == self.window.columns.output).then(|| self.row_runs[place]);
-        let runs = known.unwrap_or_else(|| runs(count, self.most_pixels[place]));
-        runs.into_iter().filter(|&(_, size, repeats)| size > 0 && repeats > 0)
+        if count == self.window.columns.output {
+            self.row_runs[place]
+        } else {
+            runs(count, self.most_pixels[place])
+        }
     }
 
     /// Values of a window that a channel of the result depends on.
@@ -158,6 +156,11 @@ impl Layout {
     /// Writes where the segments of the first window in a row of the result begin.
     fn place_segments(&self, picture: usize, output_row: usize, places: &mut [usize]) {
         let rows = &self.window.rows;
+        if self.is_pointwise() {
+            let row = picture * rows.input + output_row;
+            places[0] = row * self.window.columns.input * self.window.channels;
+            return;
+        }
         for (place, segment) in places.iter_mut().zip(&self.segments) {
             let row = (output_row * rows.stride + segment.row * rows.dilation)
                 .checked_sub(rows.before)
@@ -465,7 +468,10 @@ impl FloatConv {
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let of_halves = kernels.half_tiles.as_ref().filter(|_| block.ends_in_half);
         let tiles = of_halves.unwrap_or(&kernels.tiles)[block.vectors - 1];
-        for (start, pixels, repeats) in self.layout.runs(block, count) {
+        for Run { start, size: pixels, repeats } in self.layout.runs(block, count) {
+            if repeats == 0 {
+                break;
+            }
             let (output, addend) = place(start);
             // SAFETY: the caller's.
             unsafe {
@@ -846,7 +852,10 @@ impl ByteConv {
         let (block, sum_factor) = (&self.layout.blocks[number], self.sum_factors[number]);
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
         let tiles = if sum_factor == 0 { kernels.byte_tiles } else { kernels.summed_byte_tiles };
-        for (start, pixels, repeats) in self.layout.runs(block, count) {
+        for Run { start, size: pixels, repeats } in self.layout.runs(block, count) {
+            if repeats == 0 {
+                break;
+            }
             let (bytes, floats) = match target(start) {
                 Target::Bytes(place, stride) => ((place, stride), (std::ptr::null_mut(), 0, 0)),
                 Target::Floats { place, stride, vector_stride } => {

@@ -11,7 +11,7 @@ use crate::graph::{Conv, Side, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
-use crate::pack::{Aligned, Block, blocks, runs, spread};
+use crate::pack::{Aligned, Block, Run, blocks, runs, spread};
 
 /// Where the rows of a block come from.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Depthwise {
     /// Shares of the rows of each block.
     parts: usize,
     /// How the columns of a row are divided.
-    runs: Vec<(usize, usize, usize)>,
+    runs: [Run; 2],
 }
 
 /// Channels whose rows are in the ring at a time.
@@ -168,11 +168,10 @@ impl Depthwise {
             activation: conv.activation,
             requantizing,
             parts,
-            runs: Vec::new(),
+            runs: [Run::default(); 2],
         };
         let most = depthwise.tiles(kernels).len();
-        let runs = runs(columns.output, most).into_iter();
-        depthwise.runs = runs.filter(|&(_, size, repeats)| size > 0 && repeats > 0).collect();
+        depthwise.runs = runs(columns.output, most);
         depthwise
     }
 
@@ -445,7 +444,10 @@ impl Depthwise {
     ) {
         let (columns, lanes) = (&self.window.columns, kernels.lanes);
         let tiles = self.tiles(kernels);
-        for &(start, count, repeats) in &self.runs {
+        for Run { start, size: count, repeats } in self.runs {
+            if repeats == 0 {
+                break;
+            }
             let place = (pixel + start) * self.outputs + block.channel;
             // SAFETY: the caller's.
             unsafe {

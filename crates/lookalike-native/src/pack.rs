@@ -113,12 +113,21 @@ pub(crate) fn spread(total: usize, most: usize) -> impl Iterator<Item = (usize, 
         .map(move |part| (part * least + part.min(larger), least + usize::from(part < larger)))
 }
 
-/// Divides a number as [`spread`] does, into the parts of one size and those of the next smaller one: where each kind begins, the
-/// size, and how many there are.
-pub(crate) fn runs(total: usize, most: usize) -> [(usize, usize, usize); 2] {
+/// Parts of one size that lie one behind the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Run {
+    pub(crate) start: usize,
+    pub(crate) size: usize,
+    pub(crate) repeats: usize,
+}
+
+/// Divides a number as [`spread`] does, into the parts of one size and those of the next smaller one, which may be none.
+pub(crate) fn runs(total: usize, most: usize) -> [Run; 2] {
     let count = total.div_ceil(most).max(1);
-    let (least, larger) = (total / count, total % count);
-    [(0, least + 1, larger), (larger * (least + 1), least, count - larger)]
+    let (size, larger) = (total / count, total % count);
+    let of_larger = Run { start: 0, size: size + 1, repeats: larger };
+    let rest = Run { start: larger * (size + 1), size, repeats: count - larger };
+    if larger > 0 { [of_larger, rest] } else { [rest, Run::default()] }
 }
 
 #[cfg(test)]
@@ -137,9 +146,10 @@ mod tests {
                     next += count;
                 }
                 assert_eq!(next, total);
-                let of_runs = runs(total, most).into_iter().flat_map(|(start, size, repeats)| {
-                    (0..repeats).map(move |part| (start + part * size, size))
-                });
+                let of_runs =
+                    runs(total, most).into_iter().flat_map(|Run { start, size, repeats }| {
+                        (0..repeats).map(move |part| (start + part * size, size))
+                    });
                 assert!(of_runs.eq(parts.iter().copied()));
                 let counts = || parts.iter().map(|&(_, count)| count);
                 assert!(counts().max() <= counts().min().map(|least| least + 1));

@@ -36,8 +36,8 @@ pub(crate) struct DepthwiseTile {
 }
 
 /// Computes groups of `M` columns. Taps lie one vector from one to the next, and windows `S` vectors; with an `S` of 0 they lie as
-/// far apart as the tile says, which takes longer. Windows are `W` taps wide, and what two of them see is loaded once; with a `W` of 0
-/// they are as wide as the tile says.
+/// far apart as the tile says, which takes longer. Windows are `W` taps wide, and what two of them see is loaded once, where there
+/// are registers enough; with a `W` of 0 they are as wide as the tile says.
 ///
 /// # Safety
 ///
@@ -48,6 +48,8 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
 ) {
     let column = if S == 0 { tile.column_stride } else { S * V::LANES };
     let tap = if S == 0 { tile.tap_stride } else { V::LANES };
+    // Otherwise registers have room for neither the window nor its weights, and instructions take them from memory.
+    let keeps = M + 2 * W < V::REGISTERS;
     // SAFETY: the caller's.
     unsafe {
         let mut of_vector = tile.weights;
@@ -69,7 +71,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
                         each!(m < M, {
                             each!(t < W, {
                                 let place = m * S + t;
-                                if m == 0 || t + S >= W {
+                                if !keeps || m == 0 || t + S >= W {
                                     seen[place % W] = V::load(input.add(place * V::LANES));
                                 }
                                 sums[m][0] = seen[place % W].mul_add(of_taps[t], sums[m][0]);
