@@ -12,6 +12,14 @@ pub(crate) fn bench() -> Result<()> {
     let litert = python::environment("peers-litert", &["ai-edge-litert", "numpy", "onnxruntime"])?;
     let mediapipe = python::environment("peers-mediapipe", &["mediapipe"])?;
     let tflite_support = python::environment("golden", &["numpy<2", "tflite-support==0.4.4"])?;
+    // Told here, before minutes are spent on what cannot end.
+    for (python, module, needed) in [
+        (&mediapipe, "mediapipe.tasks.python.vision", "libgl1 libegl1 libgles2"),
+        (&tflite_support, "tflite_support.task", "libusb-1.0-0 libportaudio2"),
+    ] {
+        shell::run(python, &["-c", &format!("import {module}")])
+            .with_context(|| format!("{module} is not usable: `apt-get install {needed}`"))?;
+    }
     let build = ["build", "--quiet", "--locked", "--release"];
     shell::run(
         "cargo",

@@ -447,7 +447,8 @@ impl FloatConv {
                 self.tiles_to(kernels, block, base, taken.places, count, shape, |pixel| {
                     (output.add(pixel * output_stride), std::ptr::null())
                 });
-                output = output.add(block.vectors * vector_stride);
+                // Behind the last block there may be nothing.
+                output = output.wrapping_add(block.vectors * vector_stride);
             }
         }
     }
@@ -832,7 +833,7 @@ impl ByteConv {
                     vector_stride,
                 };
                 self.tiles(kernels, block, base, taken.places, count, target);
-                output = output.add(self.layout.blocks[block].vectors * vector_stride);
+                output = output.wrapping_add(self.layout.blocks[block].vectors * vector_stride);
             }
         }
     }

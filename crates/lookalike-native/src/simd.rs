@@ -7,6 +7,112 @@
     reason = "the instructions are unsafe to use where the processor lacks them"
 )]
 
+/// The methods of a set that are one instruction each.
+#[cfg(target_arch = "x86_64")]
+macro_rules! instructions {
+    (
+        $ints:ident:
+        splat $splat:ident,
+        load $load:ident,
+        store $store:ident,
+        add $add:ident,
+        mul $mul:ident,
+        min $min:ident,
+        max $max:ident,
+        mul_add $mul_add:ident,
+        splat_int $splat_int:ident,
+        load_ints $load_ints:ident,
+        add_ints $add_ints:ident,
+        mul_ints $mul_ints:ident,
+        to_floats $to_floats:ident,
+        round $round:ident
+    ) => {
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $splat(value) })
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $load(from) })
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: see the implementation.
+            unsafe { $store(to, self.0) };
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $add(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $mul(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $min(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $max(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $mul_add(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn splat_int(value: i32) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $splat_int(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_ints(from: *const i32) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $load_ints(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn add_ints(left: $ints, right: $ints) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $add_ints(left, right) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul_ints(left: $ints, right: $ints) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $mul_ints(left, right) }
+        }
+
+        #[inline(always)]
+        unsafe fn to_floats(ints: $ints) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $to_floats(ints) })
+        }
+
+        #[inline(always)]
+        unsafe fn round(self) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $round(self.0) }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

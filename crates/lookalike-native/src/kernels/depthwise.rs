@@ -85,7 +85,8 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
                         each!(m < M, {
                             sums[m][0] = V::load(input.add(m * column)).mul_add(weight, sums[m][0]);
                         });
-                        input = input.add(tap);
+                        // Behind the last tap there may be nothing.
+                        input = input.wrapping_add(tap);
                     }
                 }
                 if let Some(it) = &tile.requantization {

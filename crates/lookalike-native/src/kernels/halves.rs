@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::each;
-use super::tile::{Pixels, Tile, activate, add_products, finish};
+use super::tile::{Pixels, Tile, activate, add_products, begin, finish};
 use crate::simd::Halves;
 
 /// Computes groups of `M` pixels, of `N` vectors of channels and half a vector.
@@ -23,11 +23,7 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
-            let mut sums = [[V::splat(0.0); N]; M];
-            each!(n < N, {
-                let bias = V::load(weights.add(n * V::LANES));
-                each!(m < M, { sums[m][n] = bias });
-            });
+            let mut sums = begin::<V, M, N>(weights);
             let mut pairs = [[V::load(weights.add(N * V::LANES))]; M];
             weights = weights.add((N + 1) * V::LANES);
             for segment in 0..tile.segment_count {

@@ -84,6 +84,23 @@ impl<const M: usize> Pixels<M> {
     }
 }
 
+/// Sums that begin with the biases, which come before the weights.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the biases are there.
+#[inline(always)]
+pub(super) unsafe fn begin<V: Vector, const M: usize, const N: usize>(
+    biases: *const f32,
+) -> [[V; N]; M] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut row = [V::splat(0.0); N];
+        each!(n < N, { row[n] = V::load(biases.add(n * V::LANES)) });
+        [row; M]
+    }
+}
+
 /// Adds to the sums the products of a value of each pixel, `ahead` of the next one, with a row of weights.
 ///
 /// # Safety
@@ -119,11 +136,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize>(tile: &
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
-            let mut sums = [[V::splat(0.0); N]; M];
-            each!(n < N, {
-                let bias = V::load(weights.add(n * V::LANES));
-                each!(m < M, { sums[m][n] = bias });
-            });
+            let mut sums = begin::<V, M, N>(weights);
             for segment in 0..tile.segment_count {
                 let mut pixels = Pixels::<M>::new(tile, segment, first);
                 for _ in 0..tile.segment_length {

@@ -48,28 +48,28 @@ impl Vector for F32x8 {
     type Quad = Quads;
     const WEIGHT_BYTES: usize = 2;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_set1_ps(value) })
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_loadu_ps(from) })
+    instructions! {
+        __m256i:
+        splat _mm256_set1_ps,
+        load _mm256_loadu_ps,
+        store _mm256_storeu_ps,
+        add _mm256_add_ps,
+        mul _mm256_mul_ps,
+        min _mm256_min_ps,
+        max _mm256_max_ps,
+        mul_add _mm256_fmadd_ps,
+        splat_int _mm256_set1_epi32,
+        load_ints _mm256_loadu_si256,
+        add_ints _mm256_add_epi32,
+        mul_ints _mm256_mullo_epi32,
+        to_floats _mm256_cvtepi32_ps,
+        round _mm256_cvtps_epi32
     }
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
         // SAFETY: see the implementation; lanes beyond the count are not read.
         Self(unsafe { _mm256_maskload_ps(from, first(count)) })
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_storeu_ps(to, self.0) };
     }
 
     #[inline(always)]
@@ -82,72 +82,6 @@ impl Vector for F32x8 {
                 _mm256_maskstore_ps(to, first(count), self.0);
             }
         }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_add_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_min_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_max_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn splat_int(value: i32) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_set1_epi32(value) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_ints(from: *const i32) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_loadu_si256(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_ints(left: __m256i, right: __m256i) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_add_epi32(left, right) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_ints(left: __m256i, right: __m256i) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_mullo_epi32(left, right) }
-    }
-
-    #[inline(always)]
-    unsafe fn to_floats(ints: __m256i) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm256_cvtepi32_ps(ints) })
-    }
-
-    #[inline(always)]
-    unsafe fn round(self) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_cvtps_epi32(self.0) }
     }
 
     #[inline(always)]

@@ -27,16 +27,22 @@ impl Vector for F32x16 {
     type Quad = __m512i;
     const WEIGHT_BYTES: usize = 1;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_set1_ps(value) })
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_loadu_ps(from) })
+    instructions! {
+        __m512i:
+        splat _mm512_set1_ps,
+        load _mm512_loadu_ps,
+        store _mm512_storeu_ps,
+        add _mm512_add_ps,
+        mul _mm512_mul_ps,
+        min _mm512_min_ps,
+        max _mm512_max_ps,
+        mul_add _mm512_fmadd_ps,
+        splat_int _mm512_set1_epi32,
+        load_ints _mm512_loadu_si512,
+        add_ints _mm512_add_epi32,
+        mul_ints _mm512_mullo_epi32,
+        to_floats _mm512_cvtepi32_ps,
+        round _mm512_cvtps_epi32
     }
 
     #[inline(always)]
@@ -46,81 +52,9 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_storeu_ps(to, self.0) };
-    }
-
-    #[inline(always)]
     unsafe fn store_part(self, to: *mut f32, count: usize) {
         // SAFETY: see the implementation.
         unsafe { _mm512_mask_storeu_ps(to, first(count), self.0) };
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_add_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_min_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_max_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn splat_int(value: i32) -> __m512i {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_set1_epi32(value) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_ints(from: *const i32) -> __m512i {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_loadu_si512(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_ints(left: __m512i, right: __m512i) -> __m512i {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_add_epi32(left, right) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_ints(left: __m512i, right: __m512i) -> __m512i {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_mullo_epi32(left, right) }
-    }
-
-    #[inline(always)]
-    unsafe fn to_floats(ints: __m512i) -> Self {
-        // SAFETY: see the implementation.
-        Self(unsafe { _mm512_cvtepi32_ps(ints) })
-    }
-
-    #[inline(always)]
-    unsafe fn round(self) -> __m512i {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_cvtps_epi32(self.0) }
     }
 
     #[inline(always)]
