@@ -315,13 +315,15 @@ pub(crate) struct Conv {
 }
 
 impl Conv {
-    /// Bytes of weights and biases as floats, where each group's channels fill whole vectors of this many lanes.
+    /// Most bytes of packed weights and biases, where each group's channels fill whole vectors of this many lanes.
     pub(crate) fn packed_bytes(&self, lanes: usize) -> usize {
         let Window2 { rows, columns, channels, .. } = self.window;
         let seen = if self.is_depthwise { 1 } else { channels / self.groups };
         let rows_of_weights = 1 + rows.size * columns.size * seen;
         let outputs = (self.outputs / self.groups).next_multiple_of(lanes) * self.groups;
-        rows_of_weights.saturating_mul(outputs).saturating_mul(size_of::<f32>())
+        // A weight of bytes may have four places of 16 bits for itself.
+        let bytes = if matches!(self.weights, Weights::Floats { .. }) { 4 } else { 8 };
+        rows_of_weights.saturating_mul(outputs).saturating_mul(bytes)
     }
 }
 
