@@ -42,6 +42,8 @@ pub(crate) struct Depthwise {
     parts: usize,
     /// How the columns of a row are divided.
     runs: [Run; 2],
+    /// Where the rows of a window begin in the ring, for each row of the result.
+    places: Vec<usize>,
 }
 
 /// Channels whose rows are in the ring at a time.
@@ -56,8 +58,6 @@ struct Group {
 /// Rows of a group of channels, with padding around them: first an empty row, then as many as a window reaches over.
 struct Ring<'a> {
     memory: &'a mut [f32],
-    /// Where the rows of a window begin.
-    places: &'a mut [usize],
     filler: Filler<'a>,
     /// From a vector of all pixels of a row to the next, in floats.
     plane: usize,
@@ -169,10 +169,25 @@ impl Depthwise {
             requantizing,
             parts,
             runs: [Run::default(); 2],
+            places: Vec::new(),
         };
         let most = depthwise.tiles(kernels).len();
         depthwise.runs = runs(columns.output, most);
+        depthwise.places = depthwise.places(depthwise.widest() * depthwise.plane(lanes));
         depthwise
+    }
+
+    /// Where the rows of windows begin: row after row lies in slot after slot, in the first one again behind the last; what is no row of
+    /// the input is the empty row before them.
+    fn places(&self, row_length: usize) -> Vec<usize> {
+        let rows = &self.window.rows;
+        let place = |result: usize, tap: usize| {
+            let row = (result * rows.stride + tap * rows.dilation).checked_sub(rows.before);
+            let slot = row.filter(|&row| row < rows.input).map(|row| row % self.ring_rows());
+            slot.map_or(0, |slot| (1 + slot) * row_length)
+        };
+        let taps = |result| (0..rows.size).map(move |tap| place(result, tap));
+        (0..rows.output).flat_map(taps).collect()
     }
 
     fn widest(&self) -> usize {
@@ -201,7 +216,7 @@ impl Depthwise {
         self.window.rows.reach().min(self.window.rows.input)
     }
 
-    /// Floats, and places of rows, that a thread needs for itself, with what the convolution before needs.
+    /// Floats that a thread needs for itself, with what the convolution before needs, and places of the segments of that.
     pub(crate) fn scratch(&self, kernels: &Kernels) -> (usize, usize) {
         let row = self.plane(kernels.lanes).saturating_mul(self.widest());
         let ring = (1 + self.ring_rows()).saturating_mul(row);
@@ -210,7 +225,7 @@ impl Depthwise {
             Source::ByteConv(conv) => conv.scratch(),
             _ => (0, 0),
         };
-        (ring.saturating_add(floats), self.window.rows.size + places)
+        (ring.saturating_add(floats), places)
     }
 
     pub(crate) fn run(&self, context: &mut Context<'_>, input: Input<'_>, output: Output<'_>) {
@@ -263,17 +278,14 @@ impl Depthwise {
         memory: &'a mut [f32],
         places: &'a mut [usize],
     ) -> Ring<'a> {
-        let Window2 { rows, columns, .. } = self.window;
+        let Window2 { columns, .. } = self.window;
         let plane = self.plane(kernels.lanes);
         let row_length = self.widest() * plane;
         // It comes first, where a cache line begins: loads of whole vectors do not lie across two.
         let (memory, of_source) = memory.split_at_mut((1 + self.ring_rows()) * row_length);
-        let (places, places_of_source) = places.split_at_mut(rows.size);
         let filler = match &self.source {
-            Source::FloatConv(conv) => {
-                Filler::Floats(conv, conv.begin(of_source, places_of_source))
-            }
-            Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places_of_source)),
+            Source::FloatConv(conv) => Filler::Floats(conv, conv.begin(of_source, places)),
+            Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places)),
             _ => Filler::Input,
         };
         let (empty, rows) = memory.split_at_mut(row_length);
@@ -289,7 +301,7 @@ impl Depthwise {
             plane[..columns.before * kernels.lanes].fill(0.0);
             plane[end..].fill(0.0);
         }
-        Ring { memory, places, filler, plane, row_length }
+        Ring { memory, filler, plane, row_length }
     }
 
     /// Pixels of a row that are taken into the ring.
@@ -357,21 +369,9 @@ impl Depthwise {
                 }
             }
             next = end.max(next);
-            for (tap, place) in ring.places.iter_mut().enumerate() {
-                let row = (first + tap * rows.dilation).checked_sub(rows.before);
-                *place = match row.filter(|&row| row < rows.input) {
-                    // Rows of the ring end with the last one that was taken.
-                    Some(row) => {
-                        let back = next - row;
-                        let slot = next_slot + if back > next_slot { ring_rows } else { 0 } - back;
-                        (1 + slot) * row_length
-                    }
-                    None => 0,
-                };
-            }
             let pixel = (picture * rows.output + result_row) * columns.output;
             // SAFETY: windows of all columns lie within the rows of the ring.
-            unsafe { self.row(kernels, block, ring, pixel, output) };
+            unsafe { self.row(kernels, block, ring, result_row, pixel, output) };
         }
     }
 
@@ -429,7 +429,7 @@ impl Depthwise {
         }
     }
 
-    /// Computes a row of the result, whose first pixel is this.
+    /// Computes a row of the result, with its first pixel.
     ///
     /// # Safety
     ///
@@ -439,11 +439,14 @@ impl Depthwise {
         kernels: &Kernels,
         block: &Block,
         ring: &Ring<'_>,
+        result_row: usize,
         pixel: usize,
         output: *mut u8,
     ) {
         let (columns, lanes) = (&self.window.columns, kernels.lanes);
         let tiles = self.tiles(kernels);
+        let height = self.window.rows.size;
+        let places = &self.places[result_row * height..][..height];
         for Run { start, size: count, repeats } in self.runs {
             if repeats == 0 {
                 break;
@@ -460,8 +463,8 @@ impl Depthwise {
                 };
                 tiles[count - 1](&DepthwiseTile {
                     input: ring.memory.as_ptr().add(start * columns.stride * lanes),
-                    rows: ring.places.as_ptr(),
-                    height: ring.places.len(),
+                    rows: places.as_ptr(),
+                    height: places.len(),
                     width: columns.size,
                     tap_stride: columns.dilation * lanes,
                     column_stride: columns.stride * lanes,

@@ -315,7 +315,7 @@ pub(crate) struct Conv {
 }
 
 impl Conv {
-    /// Most bytes of packed weights and biases, where each group's channels fill whole vectors of this many lanes.
+    /// Most bytes of packed weights and biases, and of places that are known before, where each group's channels fill whole vectors of this many lanes.
     pub(crate) fn packed_bytes(&self, lanes: usize) -> usize {
         let Window2 { rows, columns, channels, .. } = self.window;
         let seen = if self.is_depthwise { 1 } else { channels / self.groups };
@@ -323,7 +323,9 @@ impl Conv {
         let outputs = (self.outputs / self.groups).next_multiple_of(lanes) * self.groups;
         // A weight of bytes may have four places of 16 bits for itself.
         let bytes = if matches!(self.weights, Weights::Floats { .. }) { 4 } else { 8 };
-        rows_of_weights.saturating_mul(outputs).saturating_mul(bytes)
+        let weights = rows_of_weights.saturating_mul(outputs).saturating_mul(bytes);
+        let places = if self.is_depthwise { rows.output.saturating_mul(rows.size) } else { 0 };
+        weights.saturating_add(places.saturating_mul(size_of::<usize>()))
     }
 }
 
