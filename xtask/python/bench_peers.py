@@ -19,7 +19,8 @@ V3 = f"{MODELS}/mobilenet_v3_small.tflite"
 V1 = f"{MODELS}/mobilenet_v1_0.25_224_1_metadata_1.tflite"
 V1_BYTES = f"{MODELS}/mobilenet_v1_0.25_224_quant.tflite"
 AUTOML = f"{MODELS}/automl_labeler_model.tflite"
-ROUNDS, RUNS = 30, 60
+# Where a process lies in memory makes a hundredth: each is started so many times.
+STARTS, ROUNDS, RUNS = 3, 12, 60
 # How often the peer runs each session before it tells.
 SESSION_RUNS = 20
 
@@ -43,25 +44,29 @@ class Server:
 
 
 def ours(thing, model, cores="1", **options):
+    """What starts a server of lookalike."""
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    return Server([PEER, thing, model, "--picture", PICTURE, *arguments], cores)
+    return lambda: Server([PEER, thing, model, "--picture", PICTURE, *arguments], cores)
 
 
 def theirs(python, library, thing, model, threads=1, cores="1"):
-    return Server([python, HERE / "peer.py", library, thing, model, PICTURE, str(threads)], cores)
+    """What starts a server of another library."""
+    return lambda: Server([python, HERE / "peer.py", library, thing, model, PICTURE, str(threads)], cores)
 
 
 def pair(first, second, runs=RUNS):
-    """Medians of two servers that take turns."""
+    """Medians of two servers that take turns; what starts each is given."""
     times = [], []
-    for server in (first, second):
-        server.run(runs)
-    for _ in range(ROUNDS):
-        times[0].extend(first.run(runs))
-        times[1].extend(second.run(runs))
-    first.close()
-    second.close()
-    return [statistics.median(times) for times in times]
+    for _ in range(STARTS):
+        servers = first(), second()
+        for server in servers:
+            server.run(runs)
+        for _ in range(ROUNDS):
+            for server, of_server in zip(servers, times):
+                of_server.extend(server.run(runs))
+        for server in servers:
+            server.close()
+    return [statistics.median(of_server) for of_server in times]
 
 
 def row(what, measured, bound, names=("native", "LiteRT")):

@@ -65,13 +65,16 @@ pub(crate) struct Kernels {
 /// Inner loops for 1, 2, … vectors of channels, of each those for 1, 2, … pixels.
 type Tiles<T> = [&'static [unsafe fn(&T)]; MOST_VECTORS];
 
+/// As many indices as [`each!`] writes out at most.
+pub(crate) const MOST_STEPS: usize = 18;
+
 /// Does something for each index below a constant, written out for each, so that arrays that are indexed stay in registers: compilers
 /// do not unroll every loop, and what a loop indexes lies in memory.
 macro_rules! each {
-    ($index:ident < $count:ident, $body:block) => {
-        $crate::kernels::each!(@ $index, $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    ($index:ident < $count:tt, $body:block) => {
+        $crate::kernels::each!(@ $index, $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
     };
-    (@ $index:ident, $count:ident, $body:block, $($literal:literal)+) => {{
+    (@ $index:ident, $count:tt, $body:block, $($literal:literal)+) => {{
         $(if $literal < $count {
             let $index: usize = $literal;
             $body

@@ -134,8 +134,6 @@ use crate::kernels::Kernels;
 pub(crate) trait Vector: Copy {
     /// Floats of a vector.
     const LANES: usize;
-    /// Vectors that the processor holds.
-    const REGISTERS: usize;
     /// 32-bit integers, as many.
     type Ints: Copy;
     /// See `quad`.

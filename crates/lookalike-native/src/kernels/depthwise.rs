@@ -2,9 +2,9 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::bytes::Requantization;
-use super::each;
 use super::elementwise::Activation;
 use super::tile::activate;
+use super::{MOST_STEPS, each};
 use crate::simd::Vector;
 
 /// Groups of columns of a row of a result, for some vectors of its channels.
@@ -36,8 +36,8 @@ pub(crate) struct DepthwiseTile {
 }
 
 /// Computes groups of `M` columns. Taps lie one vector from one to the next, and windows `S` vectors; with an `S` of 0 they lie as
-/// far apart as the tile says, which takes longer. Windows are `W` taps wide, and what two of them see is loaded once, where there
-/// are registers enough; with a `W` of 0 they are as wide as the tile says.
+/// far apart as the tile says, which takes longer. Windows are `W` taps wide, and what several of them see is loaded once; with a
+/// `W` of 0 they are as wide as the tile says.
 ///
 /// # Safety
 ///
@@ -48,8 +48,6 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
 ) {
     let column = if S == 0 { tile.column_stride } else { S * V::LANES };
     let tap = if S == 0 { tile.tap_stride } else { V::LANES };
-    // Otherwise registers have room for neither the window nor its weights, and instructions take them from memory.
-    let keeps = M + 2 * W < V::REGISTERS;
     // SAFETY: the caller's.
     unsafe {
         let mut of_vector = tile.weights;
@@ -65,16 +63,22 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
                 for row in 0..tile.height {
                     let mut input = plane.add(*tile.rows.add(row) + first * column);
                     if W > 0 {
-                        let (mut of_taps, mut seen) = ([V::splat(0.0); W], [V::splat(0.0); W]);
+                        let mut of_taps = [V::splat(0.0); W];
                         each!(t < W, { of_taps[t] = V::load(weights.add(t * V::LANES)) });
                         weights = weights.add(W * V::LANES);
-                        each!(m < M, {
-                            each!(t < W, {
-                                let place = m * S + t;
-                                if !keeps || m == 0 || t + S >= W {
-                                    seen[place % W] = V::load(input.add(place * V::LANES));
+                        // Each pixel is multiplied for all windows that see it.
+                        each!(column < MOST_STEPS, {
+                            each!(between < S, {
+                                let place = column * S + between;
+                                if place < (M - 1) * S + W {
+                                    let value = V::load(input.add(place * V::LANES));
+                                    each!(t < W, {
+                                        let m = place.wrapping_sub(t) / S.max(1);
+                                        if m < M && m * S + t == place {
+                                            sums[m][0] = value.mul_add(of_taps[t], sums[m][0]);
+                                        }
+                                    });
                                 }
-                                sums[m][0] = seen[place % W].mul_add(of_taps[t], sums[m][0]);
                             });
                         });
                         continue;

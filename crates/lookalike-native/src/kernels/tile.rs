@@ -1,8 +1,8 @@
 //! Products of pixels and weights: the inner loop of convolutions and fully connected layers.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
-use super::each;
 use super::elementwise::Activation;
+use super::{MOST_STEPS, each};
 use crate::simd::{Vector, opaque};
 
 /// Groups of pixels of a result, for some vectors of its channels.
@@ -40,12 +40,9 @@ pub(crate) struct Tile {
 /// Where the values of a group of pixels are that come next.
 pub(super) struct Pixels<const M: usize> {
     /// Of every third pixel: an instruction reaches the two behind it with the distance that it has in a register.
-    thirds: [*const f32; MOST_PIXELS],
+    thirds: [*const f32; MOST_STEPS],
     stride: usize,
 }
-
-/// Most pixels of a group.
-const MOST_PIXELS: usize = 14;
 
 impl<const M: usize> Pixels<M> {
     const THIRDS: usize = M.div_ceil(3);
@@ -57,7 +54,7 @@ impl<const M: usize> Pixels<M> {
         // SAFETY: the caller's: the pixels are there.
         unsafe {
             let start = tile.input.add(*tile.segments.add(segment) + first * stride);
-            let mut pixels = Self { thirds: [start; MOST_PIXELS], stride };
+            let mut pixels = Self { thirds: [start; MOST_STEPS], stride };
             each!(third < thirds, {
                 if third > 0 {
                     pixels.thirds[third] = pixels.thirds[third - 1].add(3 * stride);

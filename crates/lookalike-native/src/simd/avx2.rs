@@ -43,7 +43,6 @@ unsafe fn dot(sums: __m256i, quads: Quads, even: __m256i, odd: __m256i) -> __m25
 // SAFETY: a value of the instruction set exists only where the processor has it; of the pointers it is the caller's.
 impl Vector for F32x8 {
     const LANES: usize = LANES;
-    const REGISTERS: usize = 16;
     type Ints = __m256i;
     type Quad = Quads;
     const WEIGHT_BYTES: usize = 2;
@@ -175,7 +174,7 @@ kernels!(
     [[1 2 3 4 5 6 7 8], [1 2 3], [1], [1]],
     [[], [], [], []],
     [1 2 3 4 5 6 7 8 9 10 11 12],
-    [[1 2 3 4 5 6 7 8], [1 2 3 4 5 6 7 8]],
+    [[1 2 3 4 5 6 7 8 9 10], [1 2 3 4 5 6 7 8 9]],
     None,
     turn
 );

@@ -22,7 +22,6 @@ fn first(count: usize) -> __mmask16 {
 // SAFETY: a value of the instruction set exists only where the processor has it; of the pointers it is the caller's.
 impl Vector for F32x16 {
     const LANES: usize = 16;
-    const REGISTERS: usize = 32;
     type Ints = __m512i;
     type Quad = __m512i;
     const WEIGHT_BYTES: usize = 1;

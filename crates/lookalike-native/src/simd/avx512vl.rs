@@ -27,7 +27,6 @@ fn first(count: usize) -> __mmask8 {
 // SAFETY: a value of the instruction set exists only where the processor has it; of the pointers it is the caller's.
 impl Vector for F32x8 {
     const LANES: usize = LANES;
-    const REGISTERS: usize = 32;
     type Ints = __m256i;
     type Quad = __m256i;
     const WEIGHT_BYTES: usize = 1;

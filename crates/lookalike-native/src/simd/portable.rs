@@ -21,7 +21,6 @@ fn zip<T: Copy>(left: [T; LANES], right: [T; LANES], apply: impl Fn(T, T) -> T) 
 // SAFETY: of the pointers it is the caller's; no method needs more than every processor has.
 impl Vector for Lanes {
     const LANES: usize = LANES;
-    const REGISTERS: usize = 16;
     type Ints = [i32; LANES];
     type Quad = [u8; 4];
     const WEIGHT_BYTES: usize = 1;
