@@ -46,6 +46,7 @@ pub(crate) struct DepthwiseTile {
 pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W: usize>(
     tile: &DepthwiseTile,
 ) {
+    const { assert!(W == 0 || (M - 1) * S + W <= MOST_STEPS * S, "more pixels than are written out") };
     let column = if S == 0 { tile.column_stride } else { S * V::LANES };
     let tap = if S == 0 { tile.tap_stride } else { V::LANES };
     // SAFETY: the caller's.
