@@ -46,7 +46,10 @@ pub(crate) struct DepthwiseTile {
 pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W: usize>(
     tile: &DepthwiseTile,
 ) {
-    const { assert!(W == 0 || (M - 1) * S + W <= MOST_STEPS * S, "more pixels than are written out") };
+    const {
+        let is_written_out = S <= 2 && W <= 5 && (M - 1) * S + W <= MOST_STEPS * S;
+        assert!(W == 0 || is_written_out, "more pixels or taps than are written out");
+    }
     let column = if S == 0 { tile.column_stride } else { S * V::LANES };
     let tap = if S == 0 { tile.tap_stride } else { V::LANES };
     // SAFETY: the caller's.
@@ -65,15 +68,15 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
                     let mut input = plane.add(*tile.rows.add(row) + first * column);
                     if W > 0 {
                         let mut of_taps = [V::splat(0.0); W];
-                        each!(t < W, { of_taps[t] = V::load(weights.add(t * V::LANES)) });
+                        each!(t < W of 0 1 2 3 4, { of_taps[t] = V::load(weights.add(t * V::LANES)) });
                         weights = weights.add(W * V::LANES);
                         // Each pixel is multiplied for all windows that see it.
                         each!(column < MOST_STEPS, {
-                            each!(between < S, {
+                            each!(between < S of 0 1, {
                                 let place = column * S + between;
                                 if place < (M - 1) * S + W {
                                     let value = V::load(input.add(place * V::LANES));
-                                    each!(t < W, {
+                                    each!(t < W of 0 1 2 3 4, {
                                         let m = place.wrapping_sub(t) / S.max(1);
                                         if m < M && m * S + t == place {
                                             sums[m][0] = value.mul_add(of_taps[t], sums[m][0]);
