@@ -6,8 +6,7 @@ use crate::{paths, python, shell};
 
 /// Installs the libraries, builds what is measured, and has a script run them in turns.
 ///
-/// tflite-support needs Debian's packages libusb-1.0-0 and libportaudio2, and a Python it has wheels for (3.8 to 3.11); MediaPipe
-/// needs libgl1, libegl1 and libgles2.
+/// tflite-support needs a Python it has wheels for (3.8 to 3.11).
 pub(crate) fn bench() -> Result<()> {
     let litert = python::environment("peers-litert", &["ai-edge-litert", "numpy", "onnxruntime"])?;
     let mediapipe = python::environment("peers-mediapipe", &["mediapipe"])?;

@@ -55,7 +55,26 @@ fn is_own(file: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
+
+    /// Runs itself in a process of its own, which must not come to its end.
+    #[test]
+    fn a_panic_of_ours_ends_the_process_although_it_is_contained() {
+        const IN_CHILD: &str = "LOOKALIKE_PANICS";
+        if std::env::var_os(IN_CHILD).is_some() {
+            abort_on_own_panics();
+            assert!(lookalike::contain_panics::<()>(|| panic!("of ours")).is_err());
+            process::exit(0);
+        }
+        let name = "targets::tests::a_panic_of_ours_ends_the_process_although_it_is_contained";
+        let program = std::env::current_exe().expect("a test is a program");
+        let mut child = process::Command::new(program);
+        let output = child.args(["--exact", name]).env(IN_CHILD, "1").output();
+        let output = output.expect("the program runs again");
+        assert_eq!(output.status.signal(), Some(6), "{output:?}");
+    }
 
     #[test]
     fn own_files_are_told_from_those_of_dependencies() {

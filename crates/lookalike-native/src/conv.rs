@@ -116,14 +116,13 @@ impl Layout {
         self.window.columns.padded() * self.window.channels
     }
 
-    /// Rows that the ring holds at a time.
-    fn ring_rows(&self) -> usize {
-        self.window.rows.reach().min(self.window.rows.input)
-    }
-
     /// Elements that a thread needs for its ring: an empty row first.
     fn ring(&self) -> usize {
-        if self.is_direct { 0 } else { (1 + self.ring_rows()).saturating_mul(self.row_length()) }
+        if self.is_direct {
+            0
+        } else {
+            (1 + self.window.rows.seen()).saturating_mul(self.row_length())
+        }
     }
 
     /// Shares of the pixels, where they are one for one.
@@ -156,11 +155,6 @@ impl Layout {
     /// Writes where the segments of the first window in a row of the result begin.
     fn place_segments(&self, picture: usize, output_row: usize, places: &mut [usize]) {
         let rows = &self.window.rows;
-        if self.is_pointwise() {
-            let row = picture * rows.input + output_row;
-            places[0] = row * self.window.columns.input * self.window.channels;
-            return;
-        }
         for (place, segment) in places.iter_mut().zip(&self.segments) {
             let row = (output_row * rows.stride + segment.row * rows.dilation)
                 .checked_sub(rows.before)
@@ -169,7 +163,7 @@ impl Layout {
                 Some(row) if self.is_direct => {
                     (picture * rows.input + row) * self.window.columns.input * self.window.channels
                 }
-                Some(row) => (1 + row % self.ring_rows()) * self.row_length(),
+                Some(row) => (1 + row % rows.seen()) * self.row_length(),
                 None => 0,
             };
             *place = start + segment.place;
@@ -180,7 +174,7 @@ impl Layout {
     fn fill(&self, output_row: usize, next: &mut usize, mut fill: impl FnMut(usize, usize)) {
         let under = self.rows_under(output_row);
         for row in under.start.max(*next)..under.end {
-            let slot = (1 + row % self.ring_rows()) * self.row_length();
+            let slot = (1 + row % self.window.rows.seen()) * self.row_length();
             fill(row, slot + self.window.columns.before * self.window.channels);
         }
         *next = under.end.max(*next);
@@ -572,8 +566,8 @@ pub(crate) struct ByteConv {
     padding: u8,
     /// How often the sum of a window's bytes is added, for each block; 0 for never.
     sum_factors: Vec<i32>,
-    /// For each quad of a window which of its bytes there are.
-    counted: Vec<u32>,
+    /// For each quad of a window weights of all lanes, of which those are 1 whose bytes there are, the others 0; empty if no sum is added.
+    counted: Vec<i8>,
 }
 
 /// Numbers by which sums become bytes, for all lanes of all blocks.
@@ -637,13 +631,14 @@ impl ByteConv {
         // Whole quads are read, which must not go beyond the input.
         let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
         let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
-        let is_wide = kernels.weight_bytes == 2;
-        let tiles = if is_wide { kernels.byte_tiles } else { kernels.summed_byte_tiles };
+        // Weights of 16 bits.
+        let is_wide = kernels.summed_byte_tiles.is_none();
+        let tiles = kernels.summed_byte_tiles.as_ref().unwrap_or(&kernels.byte_tiles);
         let most_pixels = tiles.map(<[_]>::len);
         let layout = Layout::new(conv, most_pixels, Vec::new(), is_direct);
         let (length, segments) = (layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
-        let size = |vectors: usize| vectors * lanes * quads * QUAD * kernels.weight_bytes;
+        let size = |vectors: usize| vectors * lanes * quads * QUAD * if is_wide { 2 } else { 1 };
         let blocks = blocks(conv, pixels, kernels, threads, false, |vectors, _| size(vectors));
         let mut weights = vec![0; blocks.last().map_or(0, |last| last.offset + size(last.vectors))];
         let mut sum_factors = Vec::new();
@@ -681,18 +676,22 @@ impl ByteConv {
             source.bias[channel].wrapping_sub(zero.wrapping_mul(sum))
         };
         let requantizing = Requantizing::new(source, &blocks, lanes, constant);
-        let counted = (0..quads).map(|quad| {
-            let left = length - quad % length.div_ceil(QUAD) * QUAD;
-            u32::from_le_bytes(std::array::from_fn(|place| u8::from(place < left)))
-        });
+        let mut counted = Vec::new();
+        if sum_factors.iter().any(|&factor| factor != 0) {
+            for quad in 0..quads {
+                let left = length - quad % length.div_ceil(QUAD) * QUAD;
+                let quad: [i8; QUAD] = std::array::from_fn(|place| i8::from(place < left));
+                counted.extend(quad.repeat(lanes));
+            }
+        }
         Self {
-            layout: Layout::new(conv, most_pixels, blocks, is_direct),
+            layout: Layout { blocks, ..layout },
             weights,
             requantizing,
             flip: if source.is_signed { 0x80 } else { 0 },
             padding: source.input_zero_point as u8,
             sum_factors,
-            counted: counted.collect(),
+            counted,
         }
     }
 
@@ -852,7 +851,8 @@ impl ByteConv {
     ) {
         let (block, sum_factor) = (&self.layout.blocks[number], self.sum_factors[number]);
         let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
-        let tiles = if sum_factor == 0 { kernels.byte_tiles } else { kernels.summed_byte_tiles };
+        let summed = kernels.summed_byte_tiles.as_ref().filter(|_| sum_factor != 0);
+        let tiles = summed.unwrap_or(&kernels.byte_tiles);
         for Run { start, size: pixels, repeats } in self.layout.runs(block, count) {
             if repeats == 0 {
                 break;

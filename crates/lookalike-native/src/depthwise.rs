@@ -154,72 +154,30 @@ impl Depthwise {
                 (source, Some(requantizing))
             }
         };
-        let rows_of_ring = 1 + rows.reach().min(rows.input);
-        let plane = columns.padded().saturating_mul(lanes).saturating_mul(rows_of_ring);
         // Threads that divide the groups need many of them.
-        let most = if threads == 1 { MOST_RING / plane.max(1) } else { 0 };
-        let mut depthwise = Self {
+        let of_vector = ring_of_vector(&conv.window, lanes);
+        let most = if threads == 1 { MOST_RING / of_vector.max(1) } else { 0 };
+        let groups = groups(&blocks, most);
+        let row_length = widest(&groups) * plane(&conv.window, lanes);
+        let most_columns = tiles(&conv.window, kernels).len();
+        Self {
             window: conv.window,
             outputs: conv.outputs,
             input: expansion.map_or(conv.window, |before| before.window),
-            groups: groups(&blocks, most),
+            groups,
             weights,
             source,
             activation: conv.activation,
             requantizing,
             parts,
-            runs: [Run::default(); 2],
-            places: Vec::new(),
-        };
-        let most = depthwise.tiles(kernels).len();
-        depthwise.runs = runs(columns.output, most);
-        depthwise.places = depthwise.places(depthwise.widest() * depthwise.plane(lanes));
-        depthwise
-    }
-
-    /// Where the rows of windows begin: row after row lies in slot after slot, in the first one again behind the last; what is no row of
-    /// the input is the empty row before them.
-    fn places(&self, row_length: usize) -> Vec<usize> {
-        let rows = &self.window.rows;
-        let place = |result: usize, tap: usize| {
-            let row = (result * rows.stride + tap * rows.dilation).checked_sub(rows.before);
-            let slot = row.filter(|&row| row < rows.input).map(|row| row % self.ring_rows());
-            slot.map_or(0, |slot| (1 + slot) * row_length)
-        };
-        let taps = |result| (0..rows.size).map(move |tap| place(result, tap));
-        (0..rows.output).flat_map(taps).collect()
-    }
-
-    fn widest(&self) -> usize {
-        self.groups.iter().map(|group| group.whole.vectors).max().unwrap_or_default()
-    }
-
-    /// Floats of a vector of all pixels of a row of the ring.
-    fn plane(&self, lanes: usize) -> usize {
-        self.window.columns.padded().saturating_mul(lanes)
-    }
-
-    /// The inner loops for this stride, dilation and width.
-    fn tiles(&self, kernels: &Kernels) -> &'static [unsafe fn(&DepthwiseTile)] {
-        let Side { stride: stride @ 1..=2, dilation: 1, size, .. } = self.window.columns else {
-            return kernels.depthwise[0];
-        };
-        let of_width = match size {
-            3 => kernels.depthwise_3[stride - 1],
-            5 => kernels.depthwise_5[stride - 1],
-            _ => &[],
-        };
-        if of_width.is_empty() { kernels.depthwise[stride] } else { of_width }
-    }
-
-    fn ring_rows(&self) -> usize {
-        self.window.rows.reach().min(self.window.rows.input)
+            runs: runs(columns.output, most_columns),
+            places: places(&rows, row_length),
+        }
     }
 
     /// Floats that a thread needs for itself, with what the convolution before needs, and places of the segments of that.
     pub(crate) fn scratch(&self, kernels: &Kernels) -> (usize, usize) {
-        let row = self.plane(kernels.lanes).saturating_mul(self.widest());
-        let ring = (1 + self.ring_rows()).saturating_mul(row);
+        let ring = ring_of_vector(&self.window, kernels.lanes).saturating_mul(widest(&self.groups));
         let (floats, places) = match &self.source {
             Source::FloatConv(conv) => conv.scratch(),
             Source::ByteConv(conv) => conv.scratch(),
@@ -278,11 +236,11 @@ impl Depthwise {
         memory: &'a mut [f32],
         places: &'a mut [usize],
     ) -> Ring<'a> {
-        let Window2 { columns, .. } = self.window;
-        let plane = self.plane(kernels.lanes);
-        let row_length = self.widest() * plane;
+        let Window2 { rows, columns, .. } = self.window;
+        let plane = plane(&self.window, kernels.lanes);
+        let row_length = widest(&self.groups) * plane;
         // It comes first, where a cache line begins: loads of whole vectors do not lie across two.
-        let (memory, of_source) = memory.split_at_mut((1 + self.ring_rows()) * row_length);
+        let (memory, of_source) = memory.split_at_mut((1 + rows.seen()) * row_length);
         let filler = match &self.source {
             Source::FloatConv(conv) => Filler::Floats(conv, conv.begin(of_source, places)),
             Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places)),
@@ -327,19 +285,15 @@ impl Depthwise {
         let Window2 { rows, columns, .. } = self.window;
         let block = &group.whole;
         let (lanes, plane, row_length) = (kernels.lanes, ring.plane, ring.row_length);
-        let (taken, ring_rows) = (self.taken(), self.ring_rows());
+        let taken = self.taken();
         ring.filler.restart();
-        let (mut next, mut next_slot) = (0, 0);
+        let mut next = 0;
         for result_row in result_rows {
             let first = result_row * rows.stride;
             let end = (first + rows.reach()).saturating_sub(rows.before).min(rows.input);
             let start = first.saturating_sub(rows.before).max(next);
-            if start != next {
-                next_slot = start % ring_rows;
-            }
             for row in start..end {
-                let place = (1 + next_slot) * row_length + columns.before * lanes;
-                next_slot = if next_slot + 1 == ring_rows { 0 } else { next_slot + 1 };
+                let place = slot(&rows, row) * row_length + columns.before * lanes;
                 let to = &mut ring.memory[place..][..row_length - columns.before * lanes];
                 let place = (picture, row);
                 // SAFETY: the caller's.
@@ -444,7 +398,7 @@ impl Depthwise {
         output: *mut u8,
     ) {
         let (columns, lanes) = (&self.window.columns, kernels.lanes);
-        let tiles = self.tiles(kernels);
+        let tiles = tiles(&self.window, kernels);
         let height = self.window.rows.size;
         let places = &self.places[result_row * height..][..height];
         for Run { start, size: count, repeats } in self.runs {
@@ -485,6 +439,49 @@ impl Depthwise {
 
 /// Floats of a ring that should leave room for more in the first cache.
 const MOST_RING: usize = 16 * 1024 / size_of::<f32>();
+
+/// Floats of a vector of all pixels of a row of the ring.
+fn plane(window: &Window2, lanes: usize) -> usize {
+    window.columns.padded().saturating_mul(lanes)
+}
+
+/// The same of all rows: an empty one, then as many as a window sees.
+fn ring_of_vector(window: &Window2, lanes: usize) -> usize {
+    plane(window, lanes).saturating_mul(1 + window.rows.seen())
+}
+
+/// The row of the ring that a row of the input is taken into: one after the other, and the first one again behind the last.
+fn slot(rows: &Side, row: usize) -> usize {
+    1 + row % rows.seen()
+}
+
+/// Where the rows of windows begin; what is no row of the input is the empty one.
+fn places(rows: &Side, row_length: usize) -> Vec<usize> {
+    let place = |result: usize, tap: usize| {
+        let row = (result * rows.stride + tap * rows.dilation).checked_sub(rows.before);
+        row.filter(|&row| row < rows.input).map_or(0, |row| slot(rows, row) * row_length)
+    };
+    let taps = |result| (0..rows.size).map(move |tap| place(result, tap));
+    (0..rows.output).flat_map(taps).collect()
+}
+
+/// The inner loops for a stride, a dilation and a width.
+fn tiles(window: &Window2, kernels: &Kernels) -> &'static [unsafe fn(&DepthwiseTile)] {
+    let Side { stride: stride @ 1..=2, dilation: 1, size, .. } = window.columns else {
+        return kernels.depthwise[0];
+    };
+    let of_width = match size {
+        3 => kernels.depthwise_3[stride - 1],
+        5 => kernels.depthwise_5[stride - 1],
+        _ => &[],
+    };
+    if of_width.is_empty() { kernels.depthwise[stride] } else { of_width }
+}
+
+/// Vectors of the widest group.
+fn widest(groups: &[Group]) -> usize {
+    groups.iter().map(|group| group.whole.vectors).max().unwrap_or_default()
+}
 
 /// Takes blocks together up to a number of vectors: less is to be done besides for each row.
 fn groups(blocks: &[Block], most_vectors: usize) -> Vec<Group> {

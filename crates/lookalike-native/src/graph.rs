@@ -276,6 +276,11 @@ impl Side {
         (self.size - 1) * self.dilation + 1
     }
 
+    /// Pixels that a place of the window reaches over and that can be there.
+    pub(crate) fn seen(&self) -> usize {
+        self.reach().min(self.input)
+    }
+
     /// Pixels that all places of the window reach over, padding included.
     pub(crate) fn padded(&self) -> usize {
         (self.output - 1) * self.stride + self.reach()

@@ -26,17 +26,16 @@ pub(crate) struct Kernels {
     pub(crate) tiles: Tiles<Tile>,
     /// The same where the last vector is one of [`halves`]; nothing for sets of short vectors.
     pub(crate) half_tiles: Option<Tiles<Tile>>,
-    /// Bytes of a weight of those for bytes: with 2 it is kept less its zero point, so that no sums of pixels are needed.
-    pub(crate) weight_bytes: usize,
     /// The same for bytes.
     pub(crate) byte_tiles: Tiles<ByteTile>,
-    /// The same with the sum of each pixel's bytes added, as often as the tile says.
-    pub(crate) summed_byte_tiles: Tiles<ByteTile>,
+    /// The same with the sum of each pixel's bytes added, as often as the tile says; nothing where weights have two bytes, which hold them
+    /// less their zero points.
+    pub(crate) summed_byte_tiles: Option<Tiles<ByteTile>>,
     /// For windows any number of pixels apart, one pixel and two: for 1, 2, … columns.
     pub(crate) depthwise: [&'static [unsafe fn(&DepthwiseTile)]; 3],
     /// The same for windows three taps wide, one pixel and two apart.
     pub(crate) depthwise_3: [&'static [unsafe fn(&DepthwiseTile)]; 2],
-    /// And five taps wide; empty where a window and its weights do not fit into the registers.
+    /// And five taps wide. Both are empty for a set that has none.
     pub(crate) depthwise_5: [&'static [unsafe fn(&DepthwiseTile)]; 2],
     /// Takes a vector of channels of pixels: where the first one is, how far apart they are, how many, and how many channels.
     pub(crate) take: unsafe fn(*const f32, usize, usize, usize, *mut f32),
@@ -177,7 +176,7 @@ macro_rules! kernels {
         $block_vectors:literal,
         [$one:tt, $two:tt, $three:tt, $four:tt],
         [$byte_one:tt, $byte_two:tt, $byte_three:tt, $byte_four:tt],
-        [$summed_one:tt, $summed_two:tt, $summed_three:tt, $summed_four:tt],
+        $summed:tt,
         $columns:tt,
         [$columns_3:tt, $columns_5:tt],
         $half_tiles:expr,
@@ -200,14 +199,9 @@ macro_rules! kernels {
                 unsafe { tile::multiply::<V, M, N>(it) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn byte_tile<const M: usize, const N: usize>(it: &ByteTile) {
+            pub(super) unsafe fn byte_tile<const M: usize, const N: usize, const SUMMED: bool>(it: &ByteTile) {
                 // SAFETY: the caller's.
-                unsafe { bytes::multiply::<V, M, N, false>(it) }
-            }
-            $(#[$feature])?
-            pub(super) unsafe fn summed_byte_tile<const M: usize, const N: usize>(it: &ByteTile) {
-                // SAFETY: the caller's.
-                unsafe { bytes::multiply::<V, M, N, true>(it) }
+                unsafe { bytes::multiply::<V, M, N, SUMMED>(it) }
             }
             $(#[$feature])?
             pub(super) unsafe fn depthwise<const M: usize, const S: usize, const W: usize>(it: &DepthwiseTile) {
@@ -265,17 +259,10 @@ macro_rules! kernels {
             block_vectors: $block_vectors,
             tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
             half_tiles: $half_tiles,
-            weight_bytes: <$vector as Vector>::WEIGHT_BYTES,
             byte_tiles: $crate::kernels::table!(
-                compiled::byte_tile, $byte_one, $byte_two, $byte_three, $byte_four
+                compiled::byte_tile, $byte_one, $byte_two, $byte_three, $byte_four, false
             ),
-            summed_byte_tiles: $crate::kernels::table!(
-                compiled::summed_byte_tile,
-                $summed_one,
-                $summed_two,
-                $summed_three,
-                $summed_four
-            ),
+            summed_byte_tiles: $crate::kernels::summed_table!($summed),
             depthwise: [
                 $crate::kernels::row!(compiled::depthwise, [1 2 3 4], 0, 0),
                 $crate::kernels::row!(compiled::depthwise, $columns, 1, 0),
@@ -305,17 +292,26 @@ macro_rules! kernels {
 }
 
 macro_rules! table {
-    (compiled::$kernel:ident, $one:tt, $two:tt, $three:tt, $four:tt) => {
+    (compiled::$kernel:ident, $one:tt, $two:tt, $three:tt, $four:tt $(, $third:literal)?) => {
         [
-            $crate::kernels::row!(compiled::$kernel, $one, 1),
-            $crate::kernels::row!(compiled::$kernel, $two, 2),
-            $crate::kernels::row!(compiled::$kernel, $three, 3),
-            $crate::kernels::row!(compiled::$kernel, $four, 4),
-            $crate::kernels::row!(compiled::$kernel, [1], 5),
-            $crate::kernels::row!(compiled::$kernel, [1], 6),
-            $crate::kernels::row!(compiled::$kernel, [1], 7),
-            $crate::kernels::row!(compiled::$kernel, [1], 8),
+            $crate::kernels::row!(compiled::$kernel, $one, 1 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, $two, 2 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, $three, 3 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, $four, 4 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, [1], 5 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, [1], 6 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, [1], 7 $(, $third)?),
+            $crate::kernels::row!(compiled::$kernel, [1], 8 $(, $third)?),
         ]
+    };
+}
+
+macro_rules! summed_table {
+    (none) => {
+        None
+    };
+    ([$one:tt, $two:tt, $three:tt, $four:tt]) => {
+        Some($crate::kernels::table!(compiled::byte_tile, $one, $two, $three, $four, true))
     };
 }
 
@@ -328,4 +324,4 @@ macro_rules! row {
     };
 }
 
-pub(crate) use {each, kernels, row, table};
+pub(crate) use {each, kernels, row, summed_table, table};

@@ -81,7 +81,7 @@ impl InferenceBackend for Native {
 
 /// Threads of a run: as many as there are processors where the choice is the engine's, and no more than that.
 fn threads(options: &SessionOptions) -> usize {
-    // How many processors there are takes the system as long as a small model takes to load.
+    // How many processors there are takes some twenty system calls to find out.
     if options.num_threads == 1 {
         return 1;
     }

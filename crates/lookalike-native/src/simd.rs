@@ -7,9 +7,47 @@
     reason = "the instructions are unsafe to use where the processor lacks them"
 )]
 
-/// The methods of a set that are one instruction each.
+/// The methods of a set that are one instruction each, for registers of so many bits.
 #[cfg(target_arch = "x86_64")]
 macro_rules! instructions {
+    (256) => {
+        instructions! {
+            __m256i:
+            splat _mm256_set1_ps,
+            load _mm256_loadu_ps,
+            store _mm256_storeu_ps,
+            add _mm256_add_ps,
+            mul _mm256_mul_ps,
+            min _mm256_min_ps,
+            max _mm256_max_ps,
+            mul_add _mm256_fmadd_ps,
+            splat_int _mm256_set1_epi32,
+            load_ints _mm256_loadu_si256,
+            add_ints _mm256_add_epi32,
+            mul_ints _mm256_mullo_epi32,
+            to_floats _mm256_cvtepi32_ps,
+            round _mm256_cvtps_epi32
+        }
+    };
+    (512) => {
+        instructions! {
+            __m512i:
+            splat _mm512_set1_ps,
+            load _mm512_loadu_ps,
+            store _mm512_storeu_ps,
+            add _mm512_add_ps,
+            mul _mm512_mul_ps,
+            min _mm512_min_ps,
+            max _mm512_max_ps,
+            mul_add _mm512_fmadd_ps,
+            splat_int _mm512_set1_epi32,
+            load_ints _mm512_loadu_si512,
+            add_ints _mm512_add_epi32,
+            mul_ints _mm512_mullo_epi32,
+            to_floats _mm512_cvtepi32_ps,
+            round _mm512_cvtps_epi32
+        }
+    };
     (
         $ints:ident:
         splat $splat:ident,
@@ -167,8 +205,6 @@ pub(crate) trait Vector: Copy {
     unsafe fn quad(from: *const u8, flip: Self::Ints) -> Self::Quad;
     /// Adds to each sum the products of the four bytes of `quad` with the four signed weights of its lane.
     unsafe fn dot(sums: Self::Ints, quad: Self::Quad, weights: *const i8) -> Self::Ints;
-    /// The same with the same four signed bytes for all sums.
-    unsafe fn dot_same(sums: Self::Ints, quad: Self::Quad, weights: u32) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }

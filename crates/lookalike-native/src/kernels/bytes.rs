@@ -70,8 +70,8 @@ pub(crate) struct ByteTile {
     pub(crate) weights: *const i8,
     /// How many groups of pixels there are, one behind the other.
     pub(crate) repeats: usize,
-    /// For each quad of a pixel which of its bytes count for the sum of the pixel, as weights of 1 and 0.
-    pub(crate) counted: *const u32,
+    /// Weights of 1 and 0 for each quad of a pixel, packed like others: which of its bytes count for the sum of the pixel.
+    pub(crate) counted: *const i8,
     /// How often that sum is added.
     pub(crate) sum_factor: i32,
     pub(crate) requantization: Requantization,
@@ -121,7 +121,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                         }
                         let quad = V::quad(input.add(m * tile.pixel_stride), flip);
                         if SUMMED {
-                            totals[m] = V::dot_same(totals[m], quad, *counted);
+                            totals[m] = V::dot(totals[m], quad, counted);
                         }
                         each!(n < N, {
                             let weights = weights.add(n * quad_weights);
@@ -131,7 +131,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     weights = weights.add(N * quad_weights);
                     input = input.add(4);
                     if SUMMED {
-                        counted = counted.add(1);
+                        counted = counted.add(quad_weights);
                     }
                 }
             }

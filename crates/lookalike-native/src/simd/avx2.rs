@@ -30,16 +30,6 @@ pub(crate) struct Quads {
     odd: __m256i,
 }
 
-/// Adds the products of the even bytes and those of the odd ones to each sum.
-#[inline(always)]
-unsafe fn dot(sums: __m256i, quads: Quads, even: __m256i, odd: __m256i) -> __m256i {
-    // SAFETY: whoever calls this has the set.
-    unsafe {
-        let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(quads.even, even));
-        _mm256_add_epi32(sums, _mm256_madd_epi16(quads.odd, odd))
-    }
-}
-
 // SAFETY: a value of the instruction set exists only where the processor has it; of the pointers it is the caller's.
 impl Vector for F32x8 {
     const LANES: usize = LANES;
@@ -47,23 +37,7 @@ impl Vector for F32x8 {
     type Quad = Quads;
     const WEIGHT_BYTES: usize = 2;
 
-    instructions! {
-        __m256i:
-        splat _mm256_set1_ps,
-        load _mm256_loadu_ps,
-        store _mm256_storeu_ps,
-        add _mm256_add_ps,
-        mul _mm256_mul_ps,
-        min _mm256_min_ps,
-        max _mm256_max_ps,
-        mul_add _mm256_fmadd_ps,
-        splat_int _mm256_set1_epi32,
-        load_ints _mm256_loadu_si256,
-        add_ints _mm256_add_epi32,
-        mul_ints _mm256_mullo_epi32,
-        to_floats _mm256_cvtepi32_ps,
-        round _mm256_cvtps_epi32
-    }
+    instructions!(256);
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
@@ -100,17 +74,8 @@ impl Vector for F32x8 {
         unsafe {
             let weights = weights.cast::<__m256i>();
             let (even, odd) = (_mm256_loadu_si256(weights), _mm256_loadu_si256(weights.add(1)));
-            dot(sums, quads, even, odd)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn dot_same(sums: __m256i, quads: Quads, weights: u32) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe {
-            let weights = _mm256_set1_epi32(weights as i32);
-            let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
-            dot(sums, quads, even, _mm256_srai_epi16::<8>(weights))
+            let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(quads.even, even));
+            _mm256_add_epi32(sums, _mm256_madd_epi16(quads.odd, odd))
         }
     }
 
@@ -172,7 +137,7 @@ kernels!(
     2,
     [[1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6], [1], [1]],
     [[1 2 3 4 5 6 7 8], [1 2 3], [1], [1]],
-    [[], [], [], []],
+    none,
     [1 2 3 4 5 6 7 8 9 10 11 12],
     [[1 2 3 4 5 6 7 8 9 10], [1 2 3 4 5 6 7 8 9]],
     None,

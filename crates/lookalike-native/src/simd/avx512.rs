@@ -26,23 +26,7 @@ impl Vector for F32x16 {
     type Quad = __m512i;
     const WEIGHT_BYTES: usize = 1;
 
-    instructions! {
-        __m512i:
-        splat _mm512_set1_ps,
-        load _mm512_loadu_ps,
-        store _mm512_storeu_ps,
-        add _mm512_add_ps,
-        mul _mm512_mul_ps,
-        min _mm512_min_ps,
-        max _mm512_max_ps,
-        mul_add _mm512_fmadd_ps,
-        splat_int _mm512_set1_epi32,
-        load_ints _mm512_loadu_si512,
-        add_ints _mm512_add_epi32,
-        mul_ints _mm512_mullo_epi32,
-        to_floats _mm512_cvtepi32_ps,
-        round _mm512_cvtps_epi32
-    }
+    instructions!(512);
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
@@ -66,12 +50,6 @@ impl Vector for F32x16 {
     unsafe fn dot(sums: __m512i, quad: __m512i, weights: *const i8) -> __m512i {
         // SAFETY: see the implementation.
         unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_loadu_si512(weights.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn dot_same(sums: __m512i, quad: __m512i, weights: u32) -> __m512i {
-        // SAFETY: see the implementation.
-        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(weights as i32)) }
     }
 
     #[inline(always)]

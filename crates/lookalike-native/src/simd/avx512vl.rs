@@ -31,23 +31,7 @@ impl Vector for F32x8 {
     type Quad = __m256i;
     const WEIGHT_BYTES: usize = 1;
 
-    instructions! {
-        __m256i:
-        splat _mm256_set1_ps,
-        load _mm256_loadu_ps,
-        store _mm256_storeu_ps,
-        add _mm256_add_ps,
-        mul _mm256_mul_ps,
-        min _mm256_min_ps,
-        max _mm256_max_ps,
-        mul_add _mm256_fmadd_ps,
-        splat_int _mm256_set1_epi32,
-        load_ints _mm256_loadu_si256,
-        add_ints _mm256_add_epi32,
-        mul_ints _mm256_mullo_epi32,
-        to_floats _mm256_cvtepi32_ps,
-        round _mm256_cvtps_epi32
-    }
+    instructions!(256);
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
@@ -71,12 +55,6 @@ impl Vector for F32x8 {
     unsafe fn dot(sums: __m256i, quad: __m256i, weights: *const i8) -> __m256i {
         // SAFETY: see the implementation.
         unsafe { _mm256_dpbusd_epi32(sums, quad, _mm256_loadu_si256(weights.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn dot_same(sums: __m256i, quad: __m256i, weights: u32) -> __m256i {
-        // SAFETY: see the implementation.
-        unsafe { _mm256_dpbusd_epi32(sums, quad, _mm256_set1_epi32(weights as i32)) }
     }
 
     #[inline(always)]

@@ -138,14 +138,6 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn dot_same(sums: Self::Ints, bytes: [u8; 4], weights: u32) -> Self::Ints {
-        let weights = weights.to_le_bytes();
-        let products = (0..4).map(|at| i32::from(bytes[at]) * i32::from(weights[at] as i8));
-        let sum: i32 = products.sum();
-        sums.map(|it| it.wrapping_add(sum))
-    }
-
-    #[inline(always)]
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize) {
         let bytes = ints.map(|int| int as u8);
         // SAFETY: the caller's; there are no more than `LANES`.
