@@ -67,17 +67,29 @@ pub(super) fn depthwise_conv(graph: &mut Builder<'_>, op: &Operator<'_>) -> Resu
     convolve(graph, op, geometry, options.fused_activation_function())
 }
 
+/// How many products of two bytes less their zero points floats add up without rounding: integers up to 2^24 are floats. Depthwise
+/// sums are floats; of larger windows they are those of a convolution of as many groups as there are channels, which are integers.
+const EXACT_TAPS: usize = (1 << f32::MANTISSA_DIGITS) / (255 * 255);
+
 /// Adds a convolution with constant weights: of bytes if its input is, otherwise of floats.
 pub(super) fn convolve(
     graph: &mut Builder<'_>,
     op: &Operator<'_>,
-    geometry: Geometry,
+    mut geometry: Geometry,
     fused: Fused,
 ) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output());
     let is_byte = matches!(graph.tensor(input).element_type, TensorType::INT8 | TensorType::UINT8);
     let (weights, activation) = if is_byte {
-        (Weights::Bytes(Box::new(byte_weights(graph, op, &geometry, fused)?)), Activation::None)
+        let mut bytes = byte_weights(graph, op, geometry.outputs, fused)?;
+        let taps = bytes.weights.len() / geometry.outputs;
+        if geometry.is_depthwise && taps > EXACT_TAPS {
+            let of_output = |output| bytes.weights[output..].iter().step_by(geometry.outputs);
+            bytes.weights = (0..geometry.outputs).flat_map(of_output).copied().collect();
+            geometry.is_depthwise = false;
+            geometry.groups = geometry.window.channels;
+        }
+        (Weights::Bytes(Box::new(bytes)), Activation::None)
     } else {
         // What has no bounds is applied afterwards.
         let bounds = if fused == Fused::TANH { Activation::None } else { Builder::fused(fused)? };
@@ -155,7 +167,7 @@ fn bias_integers(graph: &Builder<'_>, tensor: usize) -> Result<Vec<i64>> {
 fn byte_weights(
     graph: &mut Builder<'_>,
     op: &Operator<'_>,
-    geometry: &Geometry,
+    outputs: usize,
     fused: Fused,
 ) -> Result<ByteWeights> {
     let (input, weights, output) = (op.input(0)?, op.input(1)?, op.output());
@@ -171,7 +183,6 @@ fn byte_weights(
         Some(Quantization { zero_point, .. }) if zero_point.iter().all(|&zero| zero == 0) => 0,
         _ => return Err(Error::unimplemented("its weights have several zero points")),
     };
-    let outputs = geometry.outputs;
     let bias = match op.optional_input(2) {
         Some(bias) => bias_integers(graph, bias)?.into_iter().map(|bias| bias as i32).collect(),
         None => vec![0; outputs],

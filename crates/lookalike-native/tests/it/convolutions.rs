@@ -286,3 +286,44 @@ proptest! {
         }
     }
 }
+
+/// Of one result for each channel the sum is far beyond the integers that are floats one by one, and near zero with the bias.
+#[test]
+fn of_more_bytes_than_floats_add_up() {
+    let side = Side { extent: 25, size: 25, stride: 1, dilation: 1 };
+    let shape = Shape {
+        batch: 1,
+        sides: [side; 2],
+        channels: 3,
+        outputs: 2,
+        groups: 1,
+        is_depthwise: true,
+        padding: Padding::VALID,
+        activation: Activation::NONE,
+        has_bias: true,
+        seed: 5,
+    };
+    let mut numbers = Numbers(shape.seed);
+    let mut large = |count: usize| -> Vec<u8> {
+        numbers.bytes(count).into_iter().map(|byte| byte | 0xf0).collect()
+    };
+    let (values, weights) = (large(25 * 25 * 3), large(25 * 25 * 6));
+    let mut bias = Vec::new();
+    shape.each_result(|_, taps| {
+        let product = |&(value, weight): &(usize, usize)| {
+            i32::from(values[value]) * i32::from(weights[weight])
+        };
+        bias.push(100 + bias.len() as i32 - taps.iter().map(product).sum::<i32>());
+    });
+    let mut draft = Draft::new();
+    let (one, dims) = ((1.0, 0), [1, 25, 25, 3]);
+    let input = draft.input(&dims, TensorType::UINT8, &[one]);
+    let weights = draft.bytes(&shape.weight_shape(), TensorType::UINT8, &[one], 3, &weights);
+    let operands = [input, weights, draft.integers(&bias)];
+    let (operator, options) = shape.options(shape.activation);
+    let output = draft.operator(operator, options, &operands, TensorType::UINT8, &[one]);
+    let model = draft.model(output);
+    for (set, found) in run_in_all_ways(&model, &[tensor(&dims, Data::U8(values))]) {
+        assert_eq!(bytes(&found), [100, 101, 102, 103, 104, 105], "{set}");
+    }
+}
