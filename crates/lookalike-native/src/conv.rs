@@ -57,7 +57,10 @@ impl Layout {
         };
         let segments = (0..rows.size)
             .flat_map(|row| (0..taps).map(move |tap| (row, tap)))
-            .map(|(row, tap)| Segment { row, place: tap * columns.dilation * channels })
+            .map(|(row, tap)| Segment {
+                row,
+                place: (tap * columns.dilation).saturating_mul(channels),
+            })
             .collect();
         let window = conv.window;
         let has_padding = rows.before > 0
@@ -113,7 +116,7 @@ impl Layout {
 
     /// Elements of a row of the ring.
     fn row_length(&self) -> usize {
-        self.window.columns.padded() * self.window.channels
+        self.window.columns.padded().saturating_mul(self.window.channels)
     }
 
     /// Elements that a thread needs for its ring: an empty row first.
@@ -130,7 +133,7 @@ impl Layout {
         if shares_pixels(self.output_pixels(), threads) { threads } else { 1 }
     }
 
-    /// Shares of the rows of the result: the picture, and which of its rows.
+    /// Shares of the rows of the result: parts of each picture, and all of them. A ring is begun for each.
     fn shares(&self, threads: usize) -> (usize, usize) {
         let rows = self.window.rows.output;
         let parts = if threads == 1 { 1 } else { (4 * threads).min(rows.div_ceil(2)).max(1) };
@@ -265,6 +268,11 @@ impl FloatConv {
     /// Whether the last vector of a block may have no channels for half its lanes.
     pub(crate) fn ends_in_half(&self) -> bool {
         self.layout.blocks.iter().any(|block| block.ends_in_half)
+    }
+
+    /// For how many shares of the work a ring is begun.
+    pub(crate) fn shares(&self, threads: usize) -> usize {
+        self.layout.shares(threads).1
     }
 
     /// Floats, and places of segments, that a thread needs for itself.
@@ -693,6 +701,11 @@ impl ByteConv {
             sum_factors,
             counted,
         }
+    }
+
+    /// For how many shares of the work a ring is begun.
+    pub(crate) fn shares(&self, threads: usize) -> usize {
+        self.layout.shares(threads).1
     }
 
     /// Floats, and places of segments, that a thread needs for itself.

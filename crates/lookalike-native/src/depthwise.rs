@@ -158,7 +158,7 @@ impl Depthwise {
         let of_vector = ring_of_vector(&conv.window, lanes);
         let most = if threads == 1 { MOST_RING / of_vector.max(1) } else { 0 };
         let groups = groups(&blocks, most);
-        let row_length = widest(&groups) * plane(&conv.window, lanes);
+        let row_length = widest(&groups).saturating_mul(plane(&conv.window, lanes));
         let most_columns = tiles(&conv.window, kernels).len();
         Self {
             window: conv.window,
@@ -186,6 +186,16 @@ impl Depthwise {
         (ring.saturating_add(floats), places)
     }
 
+    /// Shares of the groups: one thread goes through all of them in one go.
+    fn shared_groups(&self, threads: usize) -> usize {
+        if threads == 1 { 1 } else { self.groups.len() }
+    }
+
+    /// Shares of the work, for each of which a ring is begun.
+    pub(crate) fn shares(&self, threads: usize) -> usize {
+        self.window.batch * self.shared_groups(threads) * self.parts
+    }
+
     pub(crate) fn run(&self, context: &mut Context<'_>, input: Input<'_>, output: Output<'_>) {
         let Window2 { batch, rows, columns, .. } = self.window;
         let of_input = self.input;
@@ -204,10 +214,9 @@ impl Depthwise {
         assert_eq!(found, results, "the result of a depthwise convolution");
         let kernels = context.kernels;
         let (floats, places) = self.scratch(kernels);
-        // One thread goes through all groups in one go.
-        let groups = if context.width() == 1 { 1 } else { self.groups.len() };
+        let groups = self.shared_groups(context.width());
         let multiplications = results.saturating_mul(rows.size * columns.size);
-        context.run(batch * groups * self.parts, multiplications, &|worker: Worker, share| {
+        context.run(self.shares(context.width()), multiplications, &|worker: Worker, share| {
             let (group, part) = (share % groups, share / groups % self.parts);
             let picture = share / groups / self.parts;
             let most = rows.output.div_ceil(self.parts);
@@ -459,7 +468,8 @@ fn slot(rows: &Side, row: usize) -> usize {
 fn places(rows: &Side, row_length: usize) -> Vec<usize> {
     let place = |result: usize, tap: usize| {
         let row = (result * rows.stride + tap * rows.dilation).checked_sub(rows.before);
-        row.filter(|&row| row < rows.input).map_or(0, |row| slot(rows, row) * row_length)
+        row.filter(|&row| row < rows.input)
+            .map_or(0, |row| slot(rows, row).saturating_mul(row_length))
     };
     let taps = |result| (0..rows.size).map(move |tap| place(result, tap));
     (0..rows.output).flat_map(taps).collect()

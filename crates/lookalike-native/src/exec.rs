@@ -22,8 +22,8 @@ impl Memory {
     pub(crate) fn new(plan: &Plan, threads: usize) -> Self {
         Self {
             arena: Aligned::zeros(plan.arena),
-            scratch: Aligned::zeros(plan.scratch.0 * threads),
-            places: vec![0; plan.scratch.1 * threads],
+            scratch: Aligned::zeros(plan.scratch.0.saturating_mul(threads)),
+            places: vec![0; plan.scratch.1.saturating_mul(threads)],
         }
     }
 }

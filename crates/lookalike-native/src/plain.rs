@@ -155,7 +155,7 @@ fn pool(
 }
 
 /// The same of bytes. Means are rounded to the nearest, half steps away from 0, as TensorFlow Lite does.
-fn pool_bytes<T: Copy + Into<i32> + TryFrom<i32> + Ord>(
+fn pool_bytes<T: Copy + Into<i64> + TryFrom<i64> + Ord>(
     window: &Window2,
     most: bool,
     from: &[T],
@@ -165,15 +165,15 @@ fn pool_bytes<T: Copy + Into<i32> + TryFrom<i32> + Ord>(
     let Window2 { columns, channels, .. } = *window;
     for (place, to) in to.chunks_exact_mut(channels).enumerate() {
         let (down, across) = taps(window, place);
-        let count = (down.len() * across.len()) as i32;
+        let count = (down.len() * across.len()) as i64;
         for (part, to) in to.chunks_mut(LANES).enumerate() {
-            let mut sums = [if most { i32::MIN } else { 0 }; LANES];
+            let mut sums = [if most { i64::MIN } else { 0 }; LANES];
             for row in down.clone() {
                 for column in across.clone() {
                     let start = (row * columns.input + column) * channels;
                     let from = &from[start + part * LANES..][..to.len()];
                     for (sum, &value) in sums.iter_mut().zip(from) {
-                        let value: i32 = value.into();
+                        let value: i64 = value.into();
                         *sum = if most { value.max(*sum) } else { value + *sum };
                     }
                 }
@@ -461,9 +461,9 @@ fn quantize(kernels: &Kernels, from: &[f32], operand: &Operand, to: &mut [u8]) {
 fn dequantize(kernels: &Kernels, operand: &Operand, from: &[u8], to: &mut [f32]) {
     let Some(scale) = operand.value.scale else { return };
     if operand.value.element == Element::I16 {
-        let from: &[i16] = bytemuck::cast_slice(from);
-        for (to, &value) in to.iter_mut().zip(from) {
-            *to = (i32::from(value) - scale.zero_point) as f32 * scale.scale;
+        // Those of a constant need not lie where integers of 16 bits do.
+        for (to, &value) in to.iter_mut().zip(from.as_chunks().0) {
+            *to = (i32::from(i16::from_ne_bytes(value)) - scale.zero_point) as f32 * scale.scale;
         }
         return;
     }

@@ -67,6 +67,10 @@ const LINE: usize = 64;
 /// Most bytes of the arena, of the weights, or of what a thread needs for itself: a small file must not ask for all memory.
 const MOST_BYTES: usize = 1 << 30;
 
+/// Most floats of rings that are begun in a run: some seconds. What is counted of a model beforehand are its products, and a window may reach
+/// far beyond a picture of one pixel, of which there are many.
+const MOST_BEGUN: u64 = 1 << 33;
+
 impl Plan {
     /// Plans a graph. Without fusions it does operator by operator, with the same numbers.
     ///
@@ -89,6 +93,7 @@ impl Plan {
         let kernels = set.kernels();
         check_bytes(packed_bytes(&graph, kernels.lanes))?;
         let mut scratch = (0, 0);
+        let mut begun = 0_u64;
         let mut steps = Vec::new();
         for Node { op, inputs, output } in graph.nodes {
             let inputs: Vec<Operand> = inputs.into_iter().map(operand).collect();
@@ -118,18 +123,25 @@ impl Plan {
                 }
                 op => Action::Plain(op),
             };
-            let (floats, segments) = match &action {
-                Action::FloatConv(conv) => conv.scratch(),
-                Action::ByteConv(conv) => conv.scratch(),
-                Action::Depthwise(conv) => conv.scratch(kernels),
-                _ => (0, 0),
+            let ((floats, segments), shares) = match &action {
+                Action::FloatConv(conv) => (conv.scratch(), conv.shares(threads)),
+                Action::ByteConv(conv) => (conv.scratch(), conv.shares(threads)),
+                Action::Depthwise(conv) => (conv.scratch(kernels), conv.shares(threads)),
+                _ => ((0, 0), 0),
             };
             scratch = (scratch.0.max(floats), scratch.1.max(segments));
+            begun = begun.saturating_add((floats as u64).saturating_mul(shares as u64));
             steps.push(Step { action, inputs, output });
+        }
+        check_bytes(scratch.0.saturating_mul(size_of::<f32>()))?;
+        if begun > MOST_BEGUN {
+            let message = format!(
+                "its convolutions write {begun} values of padding and room for rows, and `native` {MOST_BEGUN} at most"
+            );
+            return Err(Error::new(ErrorKind::ResourceExhausted, message));
         }
         // Threads do not share cache lines.
         let floats = scratch.0.next_multiple_of(LINE / size_of::<f32>());
-        check_bytes(floats.saturating_mul(size_of::<f32>()))?;
         let dims = |&input: &ValueId| graph.values[input].dims.clone();
         Ok(Self {
             set,

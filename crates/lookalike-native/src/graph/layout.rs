@@ -40,35 +40,42 @@ pub(super) fn remap(
     places: Vec<Vec<usize>>,
     dims: Vec<usize>,
 ) -> ValueId {
-    let filling = zero(&graph.graph.values[input]);
-    remap_around(graph, input, places, dims, filling)
-}
-
-/// The same with another filling.
-fn remap_around(
-    graph: &mut Builder<'_>,
-    input: ValueId,
-    places: Vec<Vec<usize>>,
-    dims: Vec<usize>,
-    filling: Vec<u8>,
-) -> ValueId {
     let value = &graph.graph.values[input];
     let result = Value::new(dims, value.element, value.scale);
+    let filling = zero(&result);
     graph.node(Op::Remap(Box::new(Remap { places, filling })), vec![input], result)
 }
 
-/// The same for the only operand and the only result of an operator.
-fn moved(graph: &mut Builder<'_>, op: &Operator<'_>, places: Vec<Vec<usize>>) -> Result<()> {
-    let (input, dims) = (graph.stored(op.input(0)?)?, graph.dims(op.output())?);
-    let value = remap(graph, input, places, dims);
-    graph.set(op.output(), value);
+/// What a tensor holds once elements of a value have been moved there: they stand for what the tensor declares, whatever they stood for.
+fn declared(graph: &Builder<'_>, tensor: usize, input: ValueId) -> Result<Value> {
+    let (dims, value) = (graph.dims(tensor)?, &graph.graph.values[input]);
+    Ok(Value::new(dims, value.element, graph.scale(tensor).or(value.scale)))
+}
+
+/// Moves elements to a tensor, with a filling where none of them is, which is zero unless given.
+fn move_to(
+    graph: &mut Builder<'_>,
+    tensor: usize,
+    input: ValueId,
+    places: Vec<Vec<usize>>,
+    filling: Option<Vec<u8>>,
+) -> Result<()> {
+    let result = declared(graph, tensor, input)?;
+    let filling = filling.unwrap_or_else(|| zero(&result));
+    let value = graph.node(Op::Remap(Box::new(Remap { places, filling })), vec![input], result);
+    graph.set(tensor, value);
     Ok(())
 }
 
+/// The same for the first operand and the only result of an operator.
+fn moved(graph: &mut Builder<'_>, op: &Operator<'_>, places: Vec<Vec<usize>>) -> Result<()> {
+    let input = graph.stored(op.input(0)?)?;
+    move_to(graph, op.output(), input, places, None)
+}
+
 pub(super) fn reshape(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
-    let (input, dims) = (graph.stored(op.input(0)?)?, graph.dims(op.output())?);
-    let value = &graph.graph.values[input];
-    let result = Value::new(dims, value.element, value.scale);
+    let input = graph.stored(op.input(0)?)?;
+    let result = declared(graph, op.output(), input)?;
     let value = graph.node(Op::Reshape, vec![input], result);
     graph.set(op.output(), value);
     Ok(())
@@ -119,6 +126,7 @@ pub(super) fn gather(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
     let dims = graph.dims(op.input(0)?)?;
     let axis = axis(stated.into(), dims.len())?;
     let indices = graph.integers(op.input(1)?)?;
+    graph.spend_places(indices.len())?;
     let place = |(at, (&extent, stride)): (usize, (&usize, usize))| {
         if at == axis {
             indices.iter().map(|&index| index as usize * stride).collect()
@@ -139,9 +147,7 @@ fn cut(graph: &mut Builder<'_>, op: &Operator<'_>, input: usize, axis: usize) ->
         let mut ranges: Vec<SliceRange> =
             dims.iter().map(|&extent| SliceRange::all(extent)).collect();
         ranges[axis] = SliceRange { begin: part * count, step: 1, count };
-        let to = graph.dims(output)?;
-        let value = remap(graph, stored, ranges_of(&dims, &ranges), to);
-        graph.set(output, value);
+        move_to(graph, output, stored, ranges_of(&dims, &ranges), None)?;
     }
     Ok(())
 }
@@ -229,10 +235,8 @@ pub(super) fn pad(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
     let Some(filling) = graph.graph.values[filling].constant.clone() else {
         return Err(Error::unimplemented("it pads with what is computed"));
     };
-    let (input, dims) = (graph.stored(op.input(0)?)?, graph.dims(op.output())?);
-    let value = remap_around(graph, input, places, dims, filling.bytes().to_vec());
-    graph.set(op.output(), value);
-    Ok(())
+    let input = graph.stored(op.input(0)?)?;
+    move_to(graph, op.output(), input, places, Some(filling.bytes().to_vec()))
 }
 
 pub(super) fn mirror_pad(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
@@ -296,8 +300,10 @@ fn blocks(graph: &Builder<'_>, op: &Operator<'_>) -> Result<Blocks> {
 
 pub(super) fn space_to_batch(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
     let [batch, rows, columns, channels] = graph.picture(op.input(0)?)?;
-    let to @ [_, places_down, places_across, _] = graph.picture(op.output())?;
+    let [_, places_down, places_across, _] = graph.picture(op.output())?;
     let [(down, vertical), (across, horizontal)] = blocks(graph, op)?;
+    // The padded picture may have far longer sides than what is made of it.
+    graph.spend_places(down * places_down + across * places_across)?;
     let input = graph.stored(op.input(0)?)?;
     let places = padded(&[batch, rows, columns, channels], &[(0, 0), vertical, horizontal, (0, 0)]);
     let dims: Vec<usize> = places.iter().map(Vec::len).collect();
@@ -312,9 +318,7 @@ pub(super) fn space_to_batch(graph: &mut Builder<'_>, op: &Operator<'_>) -> Resu
         all(places_across, across * strides[2]),
         all(channels, 1),
     ];
-    let value = remap(graph, input, places, to.to_vec());
-    graph.set(op.output(), value);
-    Ok(())
+    move_to(graph, op.output(), input, places, None)
 }
 
 pub(super) fn batch_to_space(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {

@@ -6,4 +6,5 @@ mod allocations;
 mod convolutions;
 mod graphs;
 mod models;
+mod quantities;
 mod sessions;

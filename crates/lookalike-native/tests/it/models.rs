@@ -100,6 +100,12 @@ impl Draft {
         self.constant(tensor, values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
+    /// Gives a tensor other extents.
+    pub(crate) fn reshaped(&mut self, tensor: i32, shape: &[i32]) -> i32 {
+        self.model.subgraphs[0].tensors[tensor as usize].shape = shape.to_vec();
+        tensor
+    }
+
     pub(crate) fn bytes(
         &mut self,
         shape: &[usize],

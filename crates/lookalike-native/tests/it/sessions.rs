@@ -139,6 +139,76 @@ fn lists_of_places_must_not_fill_the_memory() {
 }
 
 #[test]
+fn places_that_an_operand_lists_must_not_fill_the_memory() {
+    let mut draft = Draft::new();
+    let input = draft.input(&[1], TensorType::FLOAT32, &[]);
+    let indices = draft.integers(&[0; 1 << 20]);
+    let indices = draft.reshaped(indices, &[128, 128, 64]);
+    let options = BuiltinOptions::GatherOptions(GatherOptions::default());
+    let results: Vec<i32> = (0..17)
+        .map(|_| draft.float(BuiltinOperator::GATHER, options.clone(), &[input, indices]))
+        .collect();
+    let error = session(Native::new(), 1, &draft.model(results[0])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+}
+
+#[test]
+fn sides_of_padded_pictures_must_not_fill_the_memory() {
+    let mut draft = Draft::new();
+    let byte = (1.0, 0);
+    let input = draft.input(&[1, 1, 1, 1], TensorType::UINT8, &[byte]);
+    let blocks = draft.integers(&[16_384, 1]);
+    let pads = draft.integers(&[0, 12_800 * 16_384 - 1, 0, 0]);
+    let pads = draft.reshaped(pads, &[2, 2]);
+    let operands = [input, blocks, pads];
+    let operator = BuiltinOperator::SPACE_TO_BATCH_ND;
+    let output =
+        draft.operator(operator, BuiltinOptions::None, &operands, TensorType::UINT8, &[byte]);
+    let error = session(Native::new(), 1, &draft.model(output)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+}
+
+#[test]
+fn a_constant_that_is_used_often_must_not_fill_the_memory() {
+    let mut draft = Draft::new();
+    let dims = [32; 4];
+    let input = draft.input(&dims, TensorType::FLOAT32, &[]);
+    let halves = draft.bytes(&dims, TensorType::FLOAT16, &[], 0, &vec![0; 2 << 20]);
+    let mut value = input;
+    for _ in 0..25 {
+        let floats = draft.float(BuiltinOperator::DEQUANTIZE, BuiltinOptions::None, &[halves]);
+        value = draft.float(BuiltinOperator::ADD, BuiltinOptions::None, &[value, floats]);
+    }
+    let error = session(Native::new(), 1, &draft.model(value)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+}
+
+#[test]
+fn padding_around_many_pictures_must_not_take_for_ever() {
+    // A window that reaches 8 million pixels beyond each of 150 528 pictures of one pixel.
+    let mut draft = Draft::new();
+    let pictures = draft.input(&[150_528, 1, 1, 1], TensorType::FLOAT32, &[]);
+    let window = draft.floats(&[1, 1, 256, 1], &[1.0; 256]);
+    let bias = draft.floats(&[1], &[0.0]);
+    let options = DepthwiseConv2DOptions {
+        stride_w: 1,
+        stride_h: 1,
+        depth_multiplier: 1,
+        dilation_w_factor: 32_767,
+        dilation_h_factor: 1,
+        ..DepthwiseConv2DOptions::default()
+    };
+    let options = BuiltinOptions::DepthwiseConv2DOptions(options);
+    let operands = [pictures, window, bias];
+    let output = draft.float(BuiltinOperator::DEPTHWISE_CONV_2D, options, &operands);
+    let model = draft.model(output);
+    for set in InstructionSet::available() {
+        let error = session(Native::with_instructions(set), 1, &model).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+    }
+}
+
+#[test]
 fn every_set_says_its_name() {
     let sets = InstructionSet::available();
     assert_eq!(sets.first(), Some(&InstructionSet::detect()));

@@ -252,7 +252,8 @@ pub(super) fn pad(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
             None => return Err(Error::unimplemented("it pads with what is computed")),
         },
         None => {
-            let zero = graph.quantization(input).map(|quantization| parameters(quantization).1);
+            // As the reference has it, that of the result.
+            let zero = graph.quantization(output).map(|quantization| parameters(quantization).1);
             let zero = zero.and_then(|zero| zero.first().copied()).unwrap_or_default();
             let values = match graph.element_type(input) {
                 TensorType::FLOAT32 => Values::F32(vec![0.0]),

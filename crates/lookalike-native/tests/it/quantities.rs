@@ -1,0 +1,75 @@
+//! Operators on quantised values that only their scales tell apart, and at the ends of what integers hold.
+
+use lookalike_core::Data;
+use lookalike_native::Native;
+use lookalike_schema::tflite::*;
+
+use crate::models::{Draft, bytes, floats, run, run_in_all_ways, session, tensor};
+
+#[test]
+fn elements_that_move_stand_for_what_their_new_place_declares() {
+    let (from, to) = ((1.0 / 255.0, 3), (2.0, 7));
+    let mut draft = Draft::new();
+    let input = draft.input(&[1, 1, 2, 1], TensorType::UINT8, &[from]);
+    let pads = draft.integers(&[0, 0, 0, 0, 1, 0, 0, 0]);
+    let pads = draft.reshaped(pads, &[4, 2]);
+    let padded = draft.operator(
+        BuiltinOperator::PAD,
+        BuiltinOptions::None,
+        &[input, pads],
+        TensorType::UINT8,
+        &[to],
+    );
+    let axis = draft.integers(&[0]);
+    let operands = [padded, axis];
+    let same = draft.operator(
+        BuiltinOperator::EXPAND_DIMS,
+        BuiltinOptions::None,
+        &operands,
+        TensorType::UINT8,
+        &[from],
+    );
+    let reals = draft.float(BuiltinOperator::DEQUANTIZE, BuiltinOptions::None, &[same]);
+    let input = tensor(&[1, 1, 2, 1], Data::U8(vec![13, 103]));
+    for (set, found) in run_in_all_ways(&draft.model(reals), &[input]) {
+        // Zero of the first place, which is four steps of the second one.
+        let expected = [4, 10, 100].map(|steps| steps as f32 * from.0);
+        assert_eq!(floats(&found), expected, "{set}");
+    }
+}
+
+#[test]
+fn integers_without_a_scale_are_no_result_of_reals() {
+    let mut draft = Draft::new();
+    let input = draft.input(&[1, 4], TensorType::UINT8, &[(0.5, 0)]);
+    let options = BuiltinOptions::ConcatenationOptions(ConcatenationOptions {
+        axis: 1,
+        ..ConcatenationOptions::default()
+    });
+    let operands = [input, input];
+    let joined =
+        draft.operator(BuiltinOperator::CONCATENATION, options, &operands, TensorType::UINT8, &[]);
+    let error = session(Native::new(), 1, &draft.model(joined)).unwrap_err();
+    assert!(error.to_string().contains("has no scale"), "{error}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "nine million pixels are too many for it")]
+fn a_mean_of_more_bytes_than_32_bits_add_up() {
+    let (size, byte) = (3_000, (1.0, 0));
+    let mut draft = Draft::new();
+    let dims = [1, size, size, 1];
+    let input = draft.input(&dims, TensorType::UINT8, &[byte]);
+    let options = BuiltinOptions::Pool2DOptions(Pool2DOptions {
+        padding: Padding::VALID,
+        stride_w: 1,
+        stride_h: 1,
+        filter_width: size as i32,
+        filter_height: size as i32,
+        ..Pool2DOptions::default()
+    });
+    let operator = BuiltinOperator::AVERAGE_POOL_2D;
+    let mean = draft.operator(operator, options, &[input], TensorType::UINT8, &[byte]);
+    let input = tensor(&dims, Data::U8(vec![255; size * size]));
+    assert_eq!(bytes(&run(Native::new(), 1, &draft.model(mean), &[input])), [255]);
+}
