@@ -12,7 +12,7 @@ use lookalike_schema::{List, Tables, VerifiedModel, file_identifier, read_metada
 use crate::associated_files::{self, AssociatedFiles};
 use crate::error::{Error, ErrorKind, Result, SupportCode};
 use crate::limits::{Limits, exceeded};
-use crate::shapes::{self, Shapes};
+use crate::shapes::{self, Budget, Shapes};
 use crate::tensor::{DataRef, TensorRef};
 
 /// A TensorFlow Lite model that passed verification: immutable, and cheap to clone.
@@ -116,7 +116,8 @@ impl Model {
             Some(_) => associated_files::locate(verified.bytes())?,
             None => AssociatedFiles::new(),
         };
-        let Parts { signature, tensors, operators } = read_graphs(root, limits)?;
+        let Parts { signature, tensors, operators } =
+            read_graphs(root, limits, verified.bytes().len())?;
         let inner = Inner {
             source: Source::TfLite(verified),
             limits: *limits,
@@ -284,7 +285,8 @@ impl Model {
         }
         let (tensors, operators) = (self.tensors(), self.operators());
         let graph = shapes::Graph { root, graph, tensors, operators };
-        shapes::infer(graph, input_dims, false, &self.inner.limits)
+        let mut budget = Budget::new(&self.inner.limits, self.bytes().len());
+        shapes::infer(graph, input_dims, false, &mut budget)
     }
 
     /// Places of the inputs among the [tensors](Self::tensors).
@@ -616,7 +618,7 @@ struct Parts {
 }
 
 /// Reads and verifies all graphs, and returns the first one. The others are not run.
-fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
+fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits, file: usize) -> Result<Parts> {
     let graphs = root.subgraphs();
     let total = |count: fn(tflite::SubGraphRef<'_>) -> usize| {
         graphs.iter().map(count).sum::<usize>() as u64
@@ -631,6 +633,18 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
         let what = format!("the model has {operators} operators");
         return Err(exceeded(what, "max_operators", limits.max_operators));
     }
+    let operands = total(|graph| {
+        let operators = graph.operators().iter();
+        operators.map(|operator| operator.inputs().len() + operator.outputs().len()).sum()
+    });
+    if operands > MAX_OPERANDS {
+        let message = format!(
+            "Could not build the TF Lite interpreter: the operators have {operands} operands and results, which are more than {MAX_OPERANDS}"
+        );
+        return Err(
+            Error::new(ErrorKind::ResourceExhausted, message).with_support_code(SupportCode::Error)
+        );
+    }
     let names: Vec<Arc<str>> = root
         .operator_codes()
         .iter()
@@ -640,17 +654,28 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits) -> Result<Parts> {
         })
         .collect();
     let mut first: Option<Parts> = None;
-    for graph in graphs {
+    let mut budget = Budget::new(limits, file);
+    for (number, graph) in graphs.iter().enumerate() {
         let tensors = graph.tensors().iter().map(|tensor| tensor_info(root, tensor));
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
         let signature = read_signature(graph, &tensors)?;
         let operators = read_operators(root, graph, &names)?;
-        let is_known = operators.iter().all(OperatorInfo::is_known);
+        let unknown = operators.iter().find(|operator| !operator.is_known());
+        // Those of the first graph are named by whoever is to run it. TensorFlow Lite prepares operators of all of them.
+        if let (Some(first), Some(operator)) = (&first, unknown)
+            && first.operators.iter().all(OperatorInfo::is_known)
+        {
+            return Err(broken_graph(format!(
+                "subgraph {number} has the operator {}, which is not supported",
+                operator.name
+            )));
+        }
+        let is_known = unknown.is_none();
         let dims = fixed_input_dims(&signature).filter(|_| is_known);
         if let Some(dims) = dims {
             let (tensors, operators) = (&tensors[..], &operators[..]);
             let graph = shapes::Graph { root, graph, tensors, operators };
-            match shapes::infer(graph, &dims, true, limits) {
+            match shapes::infer(graph, &dims, true, &mut budget) {
                 Ok(_) => {}
                 // It is refused before an engine gets it.
                 Err(error) if error.kind() == ErrorKind::Unimplemented => {}
@@ -699,6 +724,9 @@ const LARGEST_SCALE: f32 = 1e12;
 /// Most elements of a tensor: what an `i32` can count, with which the reference's kernels count them.
 const MAX_ELEMENTS: u32 = i32::MAX as u32;
 
+/// Most operands and results of all operators: each takes more memory than its four bytes of the file.
+const MAX_OPERANDS: u64 = 1 << 22;
+
 fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Result<TensorInfo> {
     let name = tensor.name().unwrap_or_default().to_owned();
     let buffer = tensor.buffer() as usize;
@@ -718,6 +746,9 @@ fn tensor_info(root: tflite::ModelRef<'_>, tensor: tflite::TensorRef<'_>) -> Res
         .try_fold(1u32, |count, extent| count.checked_mul(extent.unsigned_abs()));
     if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
         return Err(broken_graph(format!("tensor `{name}` has more than {MAX_ELEMENTS} elements")));
+    }
+    if tensor.is_variable() {
+        return Err(broken_graph(format!("tensor `{name}` is a variable, which is not supported")));
     }
     if tensor.sparsity().is_some() {
         return Err(broken_graph(format!("tensor `{name}` is sparse, which is not supported")));

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use lookalike_schema::tflite::{self, BuiltinOptionsRef, TensorType};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, exceeded};
 use crate::model::{OperatorInfo, TensorInfo};
 use crate::tensor::MAX_RANK;
@@ -70,6 +70,25 @@ impl<'m> Graph<'m> {
     }
 }
 
+/// What the graphs of a model may still cost together.
+pub(crate) struct Budget {
+    limits: Limits,
+    multiplications: u64,
+    /// Elements of constants that operators may still take up: tensors may share their data, and engines pack or convert them for each use.
+    constants: u64,
+}
+
+impl Budget {
+    /// That of a model whose file has as many bytes.
+    pub(crate) fn new(limits: &Limits, file: usize) -> Self {
+        Self {
+            limits: *limits,
+            multiplications: 0,
+            constants: (file as u64).saturating_mul(4) + (1 << 24),
+        }
+    }
+}
+
 /// Infers the extents of all values of a graph whose inputs have these. With `declared`, they must be those that the model
 /// declares.
 ///
@@ -80,9 +99,9 @@ pub(crate) fn infer(
     graph: Graph<'_>,
     input_dims: &[Vec<usize>],
     declared: bool,
-    limits: &Limits,
+    budget: &mut Budget,
 ) -> Result<Shapes> {
-    let mut inference = Inference::new(graph, limits, input_dims)?;
+    let mut inference = Inference::new(graph, budget, input_dims)?;
     for (position, info) in graph.operators.iter().enumerate() {
         let at = |error: Error| {
             Error::new(error.kind(), format!("operator {position} ({}): {error}", info.name))
@@ -102,6 +121,7 @@ pub(crate) fn infer(
         }
         inference.pass(position).map_err(at)?;
     }
+    inference.check_arena()?;
     for index in graph.graph.outputs() {
         inference.dims(index as usize)?;
     }
@@ -111,24 +131,25 @@ pub(crate) fn infer(
 /// The state of an inference: what is known so far.
 struct Inference<'m> {
     graph: Graph<'m>,
-    limits: &'m Limits,
+    budget: &'m mut Budget,
     values: Vec<Option<Value>>,
+    /// What is made of constants alone. Engines may compute it when they load a model, and keep it.
+    is_fixed: Vec<bool>,
     /// The last operator that reads each tensor; the number of operators for results of the graph.
     last_use: Vec<usize>,
     /// Bytes of the values that are needed now.
     live_bytes: u64,
     /// Bytes that the operator at hand needs for itself.
     scratch_bytes: u64,
-    multiplications: u64,
     /// Elements of integer lists that may still be computed.
-    budget: usize,
+    list_elements: usize,
 }
 
 /// Lists that a graph computes are shapes, and short; longer ones are not followed.
 const LONGEST_LIST: usize = 1 << 16;
 
 impl<'m> Inference<'m> {
-    fn new(graph: Graph<'m>, limits: &'m Limits, input_dims: &[Vec<usize>]) -> Result<Self> {
+    fn new(graph: Graph<'m>, budget: &'m mut Budget, input_dims: &[Vec<usize>]) -> Result<Self> {
         let count = graph.tensors.len();
         let mut last_use = vec![0; count];
         for (position, operator) in graph.operators.iter().enumerate() {
@@ -139,13 +160,13 @@ impl<'m> Inference<'m> {
         }
         let mut inference = Self {
             graph,
-            limits,
+            budget,
             values: vec![None; count],
+            is_fixed: vec![false; count],
             last_use,
             live_bytes: 0,
             scratch_bytes: 0,
-            multiplications: 0,
-            budget: 1 << 22,
+            list_elements: 1 << 22,
         };
         for (tensor, info) in graph.tensors.iter().enumerate() {
             let dims = info.dims()?;
@@ -155,7 +176,7 @@ impl<'m> Inference<'m> {
                 continue;
             }
             if let Some(size) = element_bytes(info.element_type)
-                && bytes.len() != elements * size
+                && elements.checked_mul(size) != Some(bytes.len())
             {
                 return Err(Error::invalid_argument(format!(
                     "the constant `{}` of {} {dims:?} has {} bytes",
@@ -190,8 +211,17 @@ impl<'m> Inference<'m> {
 
     /// Operands are there, have no more dimensions than there can be, and are not empty, but for lists of integers. Values that are
     /// computed are so anyway; this is about constants.
-    fn check_operands(&self, operator: &OperatorInfo) -> Result<()> {
+    fn check_operands(&mut self, operator: &OperatorInfo) -> Result<()> {
         for &tensor in operator.inputs.iter().flatten() {
+            let dims = self.dims(tensor)?;
+            if !self.graph.constant(tensor).is_empty() {
+                let elements = dims.iter().product::<usize>() as u64;
+                let left = self.budget.constants.checked_sub(elements).ok_or_else(|| {
+                    let message = "the model uses its constants more often than its file explains: engines would make that many of them";
+                    Error::new(ErrorKind::ResourceExhausted, message)
+                })?;
+                self.budget.constants = left;
+            }
             let (info, dims) = (&self.graph.tensors[tensor], self.dims(tensor)?);
             let is_list = dims.len() == 1
                 && matches!(info.element_type, TensorType::INT32 | TensorType::INT64);
@@ -255,14 +285,14 @@ impl<'m> Inference<'m> {
                 "`{name}` would have no or too many elements: {dims:?}"
             )));
         };
-        self.live_bytes += (elements * element_bytes(info.element_type).unwrap_or(16)) as u64;
+        self.live_bytes += elements as u64 * element_bytes(info.element_type).unwrap_or(16) as u64;
         self.work(elements as u64)?;
         let integers = integers.filter(|integers| {
-            let is_affordable = integers.len() <= LONGEST_LIST.min(self.budget);
+            let is_affordable = integers.len() <= LONGEST_LIST.min(self.list_elements);
             is_affordable && integers.len() == elements
         });
         if let Some(integers) = &integers {
-            self.budget -= integers.len();
+            self.list_elements -= integers.len();
             let is_fitting = |&integer: &i64| {
                 info.element_type == TensorType::INT64 || i32::try_from(integer).is_ok()
             };
@@ -275,26 +305,36 @@ impl<'m> Inference<'m> {
     }
 
     fn work(&mut self, multiplications: u64) -> Result<()> {
-        self.multiplications = self.multiplications.saturating_add(multiplications);
-        let limit = self.limits.max_multiplications;
-        if self.multiplications <= limit {
+        let spent = self.budget.multiplications.saturating_add(multiplications);
+        self.budget.multiplications = spent;
+        let limit = self.budget.limits.max_multiplications;
+        if spent <= limit {
             return Ok(());
         }
-        let what =
-            format!("an inference takes more than {} multiplications", self.multiplications - 1);
+        let what = format!("an inference takes more than {} multiplications", spent - 1);
         Err(exceeded(what, "max_multiplications", limit))
+    }
+
+    fn check_arena(&self) -> Result<()> {
+        let bytes = self.live_bytes.saturating_add(self.scratch_bytes);
+        let limit = self.budget.limits.max_arena_bytes;
+        if bytes <= limit {
+            return Ok(());
+        }
+        let what = format!("an inference holds {bytes} bytes at a time");
+        Err(exceeded(what, "max_arena_bytes", limit))
     }
 
     /// An operator has run: what nobody reads any more goes.
     fn pass(&mut self, position: usize) -> Result<()> {
-        let bytes = self.live_bytes.saturating_add(self.scratch_bytes);
-        let limit = self.limits.max_arena_bytes;
-        if bytes > limit {
-            let what = format!("an inference holds {bytes} bytes at a time");
-            return Err(exceeded(what, "max_arena_bytes", limit));
-        }
+        self.check_arena()?;
         self.scratch_bytes = 0;
         let operator = &self.graph.operators[position];
+        let is_fixed =
+            |tensor: usize| self.is_fixed[tensor] || !self.graph.constant(tensor).is_empty();
+        if operator.inputs.iter().flatten().copied().all(is_fixed) {
+            operator.outputs.iter().for_each(|&output| self.is_fixed[output] = true);
+        }
         let mut tensors: Vec<usize> = operator.inputs.iter().flatten().copied().collect();
         tensors.extend(&operator.outputs);
         tensors.sort_unstable();
@@ -302,12 +342,13 @@ impl<'m> Inference<'m> {
         for tensor in tensors {
             let is_constant = !self.graph.constant(tensor).is_empty();
             if !is_constant
+                && !self.is_fixed[tensor]
                 && self.last_use[tensor] <= position
                 && let Some(value) = &self.values[tensor]
             {
-                let elements = value.dims.iter().product::<usize>();
+                let elements = value.dims.iter().product::<usize>() as u64;
                 let size = element_bytes(self.graph.tensors[tensor].element_type).unwrap_or(16);
-                self.live_bytes = self.live_bytes.saturating_sub((elements * size) as u64);
+                self.live_bytes = self.live_bytes.saturating_sub(elements * size as u64);
             }
         }
         Ok(())

@@ -23,6 +23,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "tiff", feature = "webp"))]
+mod containers;
+
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -150,6 +153,10 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture
             readable_formats()
         )));
     }
+    #[cfg(feature = "webp")]
+    if format == ImageFormat::WebP {
+        containers::check_webp(bytes)?;
+    }
     let mut decoder = reader.into_decoder().map_err(from_image)?;
     let (width, height) = decoder.dimensions();
     let pixel_count = u64::from(width) * u64::from(height);
@@ -171,6 +178,10 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture
     }
     if pixel_count == 0 {
         return Err(broken(format!("an image of {width}x{height} has no pixels")));
+    }
+    #[cfg(feature = "tiff")]
+    if format == ImageFormat::Tiff {
+        containers::check_tiff(bytes, limits)?;
     }
     // Broken EXIF data says nothing about the picture.
     let orientation = match exif {

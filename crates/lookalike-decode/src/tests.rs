@@ -340,3 +340,82 @@ fn every_prefix_of_a_picture_gives_a_result_or_an_error() {
         }
     }
 }
+
+/// A TIFF of grey pixels: values of its tags, which are lists behind the directory where there are several.
+fn tiff_of_pieces(entries: &[(u16, &[u32])], behind: &[u8]) -> Vec<u8> {
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    let mut lists = Vec::new();
+    let start = bytes.len() + 12 * entries.len() + 4;
+    for (tag, values) in entries {
+        let value = if let [value] = values { *value } else { (start + lists.len()) as u32 };
+        bytes.extend([&tag.to_le_bytes()[..], &4_u16.to_le_bytes()].concat());
+        bytes.extend([(values.len() as u32).to_le_bytes(), value.to_le_bytes()].concat());
+        if values.len() > 1 {
+            lists.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+    }
+    [&bytes, &[0; 4][..], &lists, behind].concat()
+}
+
+#[test]
+fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
+    let refusal = |bytes: &[u8]| {
+        let error = decode(bytes, Exif::Apply, &Limits::default()).unwrap_err().to_string();
+        assert!(!error.contains("panicked"), "{error}");
+        error
+    };
+    let size = |width: &'static u32, height: &'static u32| {
+        let [width, height] = [width, height].map(std::slice::from_ref);
+        [(256, width), (257, height), (258, &[8][..])]
+    };
+    let rest: [(u16, &[u32]); 2] = [(259, &[1]), (262, &[1])];
+    // One pixel in a tile of two gigabytes.
+    let tile: [(u16, &[u32]); 4] = [(322, &[1 << 31]), (323, &[1]), (324, &[8]), (325, &[64])];
+    let said = refusal(&tiff_of_pieces(&[&size(&1, &1)[..], &rest, &tile].concat(), &[0; 64]));
+    assert!(said.contains("strips or tiles of 2147483648x1 pixels"), "{said}");
+
+    // All rows are the same megabyte of the file.
+    let (places, lengths) = (vec![8; 10_000], vec![1 << 20; 10_000]);
+    let strips: [(u16, &[u32]); 3] = [(273, &places), (278, &[1]), (279, &lengths)];
+    let shared =
+        tiff_of_pieces(&[&size(&1, &10_000)[..], &rest, &strips].concat(), &vec![0; 1 << 20]);
+    assert!(refusal(&shared).contains("may share them four times"));
+
+    // A JPEG of 20x12 pixels: where it belongs, and in place of a smaller one.
+    let jpeg = encode(&DynamicImage::ImageLuma8(gradient_of_grey()), ImageFormat::Jpeg);
+    let in_strip = |width: &'static u32, height: &'static u32| {
+        let rest: [(u16, &[u32]); 2] = [(259, &[7]), (262, &[1])];
+        let place = [8 + 2 + 12 * 8 + 4];
+        let length = [jpeg.len() as u32];
+        let strip: [(u16, &[u32]); 3] =
+            [(273, &place), (278, std::slice::from_ref(height)), (279, &length)];
+        tiff_of_pieces(&[&size(width, height)[..], &rest, &strip].concat(), &jpeg)
+    };
+    assert_eq!(decoded(&in_strip(&20, &12)).width(), 20);
+    let said = refusal(&in_strip(&20, &11));
+    assert!(said.contains("a strip or tile of 20x11 pixels holds a larger JPEG"), "{said}");
+}
+
+fn gradient_of_grey() -> image::GrayImage {
+    DynamicImage::ImageRgb8(gradient()).into_luma8()
+}
+
+#[test]
+fn chunks_of_a_webp_lie_within_it() {
+    let whole = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::WebP);
+    let claim = |size: u32| {
+        let header = [b"EXIF", &size.to_le_bytes()[..]].concat();
+        let mut bytes = [&whole, &header[..], &[0; 4]].concat();
+        let declared = bytes.len() as u32 - 8;
+        bytes[4..8].copy_from_slice(&declared.to_le_bytes());
+        bytes
+    };
+    assert_eq!(decoded(&claim(4)).pixels(), gradient().as_raw());
+    let error = decode(&claim(u32::MAX - 1), Exif::Apply, &Limits::default()).unwrap_err();
+    assert!(error.to_string().contains("the file ends within its chunk `EXIF`"), "{error}");
+    // What lies behind the end that the file declares is not looked at.
+    let mut behind = claim(u32::MAX - 1);
+    behind[4..8].copy_from_slice(&whole[4..8]);
+    assert_eq!(decoded(&behind).pixels(), gradient().as_raw());
+}

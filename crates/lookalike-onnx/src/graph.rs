@@ -64,7 +64,7 @@ pub(crate) struct Graph<'m> {
 }
 
 /// The longest name of an input or output that is kept, in bytes.
-const LONGEST_NAME: usize = 1024;
+const LONGEST_NAME: usize = 256;
 
 /// Names of inputs and outputs, in order, all different.
 struct Edges {
@@ -105,7 +105,7 @@ impl<'m> Graph<'m> {
             nodes: Vec::new(),
             initializers: Vec::new(),
             // A small file can have many tensors that share their data.
-            budget: 4 * model.bytes().len() + (1 << 24),
+            budget: model.bytes().len().saturating_mul(4).saturating_add(1 << 24),
             tensors,
         };
         for (index, name) in model.input_indices().zip(graph.edges.inputs.clone()) {
@@ -164,9 +164,16 @@ impl<'m> Graph<'m> {
         Ok(constant.filter(|constant| constant.ints().is_some()))
     }
 
-    /// Makes a tensor a constant, which was computed here.
-    pub(crate) fn fold(&mut self, tensor: usize, constant: Constant) -> Result<()> {
+    /// Makes a tensor a constant, which was computed here. Its integers stand for what the tensor declares.
+    pub(crate) fn fold(&mut self, tensor: usize, mut constant: Constant) -> Result<()> {
         self.spend(constant.element_count())?;
+        if let (Values::Quantized(_, _, quantization), Some(declared)) =
+            (&mut constant.values, self.quantization(tensor))
+            && quantization.scale.len() == 1
+            && declared.scale.len() == 1
+        {
+            *quantization = declared.clone();
+        }
         self.constants.insert(tensor, Rc::new(constant));
         Ok(())
     }

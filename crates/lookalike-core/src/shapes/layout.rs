@@ -479,7 +479,10 @@ fn paddings(op: &Op<'_, '_>) -> Result<Vec<(usize, usize)>> {
 }
 
 fn padded(dims: &[usize], pairs: &[(usize, usize)]) -> Vec<usize> {
-    dims.iter().zip(pairs).map(|(extent, (before, after))| extent + before + after).collect()
+    dims.iter()
+        .zip(pairs)
+        .map(|(extent, (before, after))| extent.saturating_add(*before).saturating_add(*after))
+        .collect()
 }
 
 /// PAD, and PADV2 with the value as third operand.

@@ -230,7 +230,10 @@ pub(super) fn space_to_batch(op: &mut Op<'_, '_>) -> Result<()> {
     op.alike(&[input, op.output()], REAL)?;
     let [batch, height, width, channels] = op.picture(input)?;
     let [(rows, vertical), (columns, horizontal)] = blocks(op)?;
-    let (height, width) = (height + vertical.0 + vertical.1, width + horizontal.0 + horizontal.1);
+    let padded = |extent: usize, (before, after): (usize, usize)| {
+        extent.saturating_add(before).saturating_add(after)
+    };
+    let (height, width) = (padded(height, vertical), padded(width, horizontal));
     if !height.is_multiple_of(rows) || !width.is_multiple_of(columns) {
         return Err(Error::invalid_argument(format!(
             "{height} x {width} does not consist of blocks of {rows} x {columns}"

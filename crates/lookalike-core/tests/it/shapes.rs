@@ -459,6 +459,71 @@ fn what_a_model_costs_is_limited() {
     }
 }
 
+/// Engines pack or convert constants for each operator that uses them, and keep what is made of constants alone.
+#[test]
+fn what_engines_make_of_constants_is_limited() {
+    let dims = [32; 4];
+    let often = |times: usize| {
+        let mut model = Draft::new(BuiltinOperator::ADD, none(), &dims).zeros(&dims).open();
+        let graph = &mut model.subgraphs[0];
+        for _ in 1..times {
+            let next = graph.tensors.len() as i32;
+            graph.tensors.push(Tensor::default());
+            let (inputs, outputs) = (vec![next - 1, 1], vec![next]);
+            graph.operators.push(Operator { inputs, outputs, ..graph.operators[0].clone() });
+        }
+        read(&model)
+    };
+    assert!(often(32).is_ok());
+    let error = often(33).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+    assert!(error.to_string().contains("uses its constants more often"), "{error}");
+
+    let mut model = Draft::new(BuiltinOperator::ABS, none(), &[1, 8]).open();
+    model.buffers.push(Buffer { data: vec![0; 2 * 1000], ..Buffer::default() });
+    let code = BuiltinOperator::DEQUANTIZE;
+    model.operator_codes.push(OperatorCode { builtin_code: code, ..OperatorCode::default() });
+    let graph = &mut model.subgraphs[0];
+    let next = graph.tensors.len() as i32;
+    let (shape, element_type) = (vec![1000], TensorType::FLOAT16);
+    graph.tensors.push(Tensor { shape, element_type, buffer: 1, ..Tensor::default() });
+    for output in [next + 1, next + 2] {
+        graph.tensors.push(Tensor::default());
+        let (inputs, outputs) = (vec![next], vec![output]);
+        graph.operators.push(Operator { opcode_index: 1, inputs, outputs, ..Operator::default() });
+    }
+    let mut limits = Limits::default();
+    // The result of eight, and two thousand that nobody reads.
+    limits.set("max_arena_bytes", (8 + 2000) * 4).unwrap();
+    assert!(Model::from_bytes_within(model.to_bytes(), &limits).is_ok());
+    limits.set("max_arena_bytes", (8 + 2000) * 4 - 1).unwrap();
+    let error = Model::from_bytes_within(model.to_bytes(), &limits).unwrap_err();
+    assert!(error.to_string().contains("max_arena_bytes"), "{error}");
+}
+
+#[test]
+fn operands_are_not_without_number() {
+    let options = BuiltinOptions::ConcatenationOptions(ConcatenationOptions::default());
+    let mut model = Draft::new(BuiltinOperator::CONCATENATION, options, &[1, 1]).open();
+    model.subgraphs[0].operators[0].inputs = vec![0; 1 << 22];
+    let error = read(&model).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+    assert!(error.to_string().contains("4194305 operands"), "{error}");
+}
+
+#[test]
+fn what_tensorflow_lite_would_prepare_unseen_is_refused() {
+    let mut custom = Draft::new(BuiltinOperator::CUSTOM, none(), &PICTURE).open();
+    custom.operator_codes[0].custom_code = Some("Postprocess".to_owned());
+    assert!(read(&custom).is_ok(), "it can be looked at");
+    let said = refusal(&behind_a_sound_graph(&custom));
+    assert!(said.contains("subgraph 1 has the operator Postprocess"), "{said}");
+
+    let mut variable = Draft::new(BuiltinOperator::ABS, none(), &PICTURE).open();
+    variable.subgraphs[0].tensors.push(Tensor { is_variable: true, ..Tensor::default() });
+    assert!(refusal(&variable).contains("is a variable"));
+}
+
 #[test]
 fn open_sizes_are_looked_at_when_they_are_known() {
     let mut model = Draft::new(BuiltinOperator::RESHAPE, none(), &[1, 1, 1, 3])
