@@ -1,9 +1,10 @@
 //! A file that appears under its name only when it is complete.
 
+use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
 
 /// A file that is written beside its place and moved there at the end.
@@ -14,6 +15,14 @@ pub(crate) struct TemporaryFile {
 
 impl TemporaryFile {
     pub(crate) fn new(path: &Path) -> Result<Self> {
+        // Where a link leads to is replaced, not the link. What is no file would be replaced by one, and whoever reads from it would wait for
+        // ever.
+        let path = match fs::metadata(path) {
+            Ok(found) if found.is_file() => fs::canonicalize(path)
+                .with_context(|| format!("cannot write to {}", path.display()))?,
+            Ok(_) => bail!("{} is a folder, a device or a pipe: name a file", path.display()),
+            Err(_) => path.to_path_buf(),
+        };
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -21,7 +30,7 @@ impl TemporaryFile {
         let file = builder()
             .tempfile_in(directory)
             .with_context(|| format!("cannot write to {}", directory.display()))?;
-        Ok(Self { writer: BufWriter::new(file), path: path.to_path_buf() })
+        Ok(Self { writer: BufWriter::new(file), path })
     }
 
     pub(crate) fn persist(self) -> Result<()> {
@@ -38,7 +47,7 @@ impl TemporaryFile {
 fn builder() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
-    builder.permissions(std::fs::Permissions::from_mode(0o666));
+    builder.permissions(fs::Permissions::from_mode(0o666));
     builder
 }
 

@@ -25,6 +25,8 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("loop.tif", tiff(8, 8, 8).into_iter().chain(*b"behind").collect()),
         ("chain.tif", tiff_chain(50_000)),
         ("wide_entries.tif", tiff_counts(u32::MAX)),
+        ("wide_tile.tif", tiff_tile(u32::MAX)),
+        ("claiming.webp", [webp(8, 8), [b"EXIF", &[0xff; 4][..]].concat()].concat()),
     ]
 }
 
@@ -108,7 +110,7 @@ fn jpeg_segments(count: usize) -> Vec<u8> {
 }
 
 fn webp(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = b"RIFF\x1e\0\0\0WEBPVP8L\x12\0\0\0\x2f".to_vec();
+    let mut bytes = b"RIFF\x26\0\0\0WEBPVP8L\x12\0\0\0\x2f".to_vec();
     bytes.extend(((width - 1) | (height - 1) << 14).to_le_bytes());
     bytes.resize(38, 0);
     bytes
@@ -135,6 +137,28 @@ fn tiff(width: u32, height: u32, next: u32) -> Vec<u8> {
     bytes.extend((entries.len() as u16).to_le_bytes());
     bytes.extend(entries.concat());
     bytes.extend(next.to_le_bytes());
+    bytes
+}
+
+/// A pixel of red, green, blue and something else in a tile of this width.
+fn tiff_tile(width: u32) -> Vec<u8> {
+    let entries = [
+        tiff_entry(256, 1, 1),
+        tiff_entry(257, 1, 1),
+        tiff_entry(258, 1, 8),
+        tiff_entry(259, 1, 1),
+        tiff_entry(262, 1, 2),
+        tiff_entry(277, 1, 4),
+        tiff_entry(322, 1, width),
+        tiff_entry(323, 1, 1),
+        tiff_entry(324, 1, 8),
+        tiff_entry(325, 1, 64),
+        tiff_entry(338, 1, 0),
+    ];
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    bytes.extend(entries.concat());
+    bytes.extend([0; 4]);
     bytes
 }
 

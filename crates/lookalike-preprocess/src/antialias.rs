@@ -73,6 +73,17 @@ impl Preprocessor for Antialias {
         let mut target = Target::new(input, target_size, spec.element, turn, set, table)?;
         let stored = target.stored_size();
 
+        // The resizer keeps weights of 21 bits for all pixels that a row or a column of the tensor sees.
+        let longest = [crop.width, crop.height].map(|side| side.ceil() as usize);
+        let longest = longest.into_iter().chain([stored.width, stored.height]).max();
+        if let Some(longest @ MAX_SIDE..) = longest {
+            return Err(Error::new(
+                ErrorKind::ResourceExhausted,
+                format!(
+                    "a side of {longest} pixels cannot be resized, {MAX_SIDE} are too many; give a smaller region of interest"
+                ),
+            ));
+        }
         // The resizer keeps the region at its own width and the height of the tensor in between.
         let between = (crop.width.ceil() as usize).saturating_mul(stored.height);
         if between > MAX_PIXELS_BETWEEN {
@@ -112,6 +123,9 @@ impl Preprocessor for Antialias {
         Ok(())
     }
 }
+
+/// Pixels of a side that are too many for the weights of the resizer.
+const MAX_SIDE: usize = 1 << 21;
 
 /// Most pixels of the picture between the two passes of the resizer; a long picture must not ask for all memory.
 const MAX_PIXELS_BETWEEN: usize = 1 << 27;

@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &BackendsArguments) -> Result<Outcome> {
                 format!("usable, version {version}, {place}")
             }
         };
-        pipe::line(&format!("{:<8} {details}", row.name))?;
+        pipe::line(&format!("{:<8} {}", row.name, pipe::printable(&details)))?;
     }
     Ok(Outcome::Done)
 }

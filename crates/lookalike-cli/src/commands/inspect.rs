@@ -141,7 +141,7 @@ impl Report {
     }
 
     fn to_text(&self) -> String {
-        let mut lines = vec![format!("{}: {} bytes", self.path, self.bytes)];
+        let mut lines = vec![format!("{}: {} bytes", pipe::printable(&self.path), self.bytes)];
         let mut section = |title: &str, rows: Vec<String>| {
             if !rows.is_empty() {
                 lines.push(format!("{title}:"));

@@ -108,6 +108,27 @@ fn an_unreadable_file_is_told() {
 }
 
 #[test]
+fn only_files_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let embed = |to: &str| run(&["embed", "tiny.png", "-o", at(to).to_str().unwrap()]);
+    assert!(Command::new("mkfifo").arg(at("pipe.jsonl")).status().unwrap().success());
+    fs::create_dir(at("folder.jsonl")).unwrap();
+    for name in ["pipe.jsonl", "folder.jsonl"] {
+        let output = embed(name);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(stderr(&output).contains("is a folder, a device or a pipe"), "{}", stderr(&output));
+    }
+    assert!(fs::metadata(at("folder.jsonl")).unwrap().is_dir());
+    // A link stays, and its file is the new one.
+    fs::write(at("old.jsonl"), "old").unwrap();
+    symlink("old.jsonl", at("link.jsonl")).unwrap();
+    assert_eq!(embed("link.jsonl").status.code(), Some(0));
+    assert!(fs::symlink_metadata(at("link.jsonl")).unwrap().is_symlink());
+    assert!(fs::read_to_string(at("old.jsonl")).unwrap().contains("tiny.png"));
+}
+
+#[test]
 fn an_interrupted_run_leaves_the_old_file() {
     for signal in ["INT", "TERM", "KILL"] {
         let folder = tempfile::tempdir().unwrap();

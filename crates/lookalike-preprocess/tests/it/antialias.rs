@@ -91,7 +91,7 @@ fn wrong_regions_are_refused() {
 
 #[test]
 fn a_long_picture_does_not_ask_for_all_memory() {
-    let pixels = vec![9; 2_000_000 * 3];
+    let pixels = vec![9; 3 << 21];
     let spec = InputSpec::new(224, 224, InputElement::U8);
     let prepare = |width, height| {
         let image = ImageView::rgb(&pixels, width, height).unwrap();
@@ -100,6 +100,7 @@ fn a_long_picture_does_not_ask_for_all_memory() {
     };
     assert!(prepare(2_000_000, 1).unwrap_err().to_string().contains("in between"));
     assert!(prepare(1, 2_000_000).is_ok());
+    assert!(prepare(1, 1 << 21).unwrap_err().to_string().contains("a side of 2097152 pixels"));
 }
 
 #[test]
