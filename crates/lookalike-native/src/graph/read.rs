@@ -109,7 +109,6 @@ pub(crate) fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<Graph> {
         graph: Graph::default(),
         of_tensor: vec![None; model.tensors().len()],
         places: 1 << 24,
-        elements: (1 << 24) + model.bytes().len().saturating_mul(4),
     };
     for tensor in model.input_indices() {
         let value = builder.declared(tensor)?;
@@ -177,8 +176,6 @@ pub(super) struct Builder<'m> {
     of_tensor: Vec<Option<ValueId>>,
     /// Places of elements that may still be listed.
     places: usize,
-    /// Elements of constants that may still be converted or copied: tensors may share their data.
-    elements: usize,
 }
 
 impl<'m> Builder<'m> {
@@ -198,24 +195,6 @@ impl<'m> Builder<'m> {
             Error::new(ErrorKind::ResourceExhausted, message)
         })?;
         Ok(())
-    }
-
-    /// Counts what constants become. A small file must not ask for all memory here either.
-    pub(super) fn spend_elements(&mut self, elements: usize) -> Result<()> {
-        self.elements = self.elements.checked_sub(elements).ok_or_else(|| {
-            let message = "the model uses its constants more often than `native` supports";
-            Error::new(ErrorKind::ResourceExhausted, message)
-        })?;
-        Ok(())
-    }
-
-    /// Floats of the model: where they are, or copied.
-    fn floats_of_model(&mut self, bytes: &[u8]) -> Result<Constant> {
-        let constant = Constant::of_model(self.model, bytes);
-        if let Constant::Floats(floats) = &constant {
-            self.spend_elements(floats.len())?;
-        }
-        Ok(constant)
     }
 
     pub(super) fn tensor(&self, tensor: usize) -> &'m TensorInfo {
@@ -313,11 +292,8 @@ impl<'m> Builder<'m> {
                 if bytes.len() != value.bytes() {
                     return Err(self.not_computed(tensor));
                 }
-                if value.element != Element::F32 {
-                    self.spend_elements(bytes.len())?;
-                }
                 match value.element {
-                    Element::F32 => self.floats_of_model(bytes)?,
+                    Element::F32 => Constant::of_model(self.model, bytes),
                     Element::I16 => native(bytes, |bytes| i16::from_le_bytes(bytes).to_ne_bytes()),
                     Element::I32 => native(bytes, |bytes| i32::from_le_bytes(bytes).to_ne_bytes()),
                     Element::I64 => native(bytes, |bytes| i64::from_le_bytes(bytes).to_ne_bytes()),
@@ -366,9 +342,8 @@ impl<'m> Builder<'m> {
             return Ok(None);
         }
         if info.element_type == TensorType::FLOAT32 {
-            return Ok(Some(Arc::new(self.floats_of_model(bytes)?)));
+            return Ok(Some(Arc::new(Constant::of_model(self.model, bytes))));
         }
-        self.spend_elements(self.dims(tensor)?.iter().product())?;
         let floats = match info.element_type {
             TensorType::FLOAT16 => elements(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
             TensorType::INT8 => {

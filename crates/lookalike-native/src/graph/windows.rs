@@ -177,7 +177,6 @@ fn byte_weights(
     if bytes.is_empty() {
         return Err(computed_weights());
     }
-    graph.spend_elements(bytes.len())?;
     let flip = if is_unsigned { 0x80 } else { 0 };
     let zero_point = match &info.quantization {
         Some(Quantization { zero_point, .. }) if zero_point.len() == 1 => zero_point[0] as i32,
