@@ -213,9 +213,8 @@ impl<'m> Inference<'m> {
     /// computed are so anyway; this is about constants.
     fn check_operands(&mut self, operator: &OperatorInfo) -> Result<()> {
         for &tensor in operator.inputs.iter().flatten() {
-            let dims = self.dims(tensor)?;
             if !self.graph.constant(tensor).is_empty() {
-                let elements = dims.iter().product::<usize>() as u64;
+                let elements = self.dims(tensor)?.iter().product::<usize>() as u64;
                 let left = self.budget.constants.checked_sub(elements).ok_or_else(|| {
                     let message = "the model uses its constants more often than its file explains: engines would make that many of them";
                     Error::new(ErrorKind::ResourceExhausted, message)

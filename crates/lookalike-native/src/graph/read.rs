@@ -341,10 +341,10 @@ impl<'m> Builder<'m> {
         if bytes.is_empty() {
             return Ok(None);
         }
-        if info.element_type == TensorType::FLOAT32 {
-            return Ok(Some(Arc::new(Constant::of_model(self.model, bytes))));
-        }
         let floats = match info.element_type {
+            TensorType::FLOAT32 => {
+                return Ok(Some(Arc::new(Constant::of_model(self.model, bytes))));
+            }
             TensorType::FLOAT16 => elements(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
             TensorType::INT8 => {
                 self.reals(tensor, elements(bytes, |[byte]: [u8; 1]| i32::from(byte as i8)))?
