@@ -323,8 +323,7 @@ fn pixels([x, y, width, height]: [i64; 4]) -> Region {
     Region::Pixels { x, y, width, height }
 }
 
-/// The numbers were captured with the last two exchanged: as (left, top, bottom, right), which all of them show.
-fn fractions([left, top, bottom, right]: [f32; 4]) -> Region {
+fn fractions([left, top, right, bottom]: [f32; 4]) -> Region {
     Region::Normalized { left, top, right, bottom }
 }
 
