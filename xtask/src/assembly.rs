@@ -37,7 +37,11 @@ pub(crate) fn check() -> Result<()> {
             continue;
         }
         for inner in inner_loops(&function) {
-            if inner.iter().any(|line| PRODUCTS.iter().any(|product| line.contains(product))) {
+            let contains = |words: &[&str]| {
+                inner.iter().any(|line| words.iter().any(|word| line.contains(word)))
+            };
+            // A loop that calls `memcpy` stores part of a vector through the stack: it surrounds the products.
+            if contains(&PRODUCTS) && !contains(&["call"]) {
                 loops += 1;
                 let spills =
                     inner.iter().find(|line| line.contains("(%rsp") && line.contains("mm"));

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use lookalike::{Embedding, Error, FeatureVector};
-use npyz::WriterBuilder;
 use serde::{Serialize, Serializer};
 
 use crate::pipe;
@@ -190,25 +189,36 @@ fn write_csv(writer: &mut csv::Writer<TemporaryFile>, record: &Record) -> Result
     Ok(())
 }
 
-/// One row a picture, in their order, of 32-bit floats or of bytes.
+/// One row per image, in their order, of 32-bit floats or of signed bytes.
 fn write_array(file: &mut TemporaryFile, rows: &[FeatureVector]) -> Result<()> {
-    fn write<T: npyz::AutoSerialize + Copy>(
-        file: &mut TemporaryFile,
-        shape: [u64; 2],
-        values: impl Iterator<Item = T>,
-    ) -> std::io::Result<()> {
-        let mut writer =
-            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
-        writer.extend(values)?;
-        writer.finish()
-    }
     let width = rows.first().map_or(0, FeatureVector::len);
-    let shape = [rows.len() as u64, width as u64];
     let is_float = rows.first().is_none_or(|row| row.as_float().is_some());
-    if is_float {
-        write(file, shape, rows.iter().filter_map(FeatureVector::as_float).flatten().copied())?;
-    } else {
-        write(file, shape, rows.iter().filter_map(FeatureVector::as_quantized).flatten().copied())?;
+    file.write_all(&array_header(if is_float { "<f4" } else { "|i1" }, rows.len(), width))?;
+    for row in rows {
+        match row {
+            FeatureVector::Float(values) => {
+                values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
+            }
+            FeatureVector::Quantized(values) => {
+                values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
+            }
+        }
     }
     Ok(())
+}
+
+/// The header of a NumPy file of version 1.0: a magic number, the version, and a Python literal padded so that the data begin at a
+/// multiple of 64 (numpy.lib.format). The crates that write it bring a parser of Python literals, which needs a C compiler.
+fn array_header(element_type: &str, rows: usize, columns: usize) -> Vec<u8> {
+    const PREFIX: usize = 10;
+    let mut literal = format!(
+        "{{'descr': '{element_type}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    );
+    let length = (PREFIX + literal.len() + 1).next_multiple_of(64) - PREFIX;
+    literal.push_str(&" ".repeat(length - 1 - literal.len()));
+    literal.push('\n');
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend_from_slice(&(literal.len() as u16).to_le_bytes());
+    header.extend_from_slice(literal.as_bytes());
+    header
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::exec::{Context, Shared, Worker};
 use crate::graph::{ByteWeights, Constant, Conv, Weights, Window2};
 use crate::kernels::bytes::{ByteTile, MOST_LANES, Requantization};
-use crate::kernels::elementwise::Activation;
+use crate::kernels::elementwise::{Activation, Bounds};
 use crate::kernels::tile::Tile;
 use crate::kernels::{Kernels, MOST_VECTORS, SIDE};
 use crate::pack::{Aligned, Block, Run, blocks, runs, shares_pixels, spread};
@@ -218,7 +218,7 @@ pub(crate) struct FloatConv {
     layout: Layout,
     weights: Aligned,
     activation: Activation,
-    last_activation: Activation,
+    post_add_bounds: Option<Bounds>,
     affine: Option<(f32, f32)>,
 }
 
@@ -261,8 +261,8 @@ impl FloatConv {
                 }
             }
         }
-        let Conv { activation, last_activation, affine, .. } = *conv;
-        Self { layout: Layout { blocks, ..layout }, weights, activation, last_activation, affine }
+        let Conv { activation, post_add_bounds, affine, .. } = *conv;
+        Self { layout: Layout { blocks, ..layout }, weights, activation, post_add_bounds, affine }
     }
 
     /// Whether the last vector of a block may have no channels for half its lanes.
@@ -492,7 +492,7 @@ impl FloatConv {
                     addend,
                     last_lanes: shape.last_lanes,
                     activation: self.activation,
-                    last_activation: self.last_activation,
+                    post_add_bounds: self.post_add_bounds,
                 });
             }
         }

@@ -75,11 +75,18 @@ impl Fusion {
         if matches!(conv.weights, Weights::Bytes(_)) {
             return false;
         }
-        let slot = if has_addend { &mut conv.last_activation } else { &mut conv.activation };
-        if *slot != Activation::None {
-            return false;
+        if has_addend {
+            let Activation::Clamp(low, high) = activation else { return false };
+            if conv.post_add_bounds.is_some() {
+                return false;
+            }
+            conv.post_add_bounds = Some((low, high));
+        } else {
+            if conv.activation != Activation::None {
+                return false;
+            }
+            conv.activation = activation;
         }
-        *slot = activation;
         self.absorb(maker, place);
         true
     }

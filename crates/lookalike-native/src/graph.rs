@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use lookalike_core::{Error, Model, Result, TensorType};
 
-use crate::kernels::elementwise::{Activation, Binary};
+use crate::kernels::elementwise::{Activation, Binary, Bounds};
 
 pub(crate) use read::{has_operator, read};
 
@@ -313,8 +313,8 @@ pub(crate) struct Conv {
     pub(crate) groups: usize,
     pub(crate) weights: Weights,
     pub(crate) activation: Activation,
-    /// Is applied after a second operand has been added.
-    pub(crate) last_activation: Activation,
+    /// Bounds of the sum, where a second operand is added.
+    pub(crate) post_add_bounds: Option<Bounds>,
     /// Is done to the input before all else: a factor, and what is taken off.
     pub(crate) affine: Option<(f32, f32)>,
 }

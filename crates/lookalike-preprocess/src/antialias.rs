@@ -1,7 +1,8 @@
 //! The profile that averages what it shrinks.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x4;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use lookalike_core::{
     Error, ErrorKind, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor,
     Region, Result, Tensor,
@@ -95,33 +96,38 @@ impl Preprocessor for Antialias {
                 ),
             ));
         }
-        let channels = if upright.is_rgba() { 4 } else { 3 };
-        let format = if upright.is_rgba() { PixelType::U8x4 } else { PixelType::U8x3 };
-        let packed = upright.packed(channels);
-        let side = |extent: usize| {
-            u32::try_from(extent).map_err(|_| {
-                Error::invalid_argument(format!("a side of {extent} pixels is too long"))
-            })
-        };
-        let failure = |error: &dyn std::fmt::Display| {
-            Error::internal(format!("the picture could not be resized: {error}"))
-        };
-        let source = ImageRef::new(side(size.width)?, side(size.height)?, &packed, format)
-            .map_err(|error| failure(&error))?;
-        let mut resized = Image::new(side(stored.width)?, side(stored.height)?, format);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(crop.left, crop.top, crop.width, crop.height)
-            .use_alpha(false);
-        Resizer::new().resize(&source, &mut resized, &options).map_err(|error| failure(&error))?;
-        for (y, row) in resized.buffer().chunks_exact(stored.width * channels).enumerate() {
-            match channels {
-                4 => target.write_row::<4>(y, row),
-                _ => target.write_row::<3>(y, row),
-            }
-        }
-        Ok(())
+        resize(&upright, size, &crop, &mut target)
     }
+}
+
+/// Resizes into the target. All images are resized as RGBA, since the resizer compiles hundreds of functions for each type of pixel.
+fn resize(upright: &Upright<'_>, size: Size, crop: &Crop, target: &mut Target<'_>) -> Result<()> {
+    let stored = target.stored_size();
+    let side = |extent: usize| {
+        u32::try_from(extent)
+            .map_err(|_| Error::invalid_argument(format!("a side of {extent} pixels is too long")))
+    };
+    let failure = |error: &dyn std::fmt::Display| {
+        Error::internal(format!("the image could not be resized: {error}"))
+    };
+    let packed = upright.to_rgba();
+    let source = TypedImageRef::<U8x4>::from_buffer(side(size.width)?, side(size.height)?, &packed)
+        .map_err(|error| failure(&error))?;
+    let mut bytes = vec![0; stored.width * stored.height * 4];
+    let mut resized =
+        TypedImage::<U8x4>::from_buffer(side(stored.width)?, side(stored.height)?, &mut bytes)
+            .map_err(|error| failure(&error))?;
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(crop.left, crop.top, crop.width, crop.height)
+        .use_alpha(false);
+    Resizer::new()
+        .resize_typed(&source, &mut resized, &options)
+        .map_err(|error| failure(&error))?;
+    for (y, row) in bytes.chunks_exact(stored.width * 4).enumerate() {
+        target.write_row::<4>(y, row);
+    }
+    Ok(())
 }
 
 /// Pixels of a side that are too many for the weights of the resizer.

@@ -54,15 +54,25 @@ impl<'a> Upright<'a> {
         self.is_rgba
     }
 
-    /// The pixels without padding between rows.
-    pub(crate) fn packed(&self, channels: usize) -> Cow<'_, [u8]> {
+    /// The pixels as RGBA, without padding between rows; alpha is 255 where there was none.
+    pub(crate) fn to_rgba(&self) -> Cow<'_, [u8]> {
         let Size { width, height } = self.size;
+        let channels = if self.is_rgba { 4 } else { 3 };
         let row = width * channels;
-        if self.row_stride == row {
+        if self.is_rgba && self.row_stride == row {
             return Cow::Borrowed(&self.data[..row * height]);
         }
-        let rows = self.data.chunks(self.row_stride).take(height);
-        Cow::Owned(rows.flat_map(|padded| &padded[..row]).copied().collect())
+        let mut rgba = Vec::with_capacity(width * height * 4);
+        for padded in self.data.chunks(self.row_stride).take(height) {
+            if self.is_rgba {
+                rgba.extend_from_slice(&padded[..row]);
+            } else {
+                rgba.extend(
+                    padded[..row].chunks_exact(3).flat_map(|rgb| [rgb[0], rgb[1], rgb[2], 255]),
+                );
+            }
+        }
+        Cow::Owned(rgba)
     }
 
     pub(crate) fn pixels(&self) -> Pixels<'_> {

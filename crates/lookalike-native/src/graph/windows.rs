@@ -102,7 +102,7 @@ pub(super) fn convolve(
         groups: geometry.groups,
         weights,
         activation,
-        last_activation: Activation::None,
+        post_add_bounds: None,
         affine: None,
     });
     let node = if geometry.is_depthwise {

@@ -123,7 +123,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                         if SUMMED {
                             totals[m] = V::dot(totals[m], quad, counted);
                         }
-                        each!(n < N, {
+                        each!(n < N of 0 1 2 3 4 5 6 7, {
                             let weights = weights.add(n * quad_weights);
                             sums[m][n] = V::dot(sums[m][n], quad, weights);
                         });
@@ -139,27 +139,29 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                 let factor = V::splat_int(tile.sum_factor);
                 each!(m < M, {
                     let addend = V::mul_ints(totals[m], factor);
-                    each!(n < N, { sums[m][n] = V::add_ints(sums[m][n], addend) });
+                    each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = V::add_ints(sums[m][n], addend) });
                 });
             }
             let it = &tile.requantization;
+            let mut steps = [[V::splat(0.0); N]; M];
+            each!(m < M, {
+                each!(n < N of 0 1 2 3 4 5 6 7, { steps[m][n] = it.steps(sums[m][n], n * V::LANES) })
+            });
             if tile.floats.is_null() {
                 each!(m < M, {
                     let output = it.output.add((first + m) * it.output_stride);
-                    each!(n < N, {
+                    each!(n < N of 0 1 2 3 4 5 6 7, {
                         let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                        let steps: V = it.steps(sums[m][n], n * V::LANES);
-                        it.store(steps, output.add(n * V::LANES), lanes);
+                        it.store(steps[m][n], output.add(n * V::LANES), lanes);
                     });
                 });
                 continue;
             }
             each!(m < M, {
                 let output = tile.floats.add((first + m) * tile.float_stride);
-                each!(n < N, {
+                each!(n < N of 0 1 2 3 4 5 6 7, {
                     let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                    let steps: V = it.steps(sums[m][n], n * V::LANES);
-                    steps.store_part(output.add(n * tile.vector_stride), lanes);
+                    steps[m][n].store_part(output.add(n * tile.vector_stride), lanes);
                 });
             });
         }

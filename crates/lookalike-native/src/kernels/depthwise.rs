@@ -35,6 +35,15 @@ pub(crate) struct DepthwiseTile {
     pub(crate) requantization: Option<Requantization>,
 }
 
+/// The window whose tap is at a pixel, where windows are `stride` pixels apart; `usize::MAX` if there is none.
+const fn window_at(pixel: usize, tap: usize, stride: usize) -> usize {
+    if stride > 0 && pixel >= tap && (pixel - tap).is_multiple_of(stride) {
+        (pixel - tap) / stride
+    } else {
+        usize::MAX
+    }
+}
+
 /// Computes groups of `M` columns. Taps lie one vector from one to the next, and windows `S` vectors; with an `S` of 0 they lie as
 /// far apart as the tile says, which takes longer. Windows are `W` taps wide, and what several of them see is loaded once; with a
 /// `W` of 0 they are as wide as the tile says.
@@ -71,14 +80,13 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
                         each!(t < W of 0 1 2 3 4, { of_taps[t] = V::load(weights.add(t * V::LANES)) });
                         weights = weights.add(W * V::LANES);
                         // Each pixel is multiplied for all windows that see it.
-                        each!(column < MOST_STEPS, {
+                        each!(column < MOST_STEPS of 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17, {
                             each!(between < S of 0 1, {
-                                let place = column * S + between;
-                                if place < (M - 1) * S + W {
-                                    let value = V::load(input.add(place * V::LANES));
+                                if const { column * S + between < (M - 1) * S + W } {
+                                    let value = V::load(input.add((column * S + between) * V::LANES));
                                     each!(t < W of 0 1 2 3 4, {
-                                        let m = place.wrapping_sub(t) / S.max(1);
-                                        if m < M && m * S + t == place {
+                                        if const { window_at(column * S + between, t, S) < M } {
+                                            let m = const { window_at(column * S + between, t, S) };
                                             sums[m][0] = value.mul_add(of_taps[t], sums[m][0]);
                                         }
                                     });

@@ -10,6 +10,9 @@ pub(crate) enum Activation {
     HardSwish,
 }
 
+/// Bounds that values are kept within: not below the first, not above the second.
+pub(crate) type Bounds = (f32, f32);
+
 impl Activation {
     #[inline(always)]
     pub(crate) fn apply(self, value: f32) -> f32 {

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::each;
-use super::tile::{Pixels, Tile, activate, add_products, begin, finish};
+use super::tile::{Pixels, Tile, activate, add_products, begin, clamp, finish};
 use crate::simd::Halves;
 
 /// Computes groups of `M` pixels, of `N` vectors of channels and half a vector.
@@ -66,14 +66,14 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
                         pairs[m][0] = pairs[m][0].add(addends);
                     }
                 });
-                activate(tile.last_activation, &mut pairs);
+                clamp(tile.post_add_bounds, &mut pairs);
             }
             each!(m < M, {
                 let output = tile.output.add(place(m));
                 if m.is_multiple_of(2) {
                     pairs[m][0].store_lower(output, tile.last_lanes);
                 } else {
-                    pairs[m - 1][0].store_upper(output, tile.last_lanes);
+                    pairs[m / 2 * 2][0].store_upper(output, tile.last_lanes);
                 }
             });
         }

@@ -42,15 +42,15 @@ pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32],
             let to = sums.as_mut_ptr().add(column);
             if left >= VECTORS * V::LANES {
                 let mut sums = [V::splat(0.0); VECTORS];
-                each!(n < VECTORS, { sums[n] = V::load(to.add(n * V::LANES)) });
+                each!(n < VECTORS of 0 1 2 3, { sums[n] = V::load(to.add(n * V::LANES)) });
                 for row in 0..rows.count {
                     let from = from.add(row * rows.stride);
-                    each!(n < VECTORS, {
+                    each!(n < VECTORS of 0 1 2 3, {
                         let value = V::load(from.add(n * V::LANES));
                         sums[n] = if most { sums[n].max(value) } else { sums[n].add(value) };
                     });
                 }
-                each!(n < VECTORS, { sums[n].store(to.add(n * V::LANES)) });
+                each!(n < VECTORS of 0 1 2 3, { sums[n].store(to.add(n * V::LANES)) });
                 column += VECTORS * V::LANES;
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Products of pixels and weights: the inner loop of convolutions and fully connected layers.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
-use super::elementwise::Activation;
+use super::elementwise::{Activation, Bounds};
 use super::{MOST_STEPS, each};
 use crate::simd::{Vector, opaque};
 
@@ -33,8 +33,8 @@ pub(crate) struct Tile {
     pub(crate) last_lanes: usize,
     /// Is applied before the addend is added.
     pub(crate) activation: Activation,
-    /// Is applied afterwards.
-    pub(crate) last_activation: Activation,
+    /// Bounds of the sum with the addend.
+    pub(crate) post_add_bounds: Option<Bounds>,
 }
 
 /// Where the values of a group of pixels are that come next.
@@ -50,12 +50,12 @@ impl<const M: usize> Pixels<M> {
     /// The beginning of a segment of the group whose `first` pixel this is.
     #[inline(always)]
     pub(super) unsafe fn new(tile: &Tile, segment: usize, first: usize) -> Self {
-        let (thirds, stride) = (Self::THIRDS, tile.pixel_stride);
+        let stride = tile.pixel_stride;
         // SAFETY: the caller's: the pixels are there.
         unsafe {
             let start = tile.input.add(*tile.segments.add(segment) + first * stride);
             let mut pixels = Self { thirds: [start; MOST_STEPS], stride };
-            each!(third < thirds, {
+            each!(third < (Self::THIRDS), {
                 if third > 0 {
                     pixels.thirds[third] = pixels.thirds[third - 1].add(3 * stride);
                 }
@@ -73,10 +73,11 @@ impl<const M: usize> Pixels<M> {
 
     #[inline(always)]
     pub(super) unsafe fn advance(&mut self, count: usize) {
-        let thirds = Self::THIRDS;
         // SAFETY: the caller's: so many values were left.
         unsafe {
-            each!(third < thirds, { self.thirds[third] = opaque(self.thirds[third].add(count)) })
+            each!(third < (Self::THIRDS), {
+                self.thirds[third] = opaque(self.thirds[third].add(count));
+            });
         }
     }
 }
@@ -93,7 +94,7 @@ pub(super) unsafe fn begin<V: Vector, const M: usize, const N: usize>(
     // SAFETY: the caller's.
     unsafe {
         let mut row = [V::splat(0.0); N];
-        each!(n < N, { row[n] = V::load(biases.add(n * V::LANES)) });
+        each!(n < N of 0 1 2 3 4 5 6 7, { row[n] = V::load(biases.add(n * V::LANES)) });
         [row; M]
     }
 }
@@ -113,10 +114,10 @@ pub(super) unsafe fn add_products<V: Vector, const M: usize, const N: usize>(
     // SAFETY: the caller's.
     unsafe {
         let mut row = [V::splat(0.0); N];
-        each!(n < N, { row[n] = V::load(weights.add(n * V::LANES)) });
+        each!(n < N of 0 1 2 3 4 5 6 7, { row[n] = V::load(weights.add(n * V::LANES)) });
         each!(m < M, {
             let value = V::splat(*pixels.at(m).add(ahead));
-            each!(n < N, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
+            each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = value.mul_add(row[n], sums[m][n]) });
         });
     }
 }
@@ -165,20 +166,20 @@ pub(super) unsafe fn finish<V: Vector, const M: usize, const N: usize>(
         if !tile.addend.is_null() {
             each!(m < M, {
                 let addend = tile.addend.add((first + m) * tile.output_stride);
-                each!(n < N, {
+                each!(n < N of 0 1 2 3 4 5 6 7, {
                     let lanes = if n + 1 == N { last_lanes } else { V::LANES };
                     sums[m][n] =
                         sums[m][n].add(V::load_part(addend.add(n * tile.vector_stride), lanes));
                 });
             });
-            activate(tile.last_activation, sums);
+            clamp(tile.post_add_bounds, sums);
         }
         let mut output = tile.output.add(first * tile.output_stride);
         each!(m < M, {
             if m > 0 {
                 output = opaque(output.add(tile.output_stride).cast_const()).cast_mut();
             }
-            each!(n < N, {
+            each!(n < N of 0 1 2 3 4 5 6 7, {
                 if n + 1 == N {
                     sums[m][n].store_part(output.add(n * tile.vector_stride), last_lanes);
                 } else {
@@ -203,15 +204,32 @@ pub(super) unsafe fn activate<V: Vector, const M: usize, const N: usize>(
     unsafe {
         match activation {
             Activation::None => {}
-            Activation::Clamp(low, high) => {
-                let clamp = Clamp::<V>::new(low, high);
-                each!(m < M, { each!(n < N, { sums[m][n] = clamp.apply(sums[m][n]) }) });
-            }
+            Activation::Clamp(low, high) => clamp(Some((low, high)), sums),
             Activation::HardSwish => {
                 let hard_swish = HardSwish::<V>::new();
-                each!(m < M, { each!(n < N, { sums[m][n] = hard_swish.apply(sums[m][n]) }) });
+                each!(m < M, {
+                    each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = hard_swish.apply(sums[m][n]) })
+                });
             }
         }
+    }
+}
+
+/// Keeps sums within bounds, if there are any.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(super) unsafe fn clamp<V: Vector, const M: usize, const N: usize>(
+    bounds: Option<Bounds>,
+    sums: &mut [[V; N]; M],
+) {
+    let Some((low, high)) = bounds else { return };
+    // SAFETY: the caller's.
+    unsafe {
+        let clamp = Clamp::<V>::new(low, high);
+        each!(m < M, { each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = clamp.apply(sums[m][n]) }) });
     }
 }
 
