@@ -161,7 +161,7 @@ fn compare(
 ) {
     let engine = backend(name).unwrap();
     let mut session = engine.load(model, &SessionOptions::default()).unwrap();
-    let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
+    let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
     let DataRef::F32(values) = input.as_ref().data() else { panic!("the model takes no floats") };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
@@ -206,7 +206,7 @@ fn against_tf2onnx(model: &Model, input: &Tensor) {
     };
     let theirs = lookalike::read_model(path).unwrap();
     let mut session = backend("ort").unwrap().load(&theirs, &SessionOptions::default()).unwrap();
-    let mut outputs = vec![Tensor::empty(); theirs.signature().outputs.len()];
+    let mut outputs = vec![Tensor::empty(); theirs.io().outputs.len()];
     compare("ort", "ONNX Runtime on the model of tf2onnx", model, input, |_| {
         session.run(&[input.as_ref()], &mut outputs).unwrap();
         let DataRef::F32(found) = outputs[0].as_ref().data() else { panic!("{outputs:?}") };

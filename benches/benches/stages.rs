@@ -13,7 +13,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use lookalike::{
     BackendInfo, Data, Exif, FeatureVector, HeadSpec, ImageEmbedder, ImageProcessingOptions,
     ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec, InstructionSet, Limits,
-    MediaPipe, Model, Normalization, OperatorInfo, Preprocessor, Result, SessionOptions, Signature,
+    MediaPipe, Model, ModelIo, Normalization, OperatorInfo, Preprocessor, Result, SessionOptions,
     TaskLibrary, Tensor, TensorRef, cosine_similarity, decode,
 };
 
@@ -65,7 +65,7 @@ fn preparing(criterion: &mut Criterion) {
     for (width, height) in [(WIDTH, HEIGHT), (224, 224), (448, 448), (4000, 3000)] {
         let data = pixels(width, height);
         let image = ImageView::rgb(&data, width, height).unwrap();
-        for set in [InstructionSet::detect(), InstructionSet::SCALAR] {
+        for set in [InstructionSet::detect(), InstructionSet::PORTABLE] {
             let profiles: [&dyn Preprocessor; 2] =
                 [&TaskLibrary::with_instruction_set(set), &MediaPipe::with_instruction_set(set)];
             for profile in profiles {
@@ -93,7 +93,7 @@ fn inferring(criterion: &mut Criterion) {
         .unwrap();
     for backend in lookalike::backends() {
         let mut session = backend.load(&model, &SessionOptions::default()).unwrap();
-        let mut outputs = vec![Tensor::empty(); session.signature().outputs.len()];
+        let mut outputs = vec![Tensor::empty(); session.io().outputs.len()];
         group.bench_function(format!("{}/{name}", backend.name()), |bencher| {
             bencher.iter(|| session.run(&[input.as_ref()], black_box(&mut outputs)).unwrap());
         });
@@ -105,7 +105,7 @@ fn inferring(criterion: &mut Criterion) {
 struct Instant;
 
 #[derive(Debug)]
-struct InstantSession(Signature, Vec<f32>);
+struct InstantSession(ModelIo, Vec<f32>);
 
 impl InferenceBackend for Instant {
     fn name(&self) -> &'static str {
@@ -122,12 +122,12 @@ impl InferenceBackend for Instant {
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         let heads = HeadSpec::from_model(model)?;
-        Ok(Box::new(InstantSession(model.signature().clone(), vec![0.5; heads[0].dimension])))
+        Ok(Box::new(InstantSession(model.io().clone(), vec![0.5; heads[0].dimension])))
     }
 }
 
 impl InferenceSession for InstantSession {
-    fn signature(&self) -> &Signature {
+    fn io(&self) -> &ModelIo {
         &self.0
     }
 

@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut session = backend.load(&model, &session_options)?;
             let inputs = inputs(&model)?;
             let views: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
-            let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
+            let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
             serve(|| Ok(session.run(&views, &mut outputs)?))
         }
         What::Sessions => {
@@ -87,8 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 thread::scope(|scope| {
                     let started = sessions.iter_mut().map(|session| {
                         scope.spawn(|| {
-                            let mut outputs =
-                                vec![Tensor::empty(); model.signature().outputs.len()];
+                            let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
                             (0..RUNS).try_for_each(|_| session.run(&views, &mut outputs))
                         })
                     });
@@ -139,7 +138,7 @@ fn inputs(model: &Model) -> lookalike::Result<Vec<Tensor>> {
         };
         Tensor::new(shape, data)
     };
-    model.signature().inputs.iter().map(tensor).collect()
+    model.io().inputs.iter().map(tensor).collect()
 }
 
 fn serve(mut run: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<(), Box<dyn Error>> {

@@ -115,7 +115,7 @@ fn run(backend: Backend, path: &Path) -> Result<Vec<Tensor>> {
     let mut session = backend.load(&model, &SessionOptions::default())?;
     let inputs = inputs(&model)?;
     let views: Vec<_> = inputs.iter().map(Tensor::as_ref).collect();
-    let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
+    let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
     session.run(&views, &mut outputs)?;
     Ok(outputs)
 }
@@ -143,7 +143,7 @@ pub(crate) fn inputs(model: &Model) -> Result<Vec<Tensor>> {
         };
         Ok(Tensor::new(shape, data)?)
     };
-    model.signature().inputs.iter().map(&mut tensor).collect()
+    model.io().inputs.iter().map(&mut tensor).collect()
 }
 
 impl Values {

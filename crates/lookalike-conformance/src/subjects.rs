@@ -211,7 +211,7 @@ fn subject(
     Ok(Arc::new(Subject {
         name: name.to_owned(),
         options,
-        is_quantized: model.signature().outputs.iter().any(|output| is_byte(output.element_type)),
+        is_quantized: model.io().outputs.iter().any(|output| is_byte(output.element_type)),
         pair: if is_public {
             ["burger.jpg", "burger_crop.jpg"]
         } else {

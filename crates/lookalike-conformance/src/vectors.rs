@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use lookalike::{
-    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, Model,
-    OperatorInfo, Region, SessionOptions, Signature, Tensor, TensorRef, cosine_similarity,
+    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, Model, ModelIo,
+    OperatorInfo, Region, SessionOptions, Tensor, TensorRef, cosine_similarity,
 };
 
 use crate::bounds::{FLOAT_COSINE, FLOAT_VALUE, QUANTIZED_COSINE};
@@ -151,7 +151,7 @@ fn quantized_floats(
         return Ok(0.0);
     }
     let embedder = subject.embedder(backend, query)?;
-    let output = &embedder.model().signature().outputs[head];
+    let output = &embedder.model().io().outputs[head];
     let scale = output.quantization.as_ref().and_then(|quantization| quantization.scale.first());
     // Without parameters every value is 0.
     let scale = scale.copied().unwrap_or(1.0);
@@ -236,8 +236,8 @@ struct RecordedSession {
 }
 
 impl InferenceSession for RecordedSession {
-    fn signature(&self) -> &Signature {
-        self.session.signature()
+    fn io(&self) -> &ModelIo {
+        self.session.io()
     }
 
     fn fork(&self) -> lookalike::Result<Box<dyn InferenceSession>> {

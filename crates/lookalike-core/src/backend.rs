@@ -2,10 +2,11 @@
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::image::ImageView;
-use crate::model::{Model, OperatorInfo, Signature};
+use crate::model::{Model, ModelIo, OperatorInfo};
 use crate::options::{ImageProcessingOptions, SessionOptions};
 use crate::spec::InputSpec;
 use crate::tensor::{Tensor, TensorRef};
@@ -35,7 +36,7 @@ pub trait InferenceBackend: Debug + Send + Sync {
     /// # Errors
     ///
     /// The engine lacks an operator of the model, or cannot prepare it.
-    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>>;
+    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>>;
 }
 
 /// What an engine says of itself.
@@ -60,26 +61,33 @@ impl BackendInfo {
     }
 }
 
-/// One loaded model, used by one caller at a time.
+/// A model that an engine has loaded: weights, plans, and whatever else its sessions share.
+///
+/// # Contract
+///
+/// `session` may be called from many threads at once and never panics.
+pub trait LoadedModel: Debug + Send + Sync {
+    /// Inputs and outputs of the model.
+    fn io(&self) -> &ModelIo;
+
+    /// A session for one caller at a time, with memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// The engine has no room for another session.
+    fn session(&self) -> Result<Box<dyn InferenceSession>>;
+}
+
+/// Runs a loaded model for one caller at a time; what it allocates, it keeps from run to run.
 ///
 /// # Contract
 ///
 /// Equal inputs give bit-equal outputs, run after run and session after session. After an error the session can be used
 /// again. `run` never panics.
 pub trait InferenceSession: Debug + Send {
-    /// Inputs and outputs of the model.
-    fn signature(&self) -> &Signature;
-
-    /// Another session of the same model, which shares with this one whatever the engine can share.
-    ///
-    /// # Errors
-    ///
-    /// The engine has no room for another session.
-    fn fork(&self) -> Result<Box<dyn InferenceSession>>;
-
     /// Runs the model once.
     ///
-    /// There is one input and one output tensor for each of the signature's, in its order. Outputs take shape and type of
+    /// There is one input and one output tensor for each of [`ModelIo`], in its order. Outputs take shape and type of
     /// the result; their allocations are reused.
     ///
     /// # Errors

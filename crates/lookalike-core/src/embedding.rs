@@ -1,16 +1,19 @@
 //! Results, and the arithmetic between an engine's output and them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::error::{Error, Result, SupportCode};
 
-/// A vector that stands for a picture.
+/// A vector that stands for an image.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 pub enum FeatureVector {
-    /// Real values.
-    Float(Vec<f32>),
     /// Values in -1 to 1 times 128, rounded, between -128 and 127.
     Quantized(Vec<i8>),
+    /// Real values.
+    Float(Vec<f32>),
 }
 
 impl FeatureVector {
@@ -35,17 +38,55 @@ impl FeatureVector {
         }
     }
 
-    /// The quantised values, `None` for a vector of real ones.
+    /// The quantized values, `None` for a vector of real ones.
     pub fn as_quantized(&self) -> Option<&[i8]> {
         match self {
             Self::Float(_) => None,
             Self::Quantized(values) => Some(values),
         }
     }
+
+    /// The real values, without a copy; `None` for a quantized vector.
+    pub fn into_float(self) -> Option<Vec<f32>> {
+        match self {
+            Self::Float(values) => Some(values),
+            Self::Quantized(_) => None,
+        }
+    }
+
+    /// The quantized values, without a copy; `None` for a vector of real ones.
+    pub fn into_quantized(self) -> Option<Vec<i8>> {
+        match self {
+            Self::Float(_) => None,
+            Self::Quantized(values) => Some(values),
+        }
+    }
+
+    /// Cosine similarity with another vector: see [`cosine_similarity`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`cosine_similarity`].
+    pub fn cosine(&self, other: &Self) -> Result<f64> {
+        cosine_similarity(self, other)
+    }
 }
 
-/// What one head of a model gave.
+impl From<Vec<f32>> for FeatureVector {
+    fn from(values: Vec<f32>) -> Self {
+        Self::Float(values)
+    }
+}
+
+impl From<Vec<i8>> for FeatureVector {
+    fn from(values: Vec<i8>) -> Self {
+        Self::Quantized(values)
+    }
+}
+
+/// What one head of a model gave. It dereferences to its vector.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Embedding {
     /// Position of the head among the model's outputs.
@@ -67,8 +108,25 @@ impl Embedding {
     }
 }
 
-/// What a model gave for one picture.
+impl Deref for Embedding {
+    type Target = FeatureVector;
+
+    fn deref(&self) -> &FeatureVector {
+        &self.feature_vector
+    }
+}
+
+/// What a model gave for one image: an iterator over its embeddings, too.
+///
+/// ```
+/// use lookalike_core::{Embedding, EmbeddingResult, FeatureVector};
+///
+/// let result = EmbeddingResult::new(vec![Embedding::new(0, None, FeatureVector::Float(vec![0.5]))]);
+/// assert_eq!(result.first().as_float(), Some(&[0.5][..]));
+/// assert_eq!(result.into_iter().count(), 1);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct EmbeddingResult {
     /// One embedding per head, in graph order.
@@ -82,6 +140,30 @@ impl EmbeddingResult {
     pub fn new(embeddings: Vec<Embedding>) -> Self {
         Self { embeddings, timestamp_ms: None }
     }
+
+    /// The vector of the first head: the only one of most models. Empty if there is no head, which no embedder returns.
+    pub fn first(&self) -> &FeatureVector {
+        static NONE: FeatureVector = FeatureVector::Float(Vec::new());
+        self.embeddings.first().map_or(&NONE, |embedding| &embedding.feature_vector)
+    }
+}
+
+impl IntoIterator for EmbeddingResult {
+    type Item = Embedding;
+    type IntoIter = std::vec::IntoIter<Embedding>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.embeddings.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a EmbeddingResult {
+    type Item = &'a Embedding;
+    type IntoIter = std::slice::Iter<'a, Embedding>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.embeddings.iter()
+    }
 }
 
 /// Real values of stored ones: `scale * (stored - zero_point)` in f32 (Task Library, `Dequantize`).
@@ -92,10 +174,15 @@ pub fn dequantize(values: impl Iterator<Item = i32>, scale: f32, zero_point: i32
 /// Divides a vector by its Euclidean norm; a zero vector stays as it is.
 ///
 /// The sum of squares runs in f32 in index order, and the values are multiplied by the reciprocal of its root, as both
-/// references do.
+/// references do. Where that sum overflows, which turns the references' vectors into zeros, it runs in f64.
 pub fn l2_normalize(values: &mut [f32]) {
     let sum = values.iter().fold(0.0f32, |sum, &value| sum + value * value);
     if sum == 0.0 {
+        return;
+    }
+    if sum.is_infinite() {
+        let norm = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        values.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
         return;
     }
     let reciprocal = 1.0 / sum.sqrt();
@@ -111,13 +198,14 @@ pub fn scalar_quantize(values: &[f32]) -> Vec<i8> {
     values.iter().map(|&value| (value * 128.0).round() as i8).collect()
 }
 
-/// Cosine of the angle between two vectors, between -1 and 1 but for rounding; NaN if a value is NaN or overflows.
+/// Cosine of the angle between two vectors, between -1 and 1 but for rounding.
 ///
-/// Products of floats are formed in f32 and summed in f64; those of quantised values are exact.
+/// Products of floats are formed in f32 and summed in f64, as in the references; where a product overflows, they are formed in f64.
+/// Those of quantized values are exact.
 ///
 /// # Errors
 ///
-/// The vectors differ in kind or length, are empty, or one of them has norm 0.
+/// The vectors differ in kind or length, are empty, hold a value that is not finite, or one of them has norm 0.
 ///
 /// ```
 /// use lookalike_core::{FeatureVector, cosine_similarity};
@@ -151,28 +239,68 @@ pub fn cosine_similarity(u: &FeatureVector, v: &FeatureVector) -> Result<f64> {
     if u.is_empty() {
         return fail("Cannot compute cosine similarity on empty feature vectors".to_owned());
     }
-    let (dot, norm_u, norm_v) = match (u, v) {
+    let sums = match (u, v) {
         (FeatureVector::Float(u), FeatureVector::Float(v)) => {
-            products(u.iter().zip(v), |&a, &b| f64::from(a * b))
+            let sums = products(u.iter().zip(v), |&a, &b| f64::from(a * b));
+            if sums.are_finite() {
+                sums
+            } else {
+                products(u.iter().zip(v), |&a, &b| f64::from(a) * f64::from(b))
+            }
         }
         (FeatureVector::Quantized(u), FeatureVector::Quantized(v)) => {
             products(u.iter().zip(v), |&a, &b| f64::from(i32::from(a) * i32::from(b)))
         }
         _ => return Err(Error::internal("feature vectors changed kind")),
     };
-    if norm_u <= 0.0 || norm_v <= 0.0 {
+    if !sums.are_finite() {
+        return fail(
+            "Cannot compute cosine similarity on feature vectors with values that are not finite"
+                .to_owned(),
+        );
+    }
+    if sums.u_u <= 0.0 || sums.v_v <= 0.0 {
         return fail("Cannot compute cosine similarity on feature vector with 0 norm".to_owned());
     }
-    Ok(dot / (norm_u * norm_v).sqrt())
+    Ok(sums.u_v / (sums.u_u * sums.v_v).sqrt())
+}
+
+/// [`cosine_similarity`] of two slices of real values.
+///
+/// # Errors
+///
+/// As for [`cosine_similarity`].
+///
+/// ```
+/// assert_eq!(lookalike_core::cosine(&[1.0, 0.0, 0.0, 0.0], &[0.5; 4])?, 0.5);
+/// # Ok::<(), lookalike_core::Error>(())
+/// ```
+pub fn cosine(u: &[f32], v: &[f32]) -> Result<f64> {
+    cosine_similarity(&u.to_vec().into(), &v.to_vec().into())
+}
+
+/// The three sums of products that a cosine consists of.
+struct Products {
+    u_v: f64,
+    u_u: f64,
+    v_v: f64,
+}
+
+impl Products {
+    fn are_finite(&self) -> bool {
+        self.u_v.is_finite() && self.u_u.is_finite() && self.v_v.is_finite()
+    }
 }
 
 /// u·v, u·u and v·v, each summed in index order.
 fn products<'a, T: 'a>(
     pairs: impl Iterator<Item = (&'a T, &'a T)>,
     product: impl Fn(&T, &T) -> f64,
-) -> (f64, f64, f64) {
-    pairs.fold((0.0, 0.0, 0.0), |(dot, norm_u, norm_v), (a, b)| {
-        (dot + product(a, b), norm_u + product(a, a), norm_v + product(b, b))
+) -> Products {
+    pairs.fold(Products { u_v: 0.0, u_u: 0.0, v_v: 0.0 }, |sums, (a, b)| Products {
+        u_v: sums.u_v + product(a, b),
+        u_u: sums.u_u + product(a, a),
+        v_v: sums.v_v + product(b, b),
     })
 }
 
@@ -238,9 +366,31 @@ mod tests {
     }
 
     #[test]
-    fn cosine_similarity_of_overflowing_values_is_nan() {
-        let v = Float(vec![1e30, 1.0]);
-        assert!(cosine_similarity(&v, &v).unwrap().is_nan());
+    fn products_that_overflow_are_formed_in_f64() {
+        let (u, v) = (Float(vec![1e30, 1.0]), Float(vec![1e30; 3]));
+        assert_eq!(cosine_similarity(&u, &u).unwrap(), 1.0);
+        assert_eq!(cosine_similarity(&v, &v).unwrap(), 1.0);
+        let mut values = [3e30, 4e30];
+        l2_normalize(&mut values);
+        assert!((values[0] - 0.6).abs() < 1e-6 && (values[1] - 0.8).abs() < 1e-6, "{values:?}");
+    }
+
+    #[test]
+    fn values_that_are_not_finite_have_no_cosine() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let error = cosine(&[value, 1.0], &[1.0, 1.0]).unwrap_err();
+            assert!(error.to_string().contains("not finite"), "{error}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "serde")]
+    fn results_survive_serialization() {
+        for vector in [Float(vec![0.5, -1.25]), Quantized(vec![1, -128])] {
+            let result = EmbeddingResult::new(vec![Embedding::new(1, Some("head".into()), vector)]);
+            let text = serde_json::to_string(&result).unwrap();
+            assert_eq!(serde_json::from_str::<EmbeddingResult>(&text).unwrap(), result, "{text}");
+        }
     }
 
     #[test]

@@ -9,11 +9,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong: a status kind, the references' support code, a message, and the cause if there is one.
 ///
-/// `Display` prints the message of this level only; the cause is behind [`source`](std::error::Error::source).
-#[derive(Debug)]
+/// `{}` prints the message of this level only, `{:#}` adds the causes, and `{:?}`, which is what `main` prints, adds the kind as well.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     support_code: Option<SupportCode>,
@@ -59,7 +57,7 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 
-    /// What could be asked for, and is not there.
+    /// A valid request that is not implemented.
     pub fn unimplemented(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unimplemented, message)
     }
@@ -87,7 +85,25 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.message)
+        formatter.write_str(&self.0.message)?;
+        if formatter.alternate() {
+            let mut source = std::error::Error::source(self);
+            while let Some(cause) = source {
+                write!(formatter, ": {cause}")?;
+                source = cause.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self:#} ({}", self.0.kind)?;
+        if let Some(code) = self.0.support_code {
+            write!(formatter, ", support code {}", code.code())?;
+        }
+        formatter.write_str(")")
     }
 }
 
@@ -195,5 +211,22 @@ impl SupportCode {
     /// The number the reference gives it.
     pub fn code(self) -> u16 {
         self as u16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_read_well_however_they_are_printed() {
+        let cause = io::Error::new(io::ErrorKind::NotFound, "gone");
+        let error = Error::file(Path::new("a.png"), cause);
+        assert_eq!(error.to_string(), "Unable to open file at a.png");
+        assert_eq!(format!("{error:#}"), "Unable to open file at a.png: gone");
+        assert_eq!(
+            format!("{error:?}"),
+            "Unable to open file at a.png: gone (not_found, support code 100)"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Borrowed pixels: formats, planes, strides and orientation.
+//! Pixels, borrowed and owned: formats, planes, strides and orientation.
 
 use std::fmt;
 
@@ -162,7 +162,10 @@ pub struct Plane<'a> {
     pub row_stride: usize,
 }
 
-/// A picture borrowed from the caller.
+/// As many planes as a format has at most.
+const NO_PLANES: [Plane<'static>; 3] = [Plane { data: &[], row_stride: 0 }; 3];
+
+/// An image borrowed from the caller.
 ///
 /// ```
 /// use lookalike_core::{ImageView, Orientation};
@@ -262,8 +265,7 @@ impl<'a> ImageView<'a> {
                 )));
             }
         }
-        let empty = Plane { data: &[], row_stride: 0 };
-        let mut all = [empty; 3];
+        let mut all = NO_PLANES;
         all[..planes.len()].copy_from_slice(planes);
         Ok(Self { format, width, height, planes: all, orientation: Orientation::TopLeft })
     }
@@ -298,6 +300,241 @@ impl<'a> ImageView<'a> {
     /// A plane by its place in the format; empty where the format has fewer.
     pub fn plane(&self, index: usize) -> Plane<'a> {
         self.planes.get(index).copied().unwrap_or(Plane { data: &[], row_stride: 0 })
+    }
+}
+
+/// An image that owns its pixels: what decoding a file gives, and what goes to another thread.
+///
+/// Wherever an [`ImageView`] is taken, `&Image` is taken as well.
+///
+/// ```
+/// use lookalike_core::Image;
+///
+/// let image = Image::rgb(vec![0; 4 * 2 * 3], 4, 2)?;
+/// assert_eq!((image.width(), image.height()), (4, 2));
+/// # Ok::<(), lookalike_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Image {
+    format: PixelFormat,
+    width: usize,
+    height: usize,
+    planes: Vec<OwnedPlane>,
+    orientation: Orientation,
+}
+
+/// One plane of samples: the bytes, first row first, and the bytes from one row to the next.
+type OwnedPlane = (Vec<u8>, usize);
+
+impl Image {
+    /// R, G, B bytes without padding between rows.
+    ///
+    /// # Errors
+    ///
+    /// Fewer bytes than pixels, or no pixels.
+    pub fn rgb(data: Vec<u8>, width: usize, height: usize) -> Result<Self> {
+        Self::packed(PixelFormat::Rgb, data, width, height, 3)
+    }
+
+    /// R, G, B, alpha bytes without padding between rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`rgb`](Self::rgb).
+    pub fn rgba(data: Vec<u8>, width: usize, height: usize) -> Result<Self> {
+        Self::packed(PixelFormat::Rgba, data, width, height, 4)
+    }
+
+    /// Luminance bytes without padding between rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`rgb`](Self::rgb).
+    pub fn gray(data: Vec<u8>, width: usize, height: usize) -> Result<Self> {
+        Self::packed(PixelFormat::Gray, data, width, height, 1)
+    }
+
+    fn packed(
+        format: PixelFormat,
+        data: Vec<u8>,
+        width: usize,
+        height: usize,
+        channels: usize,
+    ) -> Result<Self> {
+        Self::from_planes(format, width, height, vec![(data, width.saturating_mul(channels))])
+    }
+
+    /// An image of any format: the bytes of each plane and its row stride, in the order the format names them.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageView::from_planes`].
+    pub fn from_planes(
+        format: PixelFormat,
+        width: usize,
+        height: usize,
+        planes: Vec<(Vec<u8>, usize)>,
+    ) -> Result<Self> {
+        let borrowed: Vec<Plane<'_>> = planes.iter().map(borrow).collect();
+        ImageView::from_planes(format, width, height, &borrowed)?;
+        Ok(Self { format, width, height, planes, orientation: Orientation::TopLeft })
+    }
+
+    /// The image with this orientation.
+    #[must_use]
+    pub fn with_orientation(mut self, orientation: Orientation) -> Self {
+        self.orientation = orientation;
+        self
+    }
+
+    /// Layout of the pixels.
+    pub fn format(&self) -> PixelFormat {
+        self.format
+    }
+
+    /// Pixels in a row, as stored.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows, as stored.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// How the stored pixels must be rotated or mirrored to stand upright.
+    pub fn orientation(&self) -> Orientation {
+        self.orientation
+    }
+
+    /// The bytes of the first plane: all pixels, unless the format is a YUV one.
+    pub fn pixels(&self) -> &[u8] {
+        &self.planes[0].0
+    }
+
+    /// The image, borrowed.
+    pub fn view(&self) -> ImageView<'_> {
+        let mut planes = NO_PLANES;
+        for (plane, owned) in planes.iter_mut().zip(&self.planes) {
+            *plane = borrow(owned);
+        }
+        // The planes were checked when the image was made.
+        let Self { format, width, height, orientation, .. } = *self;
+        ImageView { format, width, height, planes, orientation }
+    }
+}
+
+fn borrow((data, row_stride): &OwnedPlane) -> Plane<'_> {
+    Plane { data, row_stride: *row_stride }
+}
+
+impl<'a> From<&'a Image> for ImageView<'a> {
+    fn from(image: &'a Image) -> Self {
+        image.view()
+    }
+}
+
+impl<'a> From<&ImageView<'a>> for ImageView<'a> {
+    fn from(view: &ImageView<'a>) -> Self {
+        *view
+    }
+}
+
+impl From<&ImageView<'_>> for Image {
+    /// Copies the pixels.
+    fn from(view: &ImageView<'_>) -> Self {
+        let planes = view.planes.iter().take_while(|plane| plane.row_stride > 0);
+        Self {
+            format: view.format,
+            width: view.width,
+            height: view.height,
+            planes: planes.map(|plane| (plane.data.to_vec(), plane.row_stride)).collect(),
+            orientation: view.orientation,
+        }
+    }
+}
+
+/// Conversions from the types of the crate `image`.
+#[cfg(feature = "image")]
+mod conversions {
+    use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
+
+    use super::Image;
+    use crate::error::{Error, Result};
+
+    impl TryFrom<RgbImage> for Image {
+        type Error = Error;
+
+        fn try_from(image: RgbImage) -> Result<Self> {
+            let (width, height) = (image.width() as usize, image.height() as usize);
+            Self::rgb(image.into_raw(), width, height)
+        }
+    }
+
+    impl TryFrom<RgbaImage> for Image {
+        type Error = Error;
+
+        fn try_from(image: RgbaImage) -> Result<Self> {
+            let (width, height) = (image.width() as usize, image.height() as usize);
+            Self::rgba(image.into_raw(), width, height)
+        }
+    }
+
+    impl TryFrom<GrayImage> for Image {
+        type Error = Error;
+
+        fn try_from(image: GrayImage) -> Result<Self> {
+            let (width, height) = (image.width() as usize, image.height() as usize);
+            Self::gray(image.into_raw(), width, height)
+        }
+    }
+
+    /// Samples of 16 bits and floats become 8 bits as the crate `image` converts them; its errors are those of an image without pixels.
+    impl TryFrom<DynamicImage> for Image {
+        type Error = Error;
+
+        fn try_from(image: DynamicImage) -> Result<Self> {
+            match image {
+                DynamicImage::ImageLuma8(image) => image.try_into(),
+                DynamicImage::ImageRgb8(image) => image.try_into(),
+                DynamicImage::ImageRgba8(image) => image.try_into(),
+                image if image.color().has_alpha() => image.into_rgba8().try_into(),
+                image if image.color().has_color() => image.into_rgb8().try_into(),
+                image => image.into_luma8().try_into(),
+            }
+        }
+    }
+
+    impl TryFrom<&DynamicImage> for Image {
+        type Error = Error;
+
+        /// Copies the pixels.
+        fn try_from(image: &DynamicImage) -> Result<Self> {
+            image.clone().try_into()
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use image::{DynamicImage, Rgb, RgbImage};
+
+        use super::*;
+        use crate::image::PixelFormat;
+
+        #[test]
+        fn images_of_the_crate_image_keep_their_pixels() {
+            let rgb = RgbImage::from_pixel(3, 2, Rgb([1, 2, 3]));
+            let image = Image::try_from(rgb.clone()).unwrap();
+            assert_eq!((image.width(), image.height(), image.format()), (3, 2, PixelFormat::Rgb));
+            assert_eq!(image.pixels(), [1, 2, 3].repeat(6));
+            let dynamic = DynamicImage::ImageRgb8(rgb);
+            assert_eq!(Image::try_from(&dynamic).unwrap(), image);
+            let wide = DynamicImage::ImageRgb16(dynamic.to_rgb16());
+            assert_eq!(Image::try_from(wide).unwrap(), image);
+            let gray = Image::try_from(DynamicImage::ImageLuma16(dynamic.to_luma16())).unwrap();
+            assert_eq!(gray.format(), PixelFormat::Gray);
+            assert!(Image::try_from(RgbImage::new(0, 5)).is_err());
+        }
     }
 }
 

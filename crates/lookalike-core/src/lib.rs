@@ -11,6 +11,7 @@ mod contain;
 mod embedding;
 mod error;
 mod image;
+mod instruction_set;
 mod limits;
 mod model;
 mod options;
@@ -20,19 +21,22 @@ mod tensor;
 
 pub use lookalike_schema::{metadata, tflite::TensorType};
 
-pub use crate::backend::{BackendInfo, InferenceBackend, InferenceSession, Preprocessor};
+pub use crate::backend::{
+    BackendInfo, InferenceBackend, InferenceSession, LoadedModel, Preprocessor,
+};
 pub use crate::contain::{contain_panics, one_line};
 pub use crate::embedding::{
-    Embedding, EmbeddingResult, FeatureVector, cosine_similarity, dequantize, l2_normalize,
+    Embedding, EmbeddingResult, FeatureVector, cosine, cosine_similarity, dequantize, l2_normalize,
     scalar_quantize,
 };
 pub use crate::error::{Error, ErrorKind, Result, SupportCode};
-pub use crate::image::{ImageView, Orientation, PixelFormat, Plane};
+pub use crate::image::{Image, ImageView, Orientation, PixelFormat, Plane};
+pub use crate::instruction_set::{InstructionSet, Isa};
 pub use crate::limits::Limits;
 pub use crate::model::{
-    EntryPoint, Model, ModelFormat, OperatorInfo, Quantization, Signature, TensorInfo,
+    Model, ModelFormat, ModelIo, OperatorInfo, Quantization, SignatureDef, TensorInfo,
 };
-pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions};
+pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions, Threads};
 pub use crate::shapes::Shapes;
 pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
 pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

@@ -7,11 +7,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// ```
 /// use lookalike_core::Limits;
 ///
-/// let mut limits = Limits::default();
-/// limits.max_pixels = 400_000_000; // panoramas
+/// let limits = Limits { max_pixels: 400_000_000, ..Limits::default() }; // panoramas
+/// # assert_eq!(limits.max_pixels, 400_000_000);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Most bytes of a model file. Default 2³¹ - 1, which is as far as offsets in a flatbuffer reach.
     pub max_model_bytes: u64,
@@ -66,6 +65,11 @@ impl Limits {
         };
         **limit = value;
         Ok(())
+    }
+
+    /// Names of all limits with their values, in the order of the fields.
+    pub fn values(mut self) -> Vec<(&'static str, u64)> {
+        self.by_name().into_iter().map(|(name, value)| (name, *value)).collect()
     }
 
     fn by_name(&mut self) -> [(&'static str, &mut u64); 8] {

@@ -21,7 +21,7 @@ use crate::tensor::{DataRef, TensorRef};
 ///
 /// ```no_run
 /// let model = lookalike_core::Model::from_bytes(std::fs::read("mobilenet_v3_small.tflite")?)?;
-/// println!("{:?}", model.signature().inputs[0].shape);
+/// println!("{:?}", model.io().inputs[0].shape);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct Model {
 struct Inner {
     source: Source,
     limits: Limits,
-    signature: Signature,
+    io: ModelIo,
     tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
     metadata: Option<ModelMetadata>,
@@ -65,7 +65,7 @@ impl ModelFormat {
 }
 
 impl Model {
-    /// Verifies a model within the default [`Limits`] and reads its signature, metadata and associated files.
+    /// Verifies a model within the default [`Limits`] and reads its inputs and outputs, metadata and associated files.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Model {
         Self::from_bytes_within(bytes, &Limits::default())
     }
 
-    /// Verifies a model and reads its signature, metadata and associated files.
+    /// Verifies a model and reads its inputs and outputs, metadata and associated files.
     ///
     /// The graph is checked operator by operator: number, types and extents of operands and results, parameters, and that each
     /// value is computed before it is used. A model that leaves the size of its input open, or uses what is not supported, is checked
@@ -116,12 +116,11 @@ impl Model {
             Some(_) => associated_files::locate(verified.bytes())?,
             None => AssociatedFiles::new(),
         };
-        let Parts { signature, tensors, operators } =
-            read_graphs(root, limits, verified.bytes().len())?;
+        let Parts { io, tensors, operators } = read_graphs(root, limits, verified.bytes().len())?;
         let inner = Inner {
             source: Source::TfLite(verified),
             limits: *limits,
-            signature,
+            io,
             tensors,
             operators,
             metadata,
@@ -131,17 +130,17 @@ impl Model {
     }
 
     /// A model in ONNX, as a reader of that format describes it: `lookalike_onnx::read`. Pictures and results have their
-    /// channels last in the signature, whatever order the model itself has.
+    /// channels last in its inputs, whatever order the model itself has.
     pub fn from_onnx(
         bytes: impl Into<Cow<'static, [u8]>>,
-        signature: Signature,
+        io: ModelIo,
         operators: Vec<OperatorInfo>,
         metadata: ModelMetadata,
     ) -> Self {
         let inner = Inner {
             source: Source::Onnx(bytes.into()),
             limits: Limits::default(),
-            signature,
+            io,
             tensors: Vec::new(),
             operators,
             metadata: Some(metadata),
@@ -199,8 +198,8 @@ impl Model {
     }
 
     /// Inputs and outputs of the graph.
-    pub fn signature(&self) -> &Signature {
-        &self.inner.signature
+    pub fn io(&self) -> &ModelIo {
+        &self.inner.io
     }
 
     /// Number of graphs in the model. The first one is run and looked at here; those behind it are verified as far as they can be.
@@ -262,7 +261,7 @@ impl Model {
     /// Extents of the inputs as the model declares them, one list for each; an open batch is 1. `None` for a model that leaves other
     /// extents open.
     pub fn fixed_input_dims(&self) -> Option<Vec<Vec<usize>>> {
-        fixed_input_dims(self.signature())
+        fixed_input_dims(self.io())
     }
 
     /// Verifies the graph for inputs of these extents, one list for each input, and tells the extents of all its values. What is
@@ -276,7 +275,7 @@ impl Model {
         let (Some(root), Some(graph)) = (self.root(), self.graph()) else {
             return Err(Error::unimplemented("the graph of a model in ONNX is not looked at"));
         };
-        let inputs = self.signature().inputs.len();
+        let inputs = self.io().inputs.len();
         if input_dims.len() != inputs {
             return Err(Error::invalid_argument(format!(
                 "extents for {} inputs, of which the model has {inputs}",
@@ -316,7 +315,7 @@ impl Model {
     }
 
     /// The named entry points.
-    pub fn entry_points(&self) -> Vec<EntryPoint> {
+    pub fn signature_defs(&self) -> Vec<SignatureDef> {
         let names = |maps: Tables<'_, tflite::TensorMapRef<'_>>| {
             maps.iter()
                 .map(|map| (map.name().unwrap_or_default().to_owned(), map.tensor_index() as usize))
@@ -326,7 +325,7 @@ impl Model {
         definitions
             .into_iter()
             .flatten()
-            .map(|definition| EntryPoint {
+            .map(|definition| SignatureDef {
                 name: definition.signature_key().unwrap_or_default().to_owned(),
                 inputs: names(definition.inputs()),
                 outputs: names(definition.outputs()),
@@ -361,7 +360,7 @@ impl fmt::Debug for Model {
         formatter
             .debug_struct("Model")
             .field("bytes", &self.bytes().len())
-            .field("signature", &self.inner.signature)
+            .field("io", &self.inner.io)
             .field("operators", &self.inner.operators.len())
             .finish_non_exhaustive()
     }
@@ -370,14 +369,14 @@ impl fmt::Debug for Model {
 /// Inputs and outputs of a model, in graph order.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Signature {
+pub struct ModelIo {
     /// The tensors the caller fills.
     pub inputs: Vec<TensorInfo>,
     /// The tensors the caller reads.
     pub outputs: Vec<TensorInfo>,
 }
 
-impl Signature {
+impl ModelIo {
     /// The signature of a model with these inputs and outputs.
     pub fn new(inputs: Vec<TensorInfo>, outputs: Vec<TensorInfo>) -> Self {
         Self { inputs, outputs }
@@ -572,7 +571,7 @@ impl OperatorInfo {
 /// A named entry point of a model (`SignatureDef`).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct EntryPoint {
+pub struct SignatureDef {
     /// Its name.
     pub name: String,
     /// Names of its inputs with their tensors.
@@ -612,7 +611,7 @@ fn model_metadata(root: tflite::ModelRef<'_>) -> Result<Option<ModelMetadata>> {
 
 /// What is read of a graph.
 struct Parts {
-    signature: Signature,
+    io: ModelIo,
     tensors: Vec<TensorInfo>,
     operators: Vec<OperatorInfo>,
 }
@@ -658,7 +657,7 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits, file: usize) -> Resu
     for (number, graph) in graphs.iter().enumerate() {
         let tensors = graph.tensors().iter().map(|tensor| tensor_info(root, tensor));
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
-        let signature = read_signature(graph, &tensors)?;
+        let io = read_io(graph, &tensors)?;
         let operators = read_operators(root, graph, &names)?;
         let unknown = operators.iter().find(|operator| !operator.is_known());
         // Those of the first graph are named by whoever is to run it. TensorFlow Lite prepares operators of all of them.
@@ -671,7 +670,7 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits, file: usize) -> Resu
             )));
         }
         let is_known = unknown.is_none();
-        let dims = fixed_input_dims(&signature).filter(|_| is_known);
+        let dims = fixed_input_dims(&io).filter(|_| is_known);
         if let Some(dims) = dims {
             let (tensors, operators) = (&tensors[..], &operators[..]);
             let graph = shapes::Graph { root, graph, tensors, operators };
@@ -683,21 +682,21 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits, file: usize) -> Resu
                 Err(error) => return Err(broken_graph(error)),
             }
         }
-        first.get_or_insert(Parts { signature, tensors, operators });
+        first.get_or_insert(Parts { io, tensors, operators });
     }
     first.ok_or_else(|| broken_graph("the model has no subgraph"))
 }
 
 /// An input without elements is refused by the rules for pictures, in the reference's words.
-fn fixed_input_dims(signature: &Signature) -> Option<Vec<Vec<usize>>> {
+fn fixed_input_dims(io: &ModelIo) -> Option<Vec<Vec<usize>>> {
     let dims = |input: &TensorInfo| {
         let extent = |&extent: &i32| usize::try_from(extent).ok().filter(|&extent| extent > 0);
         if input.has_open_size() { None } else { input.shape.iter().map(extent).collect() }
     };
-    signature.inputs.iter().map(dims).collect()
+    io.inputs.iter().map(dims).collect()
 }
 
-fn read_signature(graph: tflite::SubGraphRef<'_>, tensors: &[TensorInfo]) -> Result<Signature> {
+fn read_io(graph: tflite::SubGraphRef<'_>, tensors: &[TensorInfo]) -> Result<ModelIo> {
     let read = |indices: List<'_, i32>, what: &str| -> Result<Vec<TensorInfo>> {
         let mut known = BTreeSet::new();
         indices
@@ -712,7 +711,7 @@ fn read_signature(graph: tflite::SubGraphRef<'_>, tensors: &[TensorInfo]) -> Res
             })
             .collect()
     };
-    Ok(Signature {
+    Ok(ModelIo {
         inputs: read(graph.inputs(), "input")?,
         outputs: read(graph.outputs(), "output")?,
     })

@@ -1,5 +1,7 @@
 //! What a caller can ask for, per image and per session.
 
+use std::num::NonZeroUsize;
+
 use crate::error::{Error, Result, SupportCode};
 use crate::image::Orientation;
 
@@ -45,6 +47,23 @@ pub struct PixelRect {
 }
 
 impl Region {
+    /// Checks what can be checked without an image: that pixels are not negative and the region is not empty, that fractions lie in 0 to 1
+    /// and in their order.
+    ///
+    /// # Errors
+    ///
+    /// The region lies within no image.
+    pub fn check(self) -> Result<()> {
+        match self {
+            Self::Pixels { x, y, width, height } if x < 0 || y < 0 || width < 1 || height < 1 => {
+                Err(Error::invalid_argument(format!(
+                    "Invalid crop coordinates: a region of {width}x{height} pixels at ({x}, {y}) is not within any image"
+                )))
+            }
+            _ => self.check_fractions(),
+        }
+    }
+
     /// Checks that fractions lie in 0 to 1 and in their order; of a region in pixels it says nothing.
     ///
     /// # Errors
@@ -117,35 +136,79 @@ impl ImageProcessingOptions {
     }
 }
 
-/// How an engine is to run a model.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct SessionOptions {
-    /// Threads within one inference: 1 by default, -1 or 0 for the engine's own choice.
-    pub num_threads: i32,
+/// Threads within one inference.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Threads {
+    /// The calling thread alone.
+    #[default]
+    One,
+    /// This many, the calling thread included.
+    Count(NonZeroUsize),
+    /// As many as the engine chooses.
+    EngineChoice,
 }
 
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self { num_threads: 1 }
-    }
-}
-
-impl SessionOptions {
-    /// Sets the number of threads within one inference.
+impl Threads {
+    /// The references' `num_threads`: -1 for the engine's choice, otherwise a positive number. 0 is the engine's choice as well.
     ///
     /// # Errors
     ///
     /// Less than -1.
-    pub fn with_num_threads(mut self, num_threads: i32) -> Result<Self> {
-        if num_threads < -1 {
-            return Err(Error::internal(format!(
+    ///
+    /// ```
+    /// use lookalike_core::Threads;
+    ///
+    /// assert_eq!(Threads::from_num_threads(1)?, Threads::One);
+    /// assert_eq!(Threads::from_num_threads(-1)?, Threads::EngineChoice);
+    /// assert!(Threads::from_num_threads(-2).is_err());
+    /// # Ok::<(), lookalike_core::Error>(())
+    /// ```
+    pub fn from_num_threads(num_threads: i32) -> Result<Self> {
+        match usize::try_from(num_threads).ok().and_then(NonZeroUsize::new) {
+            Some(NonZeroUsize::MIN) => Ok(Self::One),
+            Some(count) => Ok(Self::Count(count)),
+            None if num_threads >= -1 => Ok(Self::EngineChoice),
+            None => Err(Error::internal(format!(
                 "Failed setting number of CPU threads: {num_threads}; give a positive number, or -1 for the engine's choice"
             ))
-            .with_support_code(SupportCode::Error));
+            .with_support_code(SupportCode::Error)),
         }
-        self.num_threads = num_threads;
-        Ok(self)
+    }
+
+    /// The number that was chosen, `None` where the choice is the engine's.
+    pub fn count(self) -> Option<NonZeroUsize> {
+        match self {
+            Self::One => Some(NonZeroUsize::MIN),
+            Self::Count(count) => Some(count),
+            Self::EngineChoice => None,
+        }
+    }
+}
+
+/// How an engine is to run a model.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SessionOptions {
+    /// Threads within one inference.
+    pub threads: Threads,
+    /// Whether an engine that prints to standard error while it loads a model has it redirected meanwhile, so that what it prints becomes
+    /// the reason of an error instead. This concerns the whole process, so it is for programs, not for libraries. Default false; of our
+    /// engines only `tflitec` prints.
+    pub captures_stderr: bool,
+}
+
+impl SessionOptions {
+    /// These options with other threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// These options with standard error captured, or not.
+    #[must_use]
+    pub fn with_captured_stderr(mut self, captures_stderr: bool) -> Self {
+        self.captures_stderr = captures_stderr;
+        self
     }
 }
 
@@ -191,10 +254,10 @@ mod tests {
 
     #[test]
     fn thread_counts_below_minus_one_are_refused() {
-        assert!(SessionOptions::default().with_num_threads(-2).is_err());
-        for num_threads in [-1, 0, 1, 64] {
-            let options = SessionOptions::default().with_num_threads(num_threads).unwrap();
-            assert_eq!(options.num_threads, num_threads);
+        assert!(Threads::from_num_threads(-2).is_err());
+        for (num_threads, count) in [(-1, None), (0, None), (1, Some(1)), (64, Some(64))] {
+            let threads = Threads::from_num_threads(num_threads).unwrap();
+            assert_eq!(threads.count().map(NonZeroUsize::get), count);
         }
     }
 }

@@ -110,7 +110,7 @@ impl InputSpec {
             Some(metadata) => (has_rgb_content(metadata)?, declared_normalization(metadata)?),
             None => (true, None),
         };
-        let input = match model.signature().inputs.as_slice() {
+        let input = match model.io().inputs.as_slice() {
             [input] => input,
             inputs => {
                 return Err(Error::invalid_argument(format!(
@@ -184,7 +184,7 @@ impl HeadSpec {
     ///
     /// The first rule that an output breaks.
     pub fn from_model(model: &Model) -> Result<Vec<Self>> {
-        let outputs = &model.signature().outputs;
+        let outputs = &model.io().outputs;
         if outputs.is_empty() {
             return Err(Error::invalid_argument("The model has no output")
                 .with_support_code(SupportCode::InvalidNumOutputTensors));
@@ -245,7 +245,16 @@ impl HeadSpec {
     /// The feature vector of this head's raw output: dequantised, then L2-normalised and scalar-quantised if asked for.
     ///
     /// Of an output that is longer than the model declares, the first values count, as in the reference.
-    pub fn feature_vector(&self, output: TensorRef<'_>, l2: bool, quantize: bool) -> FeatureVector {
+    ///
+    /// # Errors
+    ///
+    /// The output has fewer values than the head, or one that is not finite. The references return such values.
+    pub fn feature_vector(
+        &self,
+        output: TensorRef<'_>,
+        l2: bool,
+        quantize: bool,
+    ) -> Result<FeatureVector> {
         let mut values = match output.data() {
             DataRef::F32(values) => values.to_vec(),
             DataRef::I8(values) => {
@@ -256,14 +265,28 @@ impl HeadSpec {
             }
         };
         values.truncate(self.dimension);
+        if values.len() < self.dimension {
+            return Err(Error::internal(format!(
+                "output {} of the model has {} values instead of {}",
+                self.index,
+                values.len(),
+                self.dimension
+            )));
+        }
+        if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::internal(format!(
+                "value {position} of output {} of the model is {}, which is not finite: mean and standard deviation may not be those that the model was trained with",
+                self.index, values[position]
+            )));
+        }
         if l2 {
             l2_normalize(&mut values);
         }
-        if quantize {
+        Ok(if quantize {
             FeatureVector::Quantized(scalar_quantize(&values))
         } else {
             FeatureVector::Float(values)
-        }
+        })
     }
 }
 

@@ -21,9 +21,7 @@ pub(crate) fn check_webp(bytes: &[u8]) -> Result<()> {
         let size = u32::from_le_bytes([a, b, c, d]) as usize;
         if size > behind.len() {
             let name = String::from_utf8_lossy(&header[..4]).escape_debug().to_string();
-            return Err(broken(format!(
-                "An error occurred while decoding image: the file ends within its chunk `{name}`"
-            )));
+            return Err(broken(format!("the file ends within its chunk `{name}`")));
         }
         // Chunks begin at even places.
         at = at.saturating_add(8 + size + size % 2);
@@ -50,7 +48,7 @@ mod of_tiff {
     pub(crate) fn check_tiff(bytes: &[u8], limits: &Limits) -> Result<()> {
         let failure = |error: TiffError| {
             let error = one_line(&error.to_string());
-            broken(format!("An error occurred while decoding image: {error}"))
+            broken(format!("{error}"))
         };
         let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failure)?;
         let (_, rows) = decoder.dimensions().map_err(failure)?;
@@ -105,7 +103,7 @@ mod of_tiff {
             let piece = &piece[..piece.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
             if !frames_fit(piece, width, height) {
                 return Err(broken(format!(
-                    "An error occurred while decoding image: a strip or tile of {width}x{height} pixels holds a larger JPEG"
+                    "a strip or tile of {width}x{height} pixels holds a larger JPEG"
                 )));
             }
         }

@@ -10,153 +10,180 @@
 //! | floating point | 0..1 scaled to 0..255, rounded, clamped |
 //! | animation | the first frame |
 //!
-//! Colour profiles and gamma are ignored, as both references do. EXIF orientation is applied or ignored as the caller says.
+//! Color profiles and gamma are ignored, as both references do. [`DecodeOptions`] says what becomes of EXIF orientation, of alpha and of
+//! files that end early.
 //!
 //! ```
-//! use lookalike_core::Limits;
-//! use lookalike_decode::{Exif, decode};
+//! use lookalike_decode::{DecodeOptions, decode};
 //!
-//! let picture = decode(b"P5 2 1 255 \x00\xff", Exif::Apply, &Limits::default())?;
-//! assert_eq!((picture.width(), picture.height()), (2, 1));
+//! let image = decode(b"P5 2 1 255 \x00\xff", &DecodeOptions::default())?;
+//! assert_eq!((image.width(), image.height()), (2, 1));
 //! # Ok::<(), lookalike_core::Error>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod budget;
 #[cfg(any(feature = "tiff", feature = "webp"))]
 mod containers;
+#[cfg(feature = "jpeg")]
+mod jpeg;
+mod sniff;
 
+use std::error::Error as _;
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use lookalike_core::{
-    Error, ErrorKind, ImageView, Limits, Orientation, PixelFormat, Result, SupportCode,
-    contain_panics, one_line,
+    Error, ErrorKind, Image, Limits, Orientation, PixelFormat, Result, SupportCode, contain_panics,
+    one_line,
 };
 
+pub use crate::budget::{MemoryBudget, Reservation};
+pub use crate::sniff::{Sniffed, sniff};
+
 /// Whether the orientation that a file's EXIF data asks for is taken over.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Exif {
-    /// Turned as the camera says, in whichever format it says so.
+    /// Rotated as the camera says, in whichever format it says so.
+    #[default]
     Apply,
-    /// Turned in JPEG files only, as MediaPipe does.
+    /// Rotated in JPEG files only, as MediaPipe does.
     ApplyToJpeg,
     /// Taken as stored, as the Task Library does.
     Ignore,
 }
 
-/// A decoded picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
-    pixels: Vec<u8>,
-    width: usize,
-    height: usize,
-    format: PixelFormat,
-    orientation: Orientation,
+/// How image files are decoded.
+///
+/// ```
+/// use lookalike_decode::{DecodeOptions, Exif};
+///
+/// let options = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
+/// assert!(!options.allow_truncated);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DecodeOptions {
+    /// What an image may cost.
+    pub limits: Limits,
+    /// What becomes of EXIF orientation.
+    pub exif: Exif,
+    /// Whether a file that ends early gives the pixels that are there, the others gray or black. Otherwise it is refused, as both references
+    /// do.
+    pub allow_truncated: bool,
+    /// The color behind transparent pixels, as R, G, B. Without one alpha is dropped and hidden colors count, as both references do.
+    pub background: Option<[u8; 3]>,
 }
 
-impl Picture {
-    /// Pixels in a row, as stored.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Rows, as stored.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// Grey, RGB or RGBA.
-    pub fn format(&self) -> PixelFormat {
-        self.format
-    }
-
-    /// How the stored pixels must be turned.
-    pub fn orientation(&self) -> Orientation {
-        self.orientation
-    }
-
-    /// The bytes, without padding between rows.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// The pixels with their orientation.
-    ///
-    /// # Errors
-    ///
-    /// Never for a picture that was decoded.
-    pub fn view(&self) -> Result<ImageView<'_>> {
-        let view = match self.format {
-            PixelFormat::Gray => ImageView::gray(&self.pixels, self.width, self.height)?,
-            PixelFormat::Rgba => ImageView::rgba(&self.pixels, self.width, self.height)?,
-            _ => ImageView::rgb(&self.pixels, self.width, self.height)?,
-        };
-        Ok(view.with_orientation(self.orientation))
-    }
+/// An image, and what is to be known of the file it comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Decoded {
+    /// The image.
+    pub image: Image,
+    /// Whether the file ended early, so that only part of the pixels are its own.
+    pub is_truncated: bool,
 }
 
-/// Decodes a picture file; the contents decide the format, not the name.
+/// Decodes an image file; the contents decide the format, not the name.
 ///
 /// # Errors
 ///
 /// The file is missing or unreadable, too large, or as for [`decode`].
-pub fn decode_file(path: impl AsRef<Path>, exif: Exif, limits: &Limits) -> Result<Picture> {
-    let path = path.as_ref();
-    let failure = |error| Error::file(path, error);
-    let file = File::open(path).map_err(failure)?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed tells a file that is too long from one that just fits.
-    file.take(limits.max_picture_bytes.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failure)?;
-    decode(&bytes, exif, limits)
+pub fn decode_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Image> {
+    decode(&read_file(path, options)?, options)
 }
 
-/// Decodes the bytes of a picture file.
+/// Reads an image file within the limits, without decoding it.
 ///
 /// # Errors
 ///
-/// The bytes are in no known format, or one left out of this build; they are broken; or the picture exceeds a limit.
-pub fn decode(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture> {
-    if bytes.len() as u64 > limits.max_picture_bytes {
-        return Err(too_large(format!(
-            "the file has more than {} bytes (max_picture_bytes)",
-            limits.max_picture_bytes
-        )));
-    }
-    contain_panics(|| decode_contained(bytes, exif, limits)).unwrap_or_else(|panic| {
-        Err(broken(format!(
-            "An error occurred while decoding image: the decoder panicked: {panic}"
-        )))
-    })
+/// The file is missing, unreadable or too large.
+pub fn read_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    let failure = |error| Error::file(path, error);
+    read(File::open(path).map_err(failure)?, options).map_err(failure)
 }
 
-fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture> {
-    let mut reader = ImageReader::new(Cursor::new(bytes));
-    let mut decoder_limits = image::Limits::no_limits();
-    decoder_limits.max_alloc = Some(limits.max_decoder_bytes);
-    reader.limits(decoder_limits);
-    let reader =
-        reader.with_guessed_format().map_err(|error| from_image(ImageError::IoError(error)))?;
-    let Some(format) = reader.format() else {
-        return Err(broken(format!(
-            "An error occurred while decoding image: unknown image type; this build reads {}",
-            readable_formats()
+/// Reads an image from a stream within the limits, without decoding it.
+///
+/// # Errors
+///
+/// The stream fails.
+pub fn read(stream: impl Read, options: &DecodeOptions) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a stream that is too long from one that just fits.
+    stream.take(options.limits.max_picture_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Decodes the bytes of an image file.
+///
+/// # Errors
+///
+/// The bytes are in no known format, or one left out of this build; they are broken or end early; or the image exceeds a limit.
+pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Image> {
+    decode_within(bytes, options, &MemoryBudget::unlimited()).map(|(decoded, _)| decoded.image)
+}
+
+/// Decodes the bytes of an image file once a budget that several threads share has room for it. The budget is charged until the
+/// reservation is dropped, which should be when the image is.
+///
+/// # Errors
+///
+/// As for [`decode`].
+pub fn decode_within<'a>(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    budget: &'a MemoryBudget,
+) -> Result<(Decoded, Reservation<'a>)> {
+    if bytes.len() as u64 > options.limits.max_picture_bytes {
+        return Err(too_large(format!(
+            "the file has more than {} bytes (max_picture_bytes)",
+            options.limits.max_picture_bytes
         )));
+    }
+    contain_panics(|| decode_contained(bytes, options, budget))
+        .unwrap_or_else(|panic| Err(broken(format!("the decoder panicked: {panic}"))))
+}
+
+fn decode_contained<'a>(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    budget: &'a MemoryBudget,
+) -> Result<(Decoded, Reservation<'a>)> {
+    let limits = &options.limits;
+    let format = match sniff(bytes) {
+        Sniffed::Readable(format) => format.0,
+        unreadable => {
+            return Err(broken(format!("{unreadable}; this build reads {}", readable_formats())));
+        }
     };
-    if !format.reading_enabled() {
-        return Err(broken(format!(
-            "An error occurred while decoding image: {format:?} is not supported; this build reads {}",
-            readable_formats()
-        )));
+    let mut is_truncated = false;
+    #[cfg(feature = "jpeg")]
+    let mut jpeg_components = 3;
+    #[cfg(feature = "jpeg")]
+    if format == ImageFormat::Jpeg {
+        let outline = jpeg::outline(bytes);
+        jpeg_components = outline.components;
+        is_truncated = outline.is_truncated;
+        if is_truncated && !options.allow_truncated {
+            // The first words are the reference's.
+            return Err(broken("expected marker: the file ends early".to_owned()));
+        }
     }
     #[cfg(feature = "webp")]
     if format == ImageFormat::WebP {
         containers::check_webp(bytes)?;
     }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut decoder_limits = image::Limits::no_limits();
+    decoder_limits.max_alloc = Some(limits.max_decoder_bytes);
+    reader.limits(decoder_limits);
+    let from_image = |error| from_image(error, limits);
     let mut decoder = reader.into_decoder().map_err(from_image)?;
     let (width, height) = decoder.dimensions();
     let pixel_count = u64::from(width) * u64::from(height);
@@ -166,13 +193,18 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture
             limits.max_pixels
         )));
     }
-    // These two take limits on sides only.
-    let counts = !matches!(format, ImageFormat::Jpeg | ImageFormat::WebP);
-    let needed =
-        if counts { decoder.total_bytes() } else { decoder.total_bytes().saturating_mul(3) };
+    let needed = match format {
+        // These two take limits on sides only. A progressive JPEG needs two bytes for each coefficient, and planes of samples besides.
+        #[cfg(feature = "jpeg")]
+        ImageFormat::Jpeg => {
+            decoder.total_bytes().max(pixel_count.saturating_mul(jpeg_components)).saturating_mul(3)
+        }
+        ImageFormat::WebP => decoder.total_bytes().saturating_mul(3),
+        _ => decoder.total_bytes(),
+    };
     if needed > limits.max_decoder_bytes {
         return Err(too_large(format!(
-            "the image of {width}x{height} pixels needs more than {} bytes (max_decoder_bytes)",
+            "the image of {width}x{height} pixels needs {needed} bytes, and max_decoder_bytes is {}",
             limits.max_decoder_bytes
         )));
     }
@@ -183,8 +215,8 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture
     if format == ImageFormat::Tiff {
         containers::check_tiff(bytes, limits)?;
     }
-    // Broken EXIF data says nothing about the picture.
-    let orientation = match exif {
+    // Broken EXIF data says nothing about the image.
+    let orientation = match options.exif {
         Exif::ApplyToJpeg if format != ImageFormat::Jpeg => Orientation::TopLeft,
         Exif::Apply | Exif::ApplyToJpeg => decoder
             .orientation()
@@ -193,6 +225,7 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture
             .unwrap_or_default(),
         Exif::Ignore => Orientation::TopLeft,
     };
+    let mut reservation = budget.reserve(needed);
     // What the pixels take, the decoder may not take again.
     let mut rest = image::Limits::no_limits();
     rest.max_alloc = Some(limits.max_decoder_bytes - decoder.total_bytes());
@@ -203,9 +236,55 @@ fn decode_contained(bytes: &[u8], exif: Exif, limits: &Limits) -> Result<Picture
     raw.try_reserve_exact(raw_bytes)
         .map_err(|_| too_large(format!("there is no memory for {raw_bytes} bytes of pixels")))?;
     raw.resize(raw_bytes, 0);
-    decoder.read_image(&mut raw).map_err(from_image)?;
-    let (format, pixels) = to_bytes(color, raw)?;
-    Ok(Picture { pixels, width: width as usize, height: height as usize, format, orientation })
+    if let Err(error) = decoder.read_image(&mut raw) {
+        if !(options.allow_truncated && ends_early(&error)) {
+            return Err(from_image(error));
+        }
+        is_truncated = true;
+    }
+    let (format, mut pixels) = to_bytes(color, raw)?;
+    let (width, height) = (width as usize, height as usize);
+    let image = match (format, options.background) {
+        (PixelFormat::Gray, _) => Image::gray(pixels, width, height)?,
+        (PixelFormat::Rgba, Some(background)) => {
+            compose(&mut pixels, background);
+            Image::rgb(pixels, width, height)?
+        }
+        (PixelFormat::Rgba, None) => Image::rgba(pixels, width, height)?,
+        _ => Image::rgb(pixels, width, height)?,
+    };
+    reservation.shrink(image.pixels().len() as u64);
+    Ok((Decoded { image: image.with_orientation(orientation), is_truncated }, reservation))
+}
+
+/// Puts RGBA pixels before a color, and drops alpha: `(color * alpha + background * (255 - alpha)) / 255`, rounded to the nearest.
+fn compose(pixels: &mut Vec<u8>, background: [u8; 3]) {
+    let count = pixels.len() / 4;
+    for index in 0..count {
+        let alpha = u32::from(pixels[index * 4 + 3]);
+        for (channel, &behind) in background.iter().enumerate() {
+            let sum =
+                u32::from(pixels[index * 4 + channel]) * alpha + u32::from(behind) * (255 - alpha);
+            pixels[index * 3 + channel] = ((sum + 127) / 255) as u8;
+        }
+    }
+    pixels.truncate(count * 3);
+}
+
+/// Whether a decoder stopped because there were no more bytes.
+fn ends_early(error: &ImageError) -> bool {
+    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = match error {
+        ImageError::IoError(error) => return is_end(error),
+        other => other.source(),
+    };
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(is_end) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Brings samples to eight bits and drops the alpha of grey pictures, within the memory the samples have.
@@ -250,21 +329,23 @@ fn readable_formats() -> String {
     formats.map(|format| format!("{format:?}")).collect::<Vec<_>>().join(", ")
 }
 
-fn from_image(error: ImageError) -> Error {
+fn from_image(error: ImageError, limits: &Limits) -> Error {
     match error {
-        ImageError::Limits(limits) => too_large(limits.to_string()),
-        other => broken(format!(
-            "An error occurred while decoding image: {}",
-            one_line(&other.to_string())
+        ImageError::Limits(_) => too_large(format!(
+            "decoding needs more memory than max_decoder_bytes, which is {}",
+            limits.max_decoder_bytes
         )),
+        other => broken(one_line(&other.to_string())),
     }
 }
 
-fn broken(message: String) -> Error {
-    Error::internal(message).with_support_code(SupportCode::ImageProcessing)
+/// The error for bytes that are no image, or a broken one; the first words are the reference's.
+fn broken(message: impl std::fmt::Display) -> Error {
+    Error::invalid_argument(format!("An error occurred while decoding image: {message}"))
+        .with_support_code(SupportCode::ImageProcessing)
 }
 
-fn too_large(message: String) -> Error {
+fn too_large(message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::ResourceExhausted, format!("The image exceeds a limit: {message}"))
         .with_support_code(SupportCode::ImageProcessing)
 }

@@ -21,8 +21,8 @@ fn limited(name: &str, value: u64) -> Limits {
     limits
 }
 
-fn decoded(bytes: &[u8]) -> Picture {
-    decode(bytes, Exif::Apply, &Limits::default()).unwrap()
+fn decoded(bytes: &[u8]) -> Image {
+    decode(bytes, &DecodeOptions::default()).unwrap()
 }
 
 #[test]
@@ -217,7 +217,8 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
         let bytes = png_with_exif(exif(orientation.exif().into()));
         assert_eq!(decoded(&bytes).orientation(), orientation);
         for exif in [Exif::Ignore, Exif::ApplyToJpeg] {
-            let picture = decode(&bytes, exif, &Limits::default()).unwrap();
+            let picture =
+                decode(&bytes, &DecodeOptions { exif, ..DecodeOptions::default() }).unwrap();
             assert_eq!(picture.orientation(), Orientation::TopLeft);
         }
         let jpeg = jpeg_with_exif(&exif(orientation.exif().into()));
@@ -226,7 +227,8 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
             (Exif::ApplyToJpeg, orientation),
             (Exif::Ignore, Orientation::TopLeft),
         ] {
-            let picture = decode(&jpeg, exif, &Limits::default()).unwrap();
+            let picture =
+                decode(&jpeg, &DecodeOptions { exif, ..DecodeOptions::default() }).unwrap();
             assert_eq!(picture.orientation(), expected);
         }
     }
@@ -295,18 +297,21 @@ fn limits_hold_before_anything_is_allocated() {
         limited("max_pixels", 20 * 12 - 1),
         limited("max_decoder_bytes", 20 * 12 * 3 - 1),
     ] {
-        let error = decode(&bytes, Exif::Apply, &limits).unwrap_err();
+        let error =
+            decode(&bytes, &DecodeOptions { limits, ..DecodeOptions::default() }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     }
     // A JPEG's coefficients take twice what its pixels do.
     let jpeg = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
     let limits = |bytes| limited("max_decoder_bytes", bytes);
-    assert!(decode(&jpeg, Exif::Apply, &limits(20 * 12 * 9)).is_ok());
-    let error = decode(&jpeg, Exif::Apply, &limits(20 * 12 * 9 - 1)).unwrap_err();
+    let within =
+        |bytes| decode(&jpeg, &DecodeOptions { limits: limits(bytes), ..DecodeOptions::default() });
+    assert!(within(20 * 12 * 9).is_ok());
+    let error = within(20 * 12 * 9 - 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     // Thirty bytes that claim 100 000 x 100 000 pixels.
     for bomb in [&b"P6 100000 100000 255 "[..], b"P5 100000 100000 255 "] {
-        let error = decode(bomb, Exif::Apply, &Limits::default()).unwrap_err();
+        let error = decode(bomb, &DecodeOptions::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
     }
 }
@@ -314,31 +319,108 @@ fn limits_hold_before_anything_is_allocated() {
 #[test]
 fn what_is_no_picture_is_said_so() {
     for bytes in [&b""[..], b"hello", b"TFL3TFL3TFL3", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"] {
-        let error = decode(bytes, Exif::Apply, &Limits::default()).unwrap_err();
+        let error = decode(bytes, &DecodeOptions::default()).unwrap_err();
         assert!(error.to_string().starts_with("An error occurred while decoding image"), "{error}");
     }
-    let missing = decode_file("no/such/file.png", Exif::Apply, &Limits::default()).unwrap_err();
+    let missing = decode_file("no/such/file.png", &DecodeOptions::default()).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert_eq!(missing.to_string(), "Unable to open file at no/such/file.png");
 }
 
 #[test]
-fn every_prefix_of_a_picture_gives_a_result_or_an_error() {
-    let image = DynamicImage::ImageRgb8(gradient());
-    for format in [
-        ImageFormat::Png,
-        ImageFormat::Bmp,
-        ImageFormat::Tiff,
-        ImageFormat::Pnm,
-        ImageFormat::WebP,
-        ImageFormat::Jpeg,
-        ImageFormat::Gif,
+fn errors_say_what_is_wrong_and_whose_fault_it_is() {
+    for (bytes, words) in [
+        (&b""[..], "the file is empty"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC is not supported: convert"),
+        (b"nonsense", "unknown image type; this build reads "),
     ] {
+        let error = decode(bytes, &DecodeOptions::default()).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+const FORMATS: [ImageFormat; 7] = [
+    ImageFormat::Png,
+    ImageFormat::Bmp,
+    ImageFormat::Tiff,
+    ImageFormat::Pnm,
+    ImageFormat::WebP,
+    ImageFormat::Jpeg,
+    ImageFormat::Gif,
+];
+
+#[test]
+fn every_prefix_of_an_image_gives_a_result_or_an_error() {
+    let image = DynamicImage::ImageRgb8(gradient());
+    for format in FORMATS {
         let bytes = encode(&image, format);
         for end in 0..bytes.len() {
-            decode(&bytes[..end], Exif::Apply, &Limits::default()).ok();
+            for allow_truncated in [false, true] {
+                let options = DecodeOptions { allow_truncated, ..DecodeOptions::default() };
+                decode(&bytes[..end], &options).ok();
+            }
         }
     }
+}
+
+#[test]
+fn files_that_end_early_are_refused_unless_allowed() {
+    let image = DynamicImage::ImageRgb8(gradient());
+    let allowed = DecodeOptions { allow_truncated: true, ..DecodeOptions::default() };
+    for format in FORMATS {
+        let bytes = encode(&image, format);
+        for percent in [20, 50, 80, 95] {
+            let part = &bytes[..bytes.len() * percent / 100];
+            assert!(decode(part, &DecodeOptions::default()).is_err(), "{format:?} {percent} %");
+        }
+        let (whole, _) = decode_within(&bytes, &allowed, &MemoryBudget::unlimited()).unwrap();
+        assert!(!whole.is_truncated, "{format:?}");
+    }
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Pnm] {
+        let bytes = encode(&image, format);
+        let part = &bytes[..bytes.len() * 90 / 100];
+        let (decoded, _) = decode_within(part, &allowed, &MemoryBudget::unlimited()).unwrap();
+        assert!(decoded.is_truncated, "{format:?}");
+        assert_eq!((decoded.image.width(), decoded.image.height()), (20, 12), "{format:?}");
+    }
+    let jpeg = encode(&image, ImageFormat::Jpeg);
+    let error = decode(&jpeg[..jpeg.len() / 2], &DecodeOptions::default()).unwrap_err();
+    assert!(error.to_string().ends_with("expected marker: the file ends early"), "{error}");
+}
+
+#[test]
+fn transparent_pixels_are_put_before_a_background_where_one_is_given() {
+    let pixels = [[10, 20, 30, 255], [10, 20, 30, 0], [200, 100, 0, 128]];
+    let rgba = image::RgbaImage::from_raw(3, 1, pixels.concat()).unwrap();
+    let png = encode(&DynamicImage::ImageRgba8(rgba), ImageFormat::Png);
+    assert_eq!(decoded(&png).format(), PixelFormat::Rgba);
+    let options = DecodeOptions { background: Some([255, 0, 100]), ..DecodeOptions::default() };
+    let composed = decode(&png, &options).unwrap();
+    assert_eq!(composed.format(), PixelFormat::Rgb);
+    assert_eq!(composed.pixels(), [10, 20, 30, 255, 0, 100, 227, 50, 50]);
+}
+
+#[test]
+fn a_jpeg_of_four_components_is_taken_to_need_more() {
+    let mut jpeg = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
+    let needs = |jpeg: &[u8], bytes: u64| {
+        let options = DecodeOptions {
+            limits: Limits { max_decoder_bytes: bytes, ..Limits::default() },
+            ..DecodeOptions::default()
+        };
+        match decode(jpeg, &options) {
+            Err(error) => error.kind() == ErrorKind::ResourceExhausted,
+            Ok(_) => false,
+        }
+    };
+    assert!(!needs(&jpeg, 20 * 12 * 9));
+    // Adds a fourth component to the frame, which is all that is looked at before memory is asked for.
+    let frame = jpeg.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 3] += 3;
+    jpeg[frame + 9] = 4;
+    jpeg.splice(frame + 19..frame + 19, [4, 0x11, 0]);
+    assert!(needs(&jpeg, 20 * 12 * 12 - 1));
 }
 
 /// A TIFF of grey pixels: values of its tags, which are lists behind the directory where there are several.
@@ -361,7 +443,7 @@ fn tiff_of_pieces(entries: &[(u16, &[u32])], behind: &[u8]) -> Vec<u8> {
 #[test]
 fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
     let refusal = |bytes: &[u8]| {
-        let error = decode(bytes, Exif::Apply, &Limits::default()).unwrap_err().to_string();
+        let error = decode(bytes, &DecodeOptions::default()).unwrap_err().to_string();
         assert!(!error.contains("panicked"), "{error}");
         error
     };
@@ -412,7 +494,7 @@ fn chunks_of_a_webp_lie_within_it() {
         bytes
     };
     assert_eq!(decoded(&claim(4)).pixels(), gradient().as_raw());
-    let error = decode(&claim(u32::MAX - 1), Exif::Apply, &Limits::default()).unwrap_err();
+    let error = decode(&claim(u32::MAX - 1), &DecodeOptions::default()).unwrap_err();
     assert!(error.to_string().contains("the file ends within its chunk `EXIF`"), "{error}");
     // What lies behind the end that the file declares is not looked at.
     let mut behind = claim(u32::MAX - 1);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use lookalike::{
     BackendInfo, FeatureVector, Frame, ImageEmbedder, ImageEmbedderOptions, ImageView,
-    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, OperatorInfo, SessionOptions,
-    Shape, Signature, Tensor, TensorRef, backends,
+    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, ModelIo, OperatorInfo,
+    SessionOptions, Shape, Tensor, TensorRef, backends,
 };
 
 /// Threads that share an embedder.
@@ -121,7 +121,7 @@ struct Toy;
 
 #[derive(Debug)]
 struct ToySession {
-    signature: Signature,
+    signature: ModelIo,
     lengths: Vec<usize>,
 }
 
@@ -143,7 +143,7 @@ impl InferenceBackend for Toy {
         model: &Model,
         _options: &SessionOptions,
     ) -> lookalike::Result<Box<dyn InferenceSession>> {
-        let signature = model.signature().clone();
+        let signature = model.io().clone();
         let length = |output: &lookalike::TensorInfo| Ok(output.dims()?.iter().product());
         let lengths = signature.outputs.iter().map(length).collect::<lookalike::Result<_>>()?;
         Ok(Box::new(ToySession { signature, lengths }))
@@ -151,7 +151,7 @@ impl InferenceBackend for Toy {
 }
 
 impl InferenceSession for ToySession {
-    fn signature(&self) -> &Signature {
+    fn io(&self) -> &ModelIo {
         &self.signature
     }
 

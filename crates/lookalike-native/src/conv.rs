@@ -12,7 +12,7 @@ use crate::kernels::bytes::{ByteTile, MOST_LANES, Requantization};
 use crate::kernels::elementwise::{Activation, Bounds};
 use crate::kernels::tile::Tile;
 use crate::kernels::{Kernels, MOST_VECTORS, SIDE};
-use crate::pack::{Aligned, Block, Run, blocks, runs, shares_pixels, spread};
+use crate::pack::{Aligned, Block, Division, Run, blocks, runs, shares_pixels, spread};
 
 /// Bytes of a quad.
 const QUAD: usize = 4;
@@ -212,6 +212,17 @@ impl<T> Taken<'_, T> {
     }
 }
 
+/// A row of a ring that some blocks write to: it must have room for all their vectors, of which the last needs no padding behind it.
+fn row_of_ring(blocks: &[Block], to: &mut [f32], vector_stride: usize) -> *mut f32 {
+    let vectors: usize = blocks.iter().map(|block| block.vectors).sum();
+    let needed = vectors.saturating_sub(1).checked_mul(vector_stride);
+    assert!(
+        needed.is_some_and(|needed| vectors == 0 || needed < to.len()),
+        "a ring of other blocks"
+    );
+    to.as_mut_ptr()
+}
+
 /// A convolution of floats, ready to run.
 #[derive(Debug)]
 pub(crate) struct FloatConv {
@@ -224,7 +235,7 @@ pub(crate) struct FloatConv {
 
 impl FloatConv {
     /// Packs the weights: for each block the biases, then for each value of a window the weights of all lanes.
-    pub(crate) fn new(conv: &Conv, kernels: &Kernels, threads: usize, pixels: usize) -> Self {
+    pub(crate) fn new(conv: &Conv, kernels: &Kernels, division: &Division) -> Self {
         let lanes = kernels.lanes;
         let tiles = kernels.tiles.map(<[_]>::len);
         let layout = Layout::new(conv, tiles, Vec::new(), conv.affine.is_none());
@@ -238,7 +249,7 @@ impl FloatConv {
             }
         };
         let are_halves = kernels.half_tiles.is_some();
-        let blocks = blocks(conv, pixels, kernels, threads, are_halves, size);
+        let blocks = blocks(conv, division, are_halves, size);
         let count =
             blocks.last().map_or(0, |last| last.offset + size(last.vectors, last.ends_in_half));
         let mut weights = Aligned::zeros(count);
@@ -321,7 +332,7 @@ impl FloatConv {
         }
         let (parts, shares) = layout.shares(context.width());
         let scratch = self.scratch();
-        context.run(shares, layout.multiplications(), &|worker: Worker, share| {
+        context.run(shares, layout.multiplications(), &|mut worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
             // SAFETY: the plan made room for a ring and for places for each thread; rows of the result are there; segments lie within
             // the ring, or within the input, for all columns of the result.
@@ -435,9 +446,10 @@ impl FloatConv {
         (picture, row): (usize, usize),
         count: usize,
         taken: &mut Taken<'_, f32>,
-        (mut output, vector_stride): (*mut f32, usize),
+        (to, vector_stride): (&mut [f32], usize),
     ) {
         let output_stride = kernels.lanes;
+        let mut output = row_of_ring(&self.layout.blocks[blocks.clone()], to, vector_stride);
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(kernels, input, picture, row, taken);
@@ -516,7 +528,7 @@ fn pack(kernels: &Kernels, rows: &[f32], depth: usize, width: usize, columns: &m
             let mut done = 0;
             if rows.len() == SIDE * depth {
                 for columns in columns.chunks_exact_mut(SIDE * width) {
-                    kernels.turn(&rows[first + done..], depth, &mut columns[lane..], width);
+                    kernels.transpose(&rows[first + done..], depth, &mut columns[lane..], width);
                     done += SIDE;
                 }
             }
@@ -629,8 +641,7 @@ impl ByteConv {
         conv: &Conv,
         source: &ByteWeights,
         kernels: &Kernels,
-        threads: usize,
-        pixels: usize,
+        division: &Division,
     ) -> Self {
         let lanes = kernels.lanes;
         let Window2 { rows, columns, channels, .. } = conv.window;
@@ -647,7 +658,7 @@ impl ByteConv {
         let (length, segments) = (layout.length, layout.segments.len());
         let quads = segments * length.div_ceil(QUAD);
         let size = |vectors: usize| vectors * lanes * quads * QUAD * if is_wide { 2 } else { 1 };
-        let blocks = blocks(conv, pixels, kernels, threads, false, |vectors, _| size(vectors));
+        let blocks = blocks(conv, division, false, |vectors, _| size(vectors));
         let mut weights = vec![0; blocks.last().map_or(0, |last| last.offset + size(last.vectors))];
         let mut sum_factors = Vec::new();
         for block in &blocks {
@@ -736,7 +747,7 @@ impl ByteConv {
             return;
         }
         let (parts, shares) = layout.shares(context.width());
-        context.run(shares, layout.multiplications(), &|worker: Worker, share| {
+        context.run(shares, layout.multiplications(), &|mut worker: Worker, share| {
             let (picture, rows) = layout.share(share, parts);
             // SAFETY: the plan made room for a ring and for places for each thread; rows of the result are there; segments lie within
             // the ring for all columns of the result, their last quads too.
@@ -832,9 +843,10 @@ impl ByteConv {
         (picture, row): (usize, usize),
         count: usize,
         taken: &mut Taken<'_, u8>,
-        (mut output, vector_stride): (*mut f32, usize),
+        (to, vector_stride): (&mut [f32], usize),
     ) {
         let stride = kernels.lanes;
+        let mut output = row_of_ring(&self.layout.blocks[blocks.clone()], to, vector_stride);
         // SAFETY: the caller's.
         unsafe {
             let base = self.take(input, picture, row, taken);

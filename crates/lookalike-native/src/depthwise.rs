@@ -11,7 +11,7 @@ use crate::graph::{Conv, Side, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
-use crate::pack::{Aligned, Block, Run, blocks, runs, spread};
+use crate::pack::{Aligned, Block, Run, blocks, divide, runs, spread};
 
 /// Where the rows of a block come from.
 #[derive(Debug)]
@@ -114,7 +114,8 @@ impl Depthwise {
         // However small the picture is: a block must fit into the first cache.
         const SEVERAL: usize = 2;
         let size = |vectors: usize| vectors * lanes * (1 + taps);
-        let blocks = blocks(conv, SEVERAL, kernels, threads, false, |vectors, _| size(vectors));
+        let division = divide(conv, SEVERAL, kernels, threads);
+        let blocks = blocks(conv, &division, false, |vectors, _| size(vectors));
         let count = blocks.last().map_or(0, |last| last.offset + size(last.vectors));
         let mut weights = Aligned::zeros(count);
         for block in &blocks {
@@ -133,7 +134,7 @@ impl Depthwise {
         let (source, requantizing) = match (&conv.weights, expansion) {
             (Weights::Floats { .. }, None) => (Source::Floats { times }, None),
             (Weights::Floats { .. }, Some(before)) => {
-                let before = FloatConv::new(before, kernels, threads, SEVERAL);
+                let before = FloatConv::new(before, kernels, &division);
                 (Source::FloatConv(Box::new(before)), None)
             }
             (Weights::Bytes(bytes), before) => {
@@ -142,7 +143,7 @@ impl Depthwise {
                 let source = match before {
                     Some(Conv { weights: Weights::Bytes(of_before), .. }) => {
                         let before = before.unwrap_or(conv);
-                        let before = ByteConv::new(before, of_before, kernels, threads, SEVERAL);
+                        let before = ByteConv::new(before, of_before, kernels, &division);
                         Source::ByteConv(Box::new(before))
                     }
                     _ => Source::Bytes {
@@ -216,7 +217,7 @@ impl Depthwise {
         let (floats, places) = self.scratch(kernels);
         let groups = self.shared_groups(context.width());
         let multiplications = results.saturating_mul(rows.size * columns.size);
-        context.run(self.shares(context.width()), multiplications, &|worker: Worker, share| {
+        context.run(self.shares(context.width()), multiplications, &|mut worker: Worker, share| {
             let (group, part) = (share % groups, share / groups % self.parts);
             let picture = share / groups / self.parts;
             let most = rows.output.div_ceil(self.parts);
@@ -309,12 +310,12 @@ impl Depthwise {
                 unsafe {
                     match &mut ring.filler {
                         Filler::Floats(conv, state) => {
-                            let (input, to) = (input.cast(), (to.as_mut_ptr(), plane));
+                            let (input, to) = (input.cast(), (to, plane));
                             let blocks = group.blocks.clone();
                             conv.row_of_blocks(kernels, blocks, input, place, taken, state, to);
                         }
                         Filler::Bytes(conv, state) => {
-                            let to = (to.as_mut_ptr(), plane);
+                            let to = (to, plane);
                             let blocks = group.blocks.clone();
                             conv.row_of_blocks(kernels, blocks, input, place, taken, state, to);
                         }

@@ -9,6 +9,7 @@ use crate::pack::Aligned;
 use crate::plain;
 use crate::plan::{Action, Operand, Place, Plan, Step};
 use crate::pool::Pool;
+use crate::simd;
 
 /// What a session needs to run a plan, and keeps from run to run.
 #[derive(Debug)]
@@ -115,17 +116,11 @@ pub(crate) struct Worker {
 impl Worker {
     /// Memory of the thread's own, with what was left in it.
     ///
-    /// # Safety
-    ///
-    /// It is asked for once for each share of work.
+    /// The parts of threads do not overlap, and a thread does one share at a time with the one worker that it is handed.
     #[expect(unsafe_code, reason = "each thread has a part of one piece of memory")]
-    pub(crate) unsafe fn scratch<'a>(
-        &self,
-        floats: usize,
-        places: usize,
-    ) -> (&'a mut [f32], &'a mut [usize]) {
+    pub(crate) fn scratch(&mut self, floats: usize, places: usize) -> (&mut [f32], &mut [usize]) {
         assert!(floats <= self.size.0 && places <= self.size.1, "an operator that was not planned");
-        // SAFETY: the parts of threads do not overlap, and a thread does one share at a time.
+        // SAFETY: see above, and the memory is as large as the size says.
         unsafe {
             (
                 std::slice::from_raw_parts_mut(self.scratch, floats),
@@ -148,7 +143,7 @@ pub(crate) fn run(
     outputs: &mut [Tensor],
 ) -> Result<()> {
     let mut context = Context {
-        kernels: plan.set.kernels(),
+        kernels: simd::kernels(plan.set),
         pool,
         scratch: Shared(memory.scratch.floats_mut().as_mut_ptr()),
         places: Shared(memory.places.as_mut_ptr()),

@@ -15,7 +15,7 @@ use self::tile::Tile;
 
 /// The inner loops as they are compiled for one instruction set.
 ///
-/// All are unsafe to call: a set must be there, which [`InstructionSet`](crate::InstructionSet) sees to, and pointers must be good,
+/// All are unsafe to call: a set must be there, which [`InstructionSet`](lookalike_core::InstructionSet) sees to, and pointers must be good,
 /// which their callers see to.
 pub(crate) struct Kernels {
     /// Floats of a vector.
@@ -39,8 +39,8 @@ pub(crate) struct Kernels {
     pub(crate) depthwise_5: [&'static [unsafe fn(&DepthwiseTile)]; 2],
     /// Takes a vector of channels of pixels: where the first one is, how far apart they are, how many, and how many channels.
     pub(crate) take: unsafe fn(*const f32, usize, usize, usize, *mut f32),
-    /// Turns a square of [`SIDE`] rows into columns: where the first row and the first column are, each with how far apart they lie.
-    pub(crate) turn: unsafe fn(*const f32, usize, *mut f32, usize),
+    /// Transposes a square of [`SIDE`] rows: where the first row and the first column are, each with how far apart they lie.
+    pub(crate) transpose: unsafe fn(*const f32, usize, *mut f32, usize),
     /// Takes each value times a factor, and a number off it.
     pub(crate) affine: unsafe fn(&[f32], f32, f32, &mut [f32]),
     /// Applies an activation.
@@ -91,7 +91,7 @@ macro_rules! each {
     }};
 }
 
-/// Rows, and columns, of a square that is turned.
+/// Rows, and columns, of a square that is transposed.
 pub(crate) const SIDE: usize = 8;
 
 /// Most vectors of channels that are computed together, of one pixel.
@@ -100,17 +100,15 @@ pub(crate) const MOST_VECTORS: usize = 8;
 /// Those that take slices: whoever has the kernels of a set has the set, and they look at lengths themselves.
 #[expect(unsafe_code, reason = "the set is there, which the compiler does not know")]
 impl Kernels {
-    pub(crate) fn turn(&self, from: &[f32], stride: usize, to: &mut [f32], to_stride: usize) {
-        assert!(
-            stride >= SIDE && from.len() >= (SIDE - 1) * stride + SIDE,
-            "rows that are not there"
-        );
-        assert!(
-            to_stride >= SIDE && to.len() >= (SIDE - 1) * to_stride + SIDE,
-            "columns that are not there"
-        );
+    pub(crate) fn transpose(&self, from: &[f32], stride: usize, to: &mut [f32], to_stride: usize) {
+        let is_there = |stride: usize, length: usize| {
+            let last = stride.checked_mul(SIDE - 1).and_then(|last| last.checked_add(SIDE));
+            stride >= SIDE && last.is_some_and(|end| end <= length)
+        };
+        assert!(is_there(stride, from.len()), "rows that are not there");
+        assert!(is_there(to_stride, to.len()), "columns that are not there");
         // SAFETY: the set is there, and the rows and columns are, as was just seen.
-        unsafe { (self.turn)(from.as_ptr(), stride, to.as_mut_ptr(), to_stride) };
+        unsafe { (self.transpose)(from.as_ptr(), stride, to.as_mut_ptr(), to_stride) };
     }
 
     pub(crate) fn affine(&self, from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
@@ -185,7 +183,7 @@ macro_rules! kernels {
         $columns:tt,
         [$columns_3:tt, $columns_5:tt],
         $half_tiles:expr,
-        $turn:path
+        $transpose:path
 
     ) => {
         #[expect(unsafe_code, reason = "whoever calls them knows that the set is there")]
@@ -281,7 +279,7 @@ macro_rules! kernels {
                 $crate::kernels::row!(compiled::depthwise, $columns_5, 1, 5),
                 $crate::kernels::row!(compiled::depthwise, $columns_5, 2, 5),
             ],
-            turn: $turn,
+            transpose: $transpose,
             take: compiled::take,
             affine: compiled::affine,
             activate: compiled::activate,

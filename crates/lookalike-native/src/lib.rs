@@ -16,15 +16,16 @@ mod pool;
 mod session;
 mod simd;
 
+use std::sync::Arc;
 use std::thread;
 
+pub use lookalike_core::InstructionSet;
 use lookalike_core::{
-    BackendInfo, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo, Result,
-    SessionOptions,
+    BackendInfo, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
+    SessionOptions, Threads,
 };
 
-use crate::session::NativeSession;
-pub use crate::simd::InstructionSet;
+use crate::session::LoadedPlan;
 
 /// The engine.
 #[derive(Clone, Copy, Debug)]
@@ -71,20 +72,20 @@ impl InferenceBackend for Native {
         graph::has_operator(operator)
     }
 
-    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
         model.require_format("The backend `native`", ModelFormat::TfLite)?;
         model.check_operators("The backend `native`", |operator| self.has_operator(operator))?;
         let set = self.set.unwrap_or_else(InstructionSet::detect);
-        Ok(Box::new(NativeSession::load(model, set, threads(options), self.fuses)?))
+        Ok(Arc::new(LoadedPlan::load(model, set, threads(options.threads), self.fuses)?))
     }
 }
 
 /// Threads of a run: as many as there are processors where the choice is the engine's, and no more than that.
-fn threads(options: &SessionOptions) -> usize {
+fn threads(threads: Threads) -> usize {
     // How many processors there are takes some twenty system calls to find out.
-    if options.num_threads == 1 {
+    if threads == Threads::One {
         return 1;
     }
-    let most = thread::available_parallelism().map_or(1, usize::from);
-    usize::try_from(options.num_threads).ok().filter(|&wanted| wanted > 0).unwrap_or(most).min(most)
+    let max = thread::available_parallelism().map_or(1, usize::from);
+    threads.count().map_or(max, |count| count.get().min(max))
 }

@@ -63,16 +63,18 @@ pub(crate) fn shares_pixels(pixels: usize, threads: usize) -> bool {
     threads > 1 && pixels / threads >= LEAST
 }
 
-/// Divides channels evenly into blocks of whole vectors, each with as much room for weights as `size` says of its vectors, and of whether
-/// the last one is a half, as it may be if there `are_halves`.
-pub(crate) fn blocks(
-    conv: &Conv,
-    pixels: usize,
-    kernels: &Kernels,
-    threads: usize,
-    are_halves: bool,
-    size: impl Fn(usize, bool) -> usize,
-) -> Vec<Block> {
+/// How the channels of a result are divided into blocks: an operator that makes rows for another one has the same division as that one.
+#[derive(Clone, Debug)]
+pub(crate) struct Division {
+    /// Channels of each group of the convolution.
+    outputs: usize,
+    lanes: usize,
+    /// Vectors of each block of a group.
+    vectors: Vec<usize>,
+}
+
+/// Divides channels evenly into blocks of whole vectors.
+pub(crate) fn divide(conv: &Conv, pixels: usize, kernels: &Kernels, threads: usize) -> Division {
     let lanes = kernels.lanes;
     let most = if pixels == 1 { MOST_VECTORS } else { kernels.block_vectors };
     let outputs = conv.outputs / conv.groups;
@@ -82,10 +84,24 @@ pub(crate) fn blocks(
     if !shares_pixels(pixels, threads) && vectors / count.next_multiple_of(threads) >= 2 {
         count = count.next_multiple_of(threads);
     }
+    let vectors = spread(vectors, vectors.div_ceil(count)).map(|(_, vectors)| vectors).collect();
+    Division { outputs, lanes, vectors }
+}
+
+/// The blocks of a division, each with as much room for weights as `size` says of its vectors, and of whether the last one is a half, as it
+/// may be if there `are_halves`.
+pub(crate) fn blocks(
+    conv: &Conv,
+    division: &Division,
+    are_halves: bool,
+    size: impl Fn(usize, bool) -> usize,
+) -> Vec<Block> {
+    let Division { outputs, lanes, ref vectors } = *division;
+    assert_eq!(conv.outputs, outputs * conv.groups, "a division of other channels");
     let (mut blocks, mut offset, mut lane) = (Vec::new(), 0, 0);
     for group in 0..conv.groups {
         let mut channel = 0;
-        for (_, vectors) in spread(vectors, vectors.div_ceil(count)) {
+        for &vectors in vectors {
             let channels = (vectors * lanes).min(outputs - channel);
             let ends_in_half = are_halves && channels <= vectors * lanes - lanes / 2;
             blocks.push(Block {

@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use lookalike_core::{Error, ErrorKind, Result};
+use lookalike_core::{Error, ErrorKind, InstructionSet, Result};
 
 use crate::conv::{ByteConv, FloatConv};
 use crate::depthwise::Depthwise;
 use crate::fuse::fuse;
 use crate::graph::{Constant, Element, Graph, Node, Op, Value, ValueId, Weights};
+use crate::pack::divide;
 use crate::plain::Broadcast;
-use crate::simd::InstructionSet;
+use crate::simd;
 
 /// A model for inputs of certain extents. Sessions share it.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Plan {
             let value_there = Value { constant, ..graph.values[value].clone() };
             Operand { place: places.of_value[value].clone(), value: value_there }
         };
-        let kernels = set.kernels();
+        let kernels = simd::kernels(set);
         check_bytes(packed_bytes(&graph, kernels.lanes))?;
         let mut scratch = (0, 0);
         let mut begun = 0_u64;
@@ -105,11 +106,18 @@ impl Plan {
                     let window = &conv.window;
                     let pixels = window.batch * window.rows.output * window.columns.output;
                     match &conv.weights {
-                        Weights::Floats { .. } => {
-                            Action::FloatConv(FloatConv::new(&conv, kernels, threads, pixels))
-                        }
+                        Weights::Floats { .. } => Action::FloatConv(FloatConv::new(
+                            &conv,
+                            kernels,
+                            &divide(&conv, pixels, kernels, threads),
+                        )),
                         Weights::Bytes(weights) => {
-                            let conv = ByteConv::new(&conv, weights, kernels, threads, pixels);
+                            let conv = ByteConv::new(
+                                &conv,
+                                weights,
+                                kernels,
+                                &divide(&conv, pixels, kernels, threads),
+                            );
                             Action::ByteConv(conv)
                         }
                     }

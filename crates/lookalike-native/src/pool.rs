@@ -58,6 +58,15 @@ struct Seat {
 #[repr(align(128))]
 struct Done(AtomicUsize);
 
+/// Counts a share as done when it is dropped.
+struct Counted<'a>(&'a Done);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::Release);
+    }
+}
+
 /// Shares that nobody has taken.
 #[derive(Clone, Copy)]
 struct Shares {
@@ -175,12 +184,26 @@ impl Shared {
                 // SAFETY: the share that has been taken is one of this work, which stays for as long as the share is not done.
                 #[expect(unsafe_code, reason = "see `lend`")]
                 let work = unsafe { *self.work.get() };
+                // Counted however the share ends: the caller waits for it.
+                let _counted = Counted(&self.seats[thread].done);
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(thread, share))) {
-                    let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
-                    first.get_or_insert(panic);
+                    self.keep(panic);
                 }
-                self.seats[thread].done.0.fetch_add(1, Ordering::Release);
             }
+        }
+    }
+
+    /// Keeps the first panic for the caller. Others are dropped, and if that panics as well, what comes of it is leaked: nothing may unwind
+    /// from here while other threads do shares.
+    fn keep(&self, panic: Box<dyn Any + Send>) {
+        let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_none() {
+            *first = Some(panic);
+            return;
+        }
+        drop(first);
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(second);
         }
     }
 
@@ -260,6 +283,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn panics_while_panics_are_dropped_leave_nobody_waiting() {
+        struct Explosive;
+
+        impl Drop for Explosive {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+
+        let mut pool = Pool::new(3);
+        for _ in 0..50 {
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(10, &|_, _| std::panic::panic_any(Explosive));
+            }));
+            std::mem::forget(outcome);
+        }
+        pool.run(10, &|_, _| {});
     }
 
     #[test]

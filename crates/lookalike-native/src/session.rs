@@ -4,28 +4,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Error, InferenceSession, Model, Result, Signature, SupportCode, Tensor, TensorRef,
-    contain_panics,
+    Error, InferenceSession, InstructionSet, LoadedModel, Model, ModelIo, Result, SupportCode,
+    Tensor, TensorRef, contain_panics,
 };
 
 use crate::exec::{self, Memory};
 use crate::graph;
 use crate::plan::Plan;
 use crate::pool::Pool;
-use crate::simd::InstructionSet;
 
-/// The plan, with its weights, is shared by all sessions of a model; memory and threads are each session's own, and made when they are
-/// first needed.
-pub(crate) struct NativeSession {
+/// A loaded model: what its sessions share.
+#[derive(Clone)]
+pub(crate) struct LoadedPlan {
     model: Model,
     set: InstructionSet,
     threads: usize,
     fuses: bool,
+    /// The plan with its weights; `None` where the model leaves the size of an input open.
     plan: Option<Arc<Plan>>,
-    state: Option<(Memory, Pool)>,
 }
 
-impl NativeSession {
+impl LoadedPlan {
     /// Plans at once, unless the model leaves the size of an input open.
     pub(crate) fn load(
         model: &Model,
@@ -33,12 +32,11 @@ impl NativeSession {
         threads: usize,
         fuses: bool,
     ) -> Result<Self> {
-        let model = model.clone();
-        let mut session = Self { model, set, threads, fuses, plan: None, state: None };
-        if let Some(dims) = session.model.fixed_input_dims() {
-            session.plan = Some(Arc::new(session.plan(&dims)?));
+        let mut loaded = Self { model: model.clone(), set, threads, fuses, plan: None };
+        if let Some(dims) = model.fixed_input_dims() {
+            loaded.plan = Some(Arc::new(loaded.plan(&dims)?));
         }
-        Ok(session)
+        Ok(loaded)
     }
 
     fn plan(&self, input_dims: &[Vec<usize>]) -> Result<Plan> {
@@ -46,39 +44,49 @@ impl NativeSession {
             Plan::new(graph::read(&self.model, input_dims)?, self.set, self.threads, self.fuses)
         })
     }
+}
 
+impl LoadedModel for LoadedPlan {
+    fn io(&self) -> &ModelIo {
+        self.model.io()
+    }
+
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        Ok(Box::new(NativeSession { loaded: self.clone(), state: None }))
+    }
+}
+
+/// Memory and threads are each session's own, and made when they are first needed. The plan is the loaded model's, until inputs of another
+/// shape ask for another one.
+struct NativeSession {
+    loaded: LoadedPlan,
+    state: Option<(Memory, Pool)>,
+}
+
+impl NativeSession {
     fn plan_for(&mut self, inputs: &[TensorRef<'_>]) -> Result<Arc<Plan>> {
         let wanted = || inputs.iter().map(|input| input.shape().dims());
-        if let Some(plan) = &self.plan
+        if let Some(plan) = &self.loaded.plan
             && wanted().eq(plan.input_dims.iter().map(Vec::as_slice))
         {
             return Ok(Arc::clone(plan));
         }
         let dims: Vec<Vec<usize>> = wanted().map(<[usize]>::to_vec).collect();
         self.state = None;
-        let plan = Arc::new(self.plan(&dims)?);
-        Ok(Arc::clone(self.plan.insert(plan)))
+        let plan = Arc::new(self.loaded.plan(&dims)?);
+        Ok(Arc::clone(self.loaded.plan.insert(plan)))
     }
 }
 
 impl InferenceSession for NativeSession {
-    fn signature(&self) -> &Signature {
-        self.model.signature()
-    }
-
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        let (model, plan) = (self.model.clone(), self.plan.clone());
-        Ok(Box::new(Self { model, plan, state: None, ..*self }))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature().check_run(inputs, outputs.len())?;
+        self.loaded.model.io().check_run(inputs, outputs.len())?;
         let plan = self.plan_for(inputs)?;
         // A state that fails or panics is not put back.
         let (mut memory, mut pool) = match self.state.take() {
             Some(state) => state,
             None => {
-                let pool = Pool::new(self.threads);
+                let pool = Pool::new(self.loaded.threads);
                 (Memory::new(&plan, pool.width()), pool)
             }
         };
@@ -98,8 +106,14 @@ fn contain<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
 
 impl fmt::Debug for NativeSession {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("NativeSession").field(&self.loaded).finish()
+    }
+}
+
+impl fmt::Debug for LoadedPlan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("NativeSession")
+            .debug_struct("LoadedPlan")
             .field("set", &self.set)
             .field("threads", &self.threads)
             .finish_non_exhaustive()

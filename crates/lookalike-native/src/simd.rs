@@ -159,7 +159,7 @@ mod avx512;
 mod avx512vl;
 mod portable;
 
-use std::sync::LazyLock;
+use lookalike_core::{InstructionSet, Isa};
 
 use crate::kernels::Kernels;
 
@@ -249,97 +249,15 @@ pub(crate) trait Halves: Vector {
     unsafe fn store_upper(self, to: *mut f32, count: usize);
 }
 
-/// Instructions the kernels use.
-///
-/// A value for a set exists only where the processor has it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct InstructionSet(Set);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Set {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512Vl,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl InstructionSet {
-    /// What every processor of the platform has.
-    pub const PORTABLE: Self = Self(Set::Portable);
-
-    /// All that this processor has, the best one first.
-    pub fn available() -> Vec<Self> {
-        let mut sets = Vec::new();
+/// The kernels that are compiled for an instruction set.
+pub(crate) fn kernels(set: InstructionSet) -> &'static Kernels {
+    match set.isa() {
         #[cfg(target_arch = "x86_64")]
-        {
-            let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if has_avx2
-                && is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vnni")
-            {
-                sets.push(Self(Set::Avx512));
-                sets.push(Self(Set::Avx512Vl));
-                if halves_vectors() {
-                    sets.swap(0, 1);
-                }
-            }
-            if has_avx2 {
-                sets.push(Self(Set::Avx2));
-            }
-        }
-        sets.push(Self::PORTABLE);
-        sets
+        Isa::Avx2 => &avx2::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vl => &avx512vl::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => &avx512::KERNELS,
+        _ => &portable::KERNELS,
     }
-
-    /// The best one this processor has.
-    pub fn detect() -> Self {
-        // Virtual machines take long to say what their processor is.
-        static BEST: LazyLock<InstructionSet> = LazyLock::new(|| InstructionSet::available()[0]);
-        *BEST
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512Vl => "avx512vl",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
-        }
-    }
-
-    /// The kernels that are compiled for it.
-    pub(crate) fn kernels(self) -> &'static Kernels {
-        match self.0 {
-            Set::Portable => &portable::KERNELS,
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => &avx2::KERNELS,
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512Vl => &avx512vl::KERNELS,
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => &avx512::KERNELS,
-        }
-    }
-}
-
-/// Whether the processor does instructions of 512 bits in two halves: AMD's Zen 4, which is of family 25 as no other one with such
-/// instructions is.
-#[cfg(target_arch = "x86_64")]
-fn halves_vectors() -> bool {
-    use std::arch::x86_64::__cpuid;
-
-    let vendor = __cpuid(0);
-    let is_amd =
-        [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"AuthenticAMD";
-    let version = __cpuid(1).eax;
-    let (base, extension) = (version >> 8 & 0xF, version >> 20 & 0xFF);
-    is_amd && base + extension == 25
 }

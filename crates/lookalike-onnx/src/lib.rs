@@ -43,7 +43,7 @@ const IR_VERSION: i64 = 8;
 /// contradicts itself; or it leaves extents other than the batch open, for which there is [`translate_for`].
 pub fn translate(model: &Model) -> Result<Vec<u8>> {
     let input_dims = model.fixed_input_dims().ok_or_else(|| {
-        let open = model.signature().inputs.iter().find(|input| input.has_open_size());
+        let open = model.io().inputs.iter().find(|input| input.has_open_size());
         Error::unimplemented(format!(
             "the translation to ONNX needs inputs of fixed size, and the model leaves that of one open: {:?}",
             open.map(|input| &input.shape_signature)

@@ -8,7 +8,7 @@ use lookalike_core::metadata::{
     TensorMetadata,
 };
 use lookalike_core::{
-    Error, Model, OperatorInfo, Result, Signature, SupportCode, TensorInfo, TensorType,
+    Error, Model, ModelIo, OperatorInfo, Result, SupportCode, TensorInfo, TensorType,
 };
 use prost::Message;
 
@@ -49,7 +49,7 @@ pub fn read(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Model> {
             "the weights of the ONNX model are in other files; save it with its weights inside",
         ));
     }
-    let signature = Signature::new(inputs(&graph)?, outputs(&graph)?);
+    let signature = ModelIo::new(inputs(&graph)?, outputs(&graph)?);
     let operators = graph.node.into_iter().map(|node| OperatorInfo::named(node.op_type)).collect();
     let metadata = metadata(&outline.metadata_props, &signature)?;
     Ok(Model::from_onnx(bytes, signature, operators, metadata))
@@ -126,7 +126,7 @@ fn tensor(value: &ValueInfoProto, shape: Vec<i32>) -> Result<TensorInfo> {
 }
 
 /// What the properties say, in the terms of TensorFlow Lite's metadata.
-fn metadata(properties: &[StringStringEntryProto], signature: &Signature) -> Result<ModelMetadata> {
+fn metadata(properties: &[StringStringEntryProto], signature: &ModelIo) -> Result<ModelMetadata> {
     let numbers = |key: &str| -> Result<Option<Vec<f32>>> {
         let Some(entry) = properties.iter().find(|entry| entry.key == key) else { return Ok(None) };
         // Any more than three are as wrong as four.
@@ -219,7 +219,7 @@ mod tests {
 
     fn shapes(outline: &ModelOutline) -> (Vec<i32>, Vec<i32>) {
         let model = read(outline.encode_to_vec()).unwrap();
-        let signature = model.signature();
+        let signature = model.io();
         assert_eq!((signature.inputs.len(), signature.outputs.len()), (1, 1));
         (signature.inputs[0].shape_signature.clone(), signature.outputs[0].shape_signature.clone())
     }

@@ -6,14 +6,15 @@ mod library;
 mod session;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo,
-    Result, SessionOptions, SupportCode, contain_panics, one_line,
+    BackendInfo, Error, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
+    SessionOptions, SupportCode, contain_panics, one_line,
 };
 
 use crate::library::Library;
-use crate::session::OrtSession;
+use crate::session::LoadedOrt;
 
 /// The engine. By default it runs from the library that the environment variable `ORT_DYLIB_PATH` names, else from
 /// `libonnxruntime.so` (`onnxruntime.dll`, `libonnxruntime.dylib`) beside the program, else from wherever the system finds it.
@@ -50,12 +51,12 @@ impl InferenceBackend for Ort {
         lookalike_onnx::has_translation(operator)
     }
 
-    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
         if model.format() == ModelFormat::TfLite {
             model.check_operators("The backend `ort`", |operator| self.has_operator(operator))?;
         }
         let library = Library::load(self.library.as_deref())?;
-        Ok(Box::new(OrtSession::load(library, model, options)?))
+        Ok(Arc::new(LoadedOrt::load(library, model, options)?))
     }
 }
 

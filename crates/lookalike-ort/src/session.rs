@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use lookalike_core::{
-    DataRef, Error, InferenceSession, Model, ModelFormat, Result, SessionOptions, Shape, Signature,
-    Tensor, TensorRef,
+    DataRef, Error, InferenceSession, LoadedModel, Model, ModelFormat, ModelIo, Result,
+    SessionOptions, Shape, Tensor, TensorRef, Threads,
 };
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
@@ -16,14 +17,29 @@ use ort::value::{
 use crate::contain;
 use crate::library::Library;
 
-/// A model, and the engine's session for inputs of certain extents.
-pub(crate) struct OrtSession {
+/// A loaded model: what its sessions are made from.
+pub(crate) struct LoadedOrt {
+    source: Source,
+    /// The engine's session that loading was tried out with, for the first caller. The engine shares nothing between sessions that its
+    /// bindings can reach: each one loads the model.
+    first: Mutex<Option<Planned>>,
+}
+
+/// What the engine's sessions are made from.
+#[derive(Clone)]
+struct Source {
     library: &'static Library,
     model: Model,
-    num_threads: i32,
+    threads: Threads,
+}
+
+/// The engine's session is one for inputs of certain extents, until others ask for another one.
+struct OrtSession {
+    source: Source,
     planned: Option<Planned>,
 }
 
+/// The engine's session for inputs of certain extents.
 struct Planned {
     input_dims: Vec<Vec<usize>>,
     session: Session,
@@ -48,44 +64,55 @@ impl Input {
     }
 }
 
-impl OrtSession {
+impl LoadedOrt {
     /// Plans at once, unless the model leaves the size of an input open.
     pub(crate) fn load(
         library: &'static Library,
         model: &Model,
         options: &SessionOptions,
     ) -> Result<Self> {
-        let mut session =
-            Self { library, model: model.clone(), num_threads: options.num_threads, planned: None };
-        // An ONNX model is planned once, for whatever sizes it takes.
-        let dims = match model.format() {
-            ModelFormat::TfLite => model.fixed_input_dims(),
-            _ => Some(Vec::new()),
-        };
-        if let Some(dims) = dims {
-            session.plan_for(dims)?;
-        }
-        Ok(session)
+        let source = Source { library, model: model.clone(), threads: options.threads };
+        let first = source.fixed_dims().map(|dims| source.plan(dims)).transpose()?;
+        Ok(Self { source, first: Mutex::new(first) })
+    }
+}
+
+impl LoadedModel for LoadedOrt {
+    fn io(&self) -> &ModelIo {
+        self.source.model.io()
     }
 
-    fn plan_for(&mut self, input_dims: Vec<Vec<usize>>) -> Result<&mut Planned> {
-        let is_translated = self.model.format() == ModelFormat::TfLite;
-        let planned = match self.planned.take() {
-            Some(planned) if planned.input_dims == input_dims || !is_translated => planned,
-            _ => {
-                let translation = match self.model.format() {
-                    ModelFormat::TfLite => {
-                        Cow::Owned(lookalike_onnx::translate_for(&self.model, &input_dims)?)
-                    }
-                    _ => Cow::Borrowed(self.model.bytes()),
-                };
-                let session = contain("load the model", || self.start(&translation))?;
-                let inputs =
-                    session.inputs().iter().map(|outlet| Input::new(outlet, is_translated));
-                Planned { input_dims, inputs: inputs.collect(), session }
-            }
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        let source = self.source.clone();
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let planned = match (first, source.fixed_dims()) {
+            (None, Some(dims)) => Some(source.plan(dims)?),
+            (first, _) => first,
         };
-        Ok(self.planned.insert(planned))
+        Ok(Box::new(OrtSession { source, planned }))
+    }
+}
+
+impl Source {
+    fn is_translated(&self) -> bool {
+        self.model.format() == ModelFormat::TfLite
+    }
+
+    /// The extents a session can be made for before inputs are there. An ONNX model is planned once, for whatever sizes it takes.
+    fn fixed_dims(&self) -> Option<Vec<Vec<usize>>> {
+        if self.is_translated() { self.model.fixed_input_dims() } else { Some(Vec::new()) }
+    }
+
+    fn plan(&self, input_dims: Vec<Vec<usize>>) -> Result<Planned> {
+        let is_translated = self.is_translated();
+        let translation = if is_translated {
+            Cow::Owned(lookalike_onnx::translate_for(&self.model, &input_dims)?)
+        } else {
+            Cow::Borrowed(self.model.bytes())
+        };
+        let session = contain("load the model", || self.start(&translation))?;
+        let inputs = session.inputs().iter().map(|outlet| Input::new(outlet, is_translated));
+        Ok(Planned { input_dims, inputs: inputs.collect(), session })
     }
 
     fn start(&self, model: &[u8]) -> ort::Result<Session> {
@@ -95,30 +122,28 @@ impl OrtSession {
             .with_execution_providers([ort::ep::CPU::default()
                 .with_arena_allocator(false)
                 .build()])?;
-        if let Ok(threads @ 1..) = usize::try_from(self.num_threads) {
-            builder = builder.with_intra_threads(threads)?;
+        if let Some(threads) = self.threads.count() {
+            builder = builder.with_intra_threads(threads.get())?;
         }
         builder.commit_from_memory(model)
     }
 }
 
+impl OrtSession {
+    fn plan_for(&mut self, input_dims: Vec<Vec<usize>>) -> Result<&mut Planned> {
+        let planned = match self.planned.take() {
+            Some(planned) if planned.input_dims == input_dims || !self.source.is_translated() => {
+                planned
+            }
+            _ => self.source.plan(input_dims)?,
+        };
+        Ok(self.planned.insert(planned))
+    }
+}
+
 impl InferenceSession for OrtSession {
-    fn signature(&self) -> &Signature {
-        self.model.signature()
-    }
-
-    /// The engine shares nothing between sessions that this can reach: the model is loaded again.
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        let Self { library, num_threads, .. } = *self;
-        let mut fork = Self { library, model: self.model.clone(), num_threads, planned: None };
-        if let Some(planned) = &self.planned {
-            fork.plan_for(planned.input_dims.clone())?;
-        }
-        Ok(Box::new(fork))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature().check_run(inputs, outputs.len())?;
+        self.source.model.io().check_run(inputs, outputs.len())?;
         let dims = inputs.iter().map(|input| input.shape().dims().to_vec()).collect();
         let planned = self.plan_for(dims)?;
         contain("run the model", || planned.run(inputs, outputs))?
@@ -207,12 +232,24 @@ fn from_ort(result: &DynValue, output: &mut Tensor) -> ort::Result<Result<()>> {
     Ok(Ok(()))
 }
 
+impl fmt::Debug for LoadedOrt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("LoadedOrt").field(&self.source).finish()
+    }
+}
+
 impl fmt::Debug for OrtSession {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("OrtSession").field(&self.source).finish()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("OrtSession")
+            .debug_struct("Source")
             .field("library", &self.library.path())
-            .field("signature", self.signature())
+            .field("io", self.model.io())
             .finish_non_exhaustive()
     }
 }

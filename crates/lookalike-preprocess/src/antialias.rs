@@ -4,12 +4,12 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x4;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use lookalike_core::{
-    Error, ErrorKind, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor,
-    Region, Result, Tensor,
+    Error, ErrorKind, ImageProcessingOptions, ImageView, InputSpec, InstructionSet, Orientation,
+    Preprocessor, Region, Result, Tensor,
 };
 
 use crate::geometry::Size;
-use crate::kernels::{InstructionSet, NormalizationTable};
+use crate::kernels::{Kernels, NormalizationTable};
 use crate::target::Target;
 use crate::upright::Upright;
 
@@ -69,9 +69,9 @@ impl Preprocessor for Antialias {
             width: spec.width.unwrap_or(open.width),
             height: spec.height.unwrap_or(open.height),
         };
-        let set = InstructionSet::detect();
+        let kernels = Kernels::from(InstructionSet::detect());
         let table = NormalizationTable::centred;
-        let mut target = Target::new(input, target_size, spec.element, turn, set, table)?;
+        let mut target = Target::new(input, target_size, spec.element, turn, kernels, table)?;
         let stored = target.stored_size();
 
         // The resizer keeps weights of 21 bits for all pixels that a row or a column of the tensor sees.

@@ -6,74 +6,63 @@
 mod avx2;
 pub(crate) mod scalar;
 
+use lookalike_core::InstructionSet;
+
 use crate::geometry::{Axis, fraction7, whole};
 
-/// Instructions the inner loops use.
+/// The inner loops as they are compiled for an instruction set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct InstructionSet(Set);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Set {
+pub(crate) enum Kernels {
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
 }
 
-impl InstructionSet {
-    /// What every processor has.
-    pub const SCALAR: Self = Self(Set::Scalar);
-
-    /// The best one this processor has.
-    pub fn detect() -> Self {
+impl From<InstructionSet> for Kernels {
+    fn from(set: InstructionSet) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(token) = avx2::Avx2::detect() {
-            return Self(Set::Avx2(token));
+        if let Some(token) = avx2::Avx2::of(set) {
+            return Self::Avx2(token);
         }
-        Self::SCALAR
+        let _ = set;
+        Self::Scalar
     }
+}
 
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2(_) => "avx2",
-        }
-    }
-
+impl Kernels {
     /// `(upper * (256 - fraction) + lower * fraction + 128) >> 8`, byte by byte; all three of one length.
     pub(crate) fn blend_rows(self, upper: &[u8], lower: &[u8], fraction: u8, out: &mut [u8]) {
-        match self.0 {
-            Set::Scalar => scalar::blend_rows(upper, lower, fraction, out),
+        match self {
+            Self::Scalar => scalar::blend_rows(upper, lower, fraction, out),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(token) => token.blend_rows(upper, lower, fraction, out),
+            Self::Avx2(token) => token.blend_rows(upper, lower, fraction, out),
         }
     }
 
     /// `(left * (127 - fraction) + right * fraction) >> 7` for the pixels of `C` bytes that the taps name.
     pub(crate) fn blend_columns<const C: usize>(self, row: &[u8], taps: &Taps, out: &mut [u8]) {
-        match self.0 {
-            Set::Scalar => scalar::blend_columns::<C>(row, taps, 0, out),
+        match self {
+            Self::Scalar => scalar::blend_columns::<C>(row, taps, 0, out),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(token) => token.blend_columns::<C>(row, taps, out),
+            Self::Avx2(token) => token.blend_columns::<C>(row, taps, out),
         }
     }
 
     /// Three bytes of each pixel: `(sum of the four around, each times its weights in 32nds, + 512) >> 10`.
     pub(crate) fn sample<const C: usize>(self, source: &Pixels<'_>, taps: &[Tap], out: &mut [u8]) {
-        match self.0 {
-            Set::Scalar => scalar::sample::<C>(source, taps, out),
+        match self {
+            Self::Scalar => scalar::sample::<C>(source, taps, out),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(token) => token.sample::<C>(source, taps, out),
+            Self::Avx2(token) => token.sample::<C>(source, taps, out),
         }
     }
 
     /// Normalised values of R, G, B bytes.
     pub(crate) fn normalize(self, pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) {
-        match self.0 {
-            Set::Scalar => scalar::normalize(pixels, table, out),
+        match self {
+            Self::Scalar => scalar::normalize(pixels, table, out),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(token) => token.normalize(pixels, table, out),
+            Self::Avx2(token) => token.normalize(pixels, table, out),
         }
     }
 }
@@ -171,14 +160,13 @@ mod tests {
     use crate::geometry::Sampling;
     use crate::geometry::Size;
 
-    fn columns<const C: usize>(
-        set: InstructionSet,
-        row: &[u8],
-        taps: &Taps,
-        width: usize,
-    ) -> Vec<u8> {
+    fn best() -> Kernels {
+        InstructionSet::detect().into()
+    }
+
+    fn columns<const C: usize>(kernels: Kernels, row: &[u8], taps: &Taps, width: usize) -> Vec<u8> {
         let mut out = vec![0; width * C];
-        set.blend_columns::<C>(row, taps, &mut out);
+        kernels.blend_columns::<C>(row, taps, &mut out);
         out
     }
 
@@ -194,7 +182,7 @@ mod tests {
             let (upper, lower) = (&upper[skip..], &lower[skip..]);
             let (mut expected, mut found) = (vec![0; upper.len()], vec![0; upper.len()]);
             scalar::blend_rows(upper, lower, fraction, &mut expected);
-            InstructionSet::detect().blend_rows(upper, lower, fraction, &mut found);
+            best().blend_rows(upper, lower, fraction, &mut found);
             prop_assert_eq!(found, expected);
         }
 
@@ -217,19 +205,19 @@ mod tests {
                 Size { width: target, height: 5 },
             );
             let taps = Taps::new(sampling.x, source, target);
-            let best = InstructionSet::detect();
+            let best = best();
             let row = |channels: usize| &bytes[skip..][..source * channels];
             prop_assert_eq!(
                 columns::<3>(best, row(3), &taps, target),
-                columns::<3>(InstructionSet::SCALAR, row(3), &taps, target)
+                columns::<3>(Kernels::Scalar, row(3), &taps, target)
             );
             prop_assert_eq!(
                 columns::<4>(best, row(4), &taps, target),
-                columns::<4>(InstructionSet::SCALAR, row(4), &taps, target)
+                columns::<4>(Kernels::Scalar, row(4), &taps, target)
             );
             prop_assert_eq!(
                 columns::<2>(best, row(2), &taps, target),
-                columns::<2>(InstructionSet::SCALAR, row(2), &taps, target)
+                columns::<2>(Kernels::Scalar, row(2), &taps, target)
             );
         }
 
@@ -241,16 +229,16 @@ mod tests {
         ) {
             // Every byte meets every channel.
             let pixels: Vec<u8> = (0..=255u8).flat_map(|byte| [byte; 3]).skip(skip / 3 * 3).collect();
-            let bits = |set: InstructionSet, table: &NormalizationTable| {
+            let bits = |kernels: Kernels, table: &NormalizationTable| {
                 let mut out = vec![0.0; pixels.len()];
-                set.normalize(&pixels, table, &mut out);
+                kernels.normalize(&pixels, table, &mut out);
                 out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             };
             for table in
                 [NormalizationTable::centred(mean, std), NormalizationTable::stretched(mean, std)]
             {
-                let expected = bits(InstructionSet::SCALAR, &table);
-                prop_assert_eq!(bits(InstructionSet::detect(), &table), expected);
+                let expected = bits(Kernels::Scalar, &table);
+                prop_assert_eq!(bits(best(), &table), expected);
             }
         }
 
@@ -278,26 +266,21 @@ mod tests {
                 })
                 .map(|tap| Tap { left: tap.left.min((width as u32).saturating_sub(2)), ..tap })
                 .collect();
-            let sample = |set: InstructionSet, channels: usize| {
+            let sample = |kernels: Kernels, channels: usize| {
                 let row_stride = width * channels + padding;
                 let end = skip + row_stride * (height - 1) + width * channels;
                 let source = Pixels { data: &bytes[skip..end], row_stride, width, height };
                 let mut out = vec![0; taps.len() * 3];
                 match channels {
-                    3 => set.sample::<3>(&source, &taps, &mut out),
-                    _ => set.sample::<4>(&source, &taps, &mut out),
+                    3 => kernels.sample::<3>(&source, &taps, &mut out),
+                    _ => kernels.sample::<4>(&source, &taps, &mut out),
                 }
                 out
             };
             for channels in [3, 4] {
-                let expected = sample(InstructionSet::SCALAR, channels);
-                prop_assert_eq!(sample(InstructionSet::detect(), channels), expected);
+                let expected = sample(Kernels::Scalar, channels);
+                prop_assert_eq!(sample(best(), channels), expected);
             }
         }
-    }
-
-    #[test]
-    fn the_best_set_is_named() {
-        assert!(["scalar", "avx2"].contains(&InstructionSet::detect().name()));
     }
 }

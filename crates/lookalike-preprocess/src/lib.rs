@@ -16,6 +16,5 @@ mod upright;
 mod yuv;
 
 pub use crate::antialias::Antialias;
-pub use crate::kernels::InstructionSet;
 pub use crate::mediapipe::MediaPipe;
 pub use crate::task_library::TaskLibrary;

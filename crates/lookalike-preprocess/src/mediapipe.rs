@@ -3,12 +3,12 @@
 use std::f64::consts::PI;
 
 use lookalike_core::{
-    Error, ImageProcessingOptions, ImageView, InputSpec, Orientation, Preprocessor, Region, Result,
-    Tensor,
+    Error, ImageProcessingOptions, ImageView, InputSpec, InstructionSet, Orientation, Preprocessor,
+    Region, Result, Tensor,
 };
 
 use crate::geometry::Size;
-use crate::kernels::{InstructionSet, NormalizationTable, Tap};
+use crate::kernels::{Kernels, NormalizationTable, Tap};
 use crate::target::Target;
 use crate::upright::Upright;
 
@@ -38,7 +38,7 @@ use crate::upright::Upright;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MediaPipe {
-    set: InstructionSet,
+    kernels: Kernels,
 }
 
 impl MediaPipe {
@@ -49,7 +49,7 @@ impl MediaPipe {
 
     /// The profile on a given instruction set; all give the same tensors.
     pub fn with_instruction_set(set: InstructionSet) -> Self {
-        Self { set }
+        Self { kernels: set.into() }
     }
 }
 
@@ -88,16 +88,16 @@ impl Preprocessor for MediaPipe {
         let table = NormalizationTable::stretched;
         let orientation = Orientation::TopLeft;
         let mut target =
-            Target::new(input, target_size, spec.element, orientation, self.set, table)?;
+            Target::new(input, target_size, spec.element, orientation, self.kernels, table)?;
         let places = Places::new(size, target_size, rectangle.inverse_map(target_size));
         let (mut taps, mut row) =
             (vec![Tap::default(); target_size.width], vec![0; target_size.width * 3]);
         for y in 0..target_size.height {
             places.row(y, &mut taps);
             if upright.is_rgba() {
-                self.set.sample::<4>(&upright.pixels(), &taps, &mut row);
+                self.kernels.sample::<4>(&upright.pixels(), &taps, &mut row);
             } else {
-                self.set.sample::<3>(&upright.pixels(), &taps, &mut row);
+                self.kernels.sample::<3>(&upright.pixels(), &taps, &mut row);
             }
             target.write_upright_row(y, &row);
         }

@@ -1,7 +1,7 @@
 //! Resize of packed pixels: `ARGBScale` and `UVScale` of libyuv with the bilinear filter.
 
 use crate::geometry::{Filter, ONE, Sampling, Size, fraction8, whole};
-use crate::kernels::{InstructionSet, Taps};
+use crate::kernels::{Kernels, Taps};
 
 /// Rows of pixels with `C` bytes each.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub(crate) fn resize<const C: usize>(
     source: Rows<'_, C>,
     target: Size,
     rounding: BoxRounding,
-    set: InstructionSet,
+    kernels: Kernels,
     mut emit: impl FnMut(usize, &[u8]),
 ) {
     if source.size == target {
@@ -72,7 +72,7 @@ pub(crate) fn resize<const C: usize>(
             let above = whole(position, source.size.height);
             let fraction = if filter == Filter::None { 0 } else { fraction8(position) };
             let below = source.row((above + 1).min(last));
-            set.blend_rows(
+            kernels.blend_rows(
                 &source.row(above)[..row_bytes],
                 &below[..row_bytes],
                 fraction,
@@ -95,7 +95,7 @@ pub(crate) fn resize<const C: usize>(
     let taps = Taps::new(x, source.size.width, target.width);
     let limit = (last as i64) << 16;
     if y.step < ONE {
-        enlarge(source, target, filter, y, limit, &taps, set, emit);
+        enlarge(source, target, filter, y, limit, &taps, kernels, emit);
         return;
     }
     let mut blended = vec![0; source.size.width * C];
@@ -103,11 +103,11 @@ pub(crate) fn resize<const C: usize>(
         let position = y.at(row).min(limit);
         let above = whole(position, source.size.height);
         if filter == Filter::Linear {
-            set.blend_columns::<C>(source.row(above), &taps, &mut out);
+            kernels.blend_columns::<C>(source.row(above), &taps, &mut out);
         } else {
             let below = source.row((above + 1).min(last));
-            set.blend_rows(source.row(above), below, fraction8(position), &mut blended);
-            set.blend_columns::<C>(&blended, &taps, &mut out);
+            kernels.blend_rows(source.row(above), below, fraction8(position), &mut blended);
+            kernels.blend_columns::<C>(&blended, &taps, &mut out);
         }
         emit(row, &out);
     }
@@ -121,7 +121,7 @@ fn enlarge<const C: usize>(
     y: crate::geometry::Axis,
     limit: i64,
     taps: &Taps,
-    set: InstructionSet,
+    kernels: Kernels,
     mut emit: impl FnMut(usize, &[u8]),
 ) {
     let row_bytes = target.width * C;
@@ -133,13 +133,13 @@ fn enlarge<const C: usize>(
         if lower.index == Some(above) {
             std::mem::swap(&mut upper, &mut lower);
         }
-        upper.load(source, above, taps, set);
+        upper.load(source, above, taps, kernels);
         if filter == Filter::Linear {
             emit(row, &upper.pixels);
             continue;
         }
-        lower.load(source, (above + 1).min(source.size.height - 1), taps, set);
-        set.blend_rows(&upper.pixels, &lower.pixels, fraction8(position), &mut out);
+        lower.load(source, (above + 1).min(source.size.height - 1), taps, kernels);
+        kernels.blend_rows(&upper.pixels, &lower.pixels, fraction8(position), &mut out);
         emit(row, &out);
     }
 }
@@ -160,10 +160,10 @@ impl Filtered {
         source: Rows<'_, C>,
         index: usize,
         taps: &Taps,
-        set: InstructionSet,
+        kernels: Kernels,
     ) {
         if self.index != Some(index) {
-            set.blend_columns::<C>(source.row(index), taps, &mut self.pixels);
+            kernels.blend_columns::<C>(source.row(index), taps, &mut self.pixels);
             self.index = Some(index);
         }
     }

@@ -5,7 +5,7 @@ use lookalike_core::{
 };
 
 use crate::geometry::Size;
-use crate::kernels::{InstructionSet, NormalizationTable};
+use crate::kernels::{Kernels, NormalizationTable};
 
 /// Most pixels of an input tensor, whatever a model asks for: 8192 x 8192.
 const MAX_INPUT_PIXELS: usize = 1 << 26;
@@ -15,7 +15,7 @@ const MAX_INPUT_PIXELS: usize = 1 << 26;
 pub(crate) struct Target<'a> {
     size: Size,
     orientation: Orientation,
-    set: InstructionSet,
+    kernels: Kernels,
     elements: Elements<'a>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Target<'a> {
         size: Size,
         element: InputElement,
         orientation: Orientation,
-        set: InstructionSet,
+        kernels: Kernels,
         table: fn([f32; 3], [f32; 3]) -> NormalizationTable,
     ) -> Result<Self> {
         let Size { width, height } = size;
@@ -70,7 +70,7 @@ impl<'a> Target<'a> {
                 ));
             }
         };
-        Ok(Self { size, orientation, set, elements })
+        Ok(Self { size, orientation, kernels, elements })
     }
 
     /// The size that pixels have before they are turned.
@@ -108,7 +108,7 @@ impl<'a> Target<'a> {
         let span = y * row.len()..(y + 1) * row.len();
         match &mut self.elements {
             Elements::Bytes(out) => out[span].copy_from_slice(row),
-            Elements::Floats(table, out) => self.set.normalize(row, table, &mut out[span]),
+            Elements::Floats(table, out) => self.kernels.normalize(row, table, &mut out[span]),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The profile of the TensorFlow Lite Task Library.
 
 use lookalike_core::{
-    Error, ErrorKind, ImageProcessingOptions, ImageView, InputSpec, PixelFormat, PixelRect,
-    Preprocessor, Result, SupportCode, Tensor,
+    Error, ErrorKind, ImageProcessingOptions, ImageView, InputSpec, InstructionSet, PixelFormat,
+    PixelRect, Preprocessor, Result, SupportCode, Tensor,
 };
 
 use crate::geometry::{LONGEST_SIDE, Size};
-use crate::kernels::{InstructionSet, NormalizationTable};
+use crate::kernels::{Kernels, NormalizationTable};
 use crate::packed::{BoxRounding, Rows};
 use crate::target::Target;
 use crate::{packed, yuv};
@@ -34,7 +34,7 @@ use crate::{packed, yuv};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TaskLibrary {
-    set: InstructionSet,
+    kernels: Kernels,
 }
 
 impl TaskLibrary {
@@ -45,7 +45,7 @@ impl TaskLibrary {
 
     /// The profile on a given instruction set; all give the same tensors.
     pub fn with_instruction_set(set: InstructionSet) -> Self {
-        Self { set }
+        Self { kernels: set.into() }
     }
 
     fn resize_packed<const C: usize>(
@@ -58,7 +58,7 @@ impl TaskLibrary {
         let start = crop.y * plane.row_stride + crop.x * C;
         let size = Size { width: crop.width, height: crop.height };
         let source = Rows::<C>::new(&plane.data[start..], plane.row_stride, size);
-        packed::resize(source, target.stored_size(), BoxRounding::Twice, self.set, |y, row| {
+        packed::resize(source, target.stored_size(), BoxRounding::Twice, self.kernels, |y, row| {
             target.write_row::<C>(y, row);
         });
     }
@@ -92,7 +92,8 @@ impl Preprocessor for TaskLibrary {
             height: spec.height.unwrap_or(crop.height),
         };
         let table = NormalizationTable::centred;
-        let mut target = Target::new(input, upright, spec.element, orientation, self.set, table)?;
+        let mut target =
+            Target::new(input, upright, spec.element, orientation, self.kernels, table)?;
         let crop_size = Size { width: crop.width, height: crop.height };
         if crop_size != target.stored_size() && crop.width.max(crop.height) > LONGEST_SIDE {
             return Err(Error::new(
@@ -108,7 +109,7 @@ impl Preprocessor for TaskLibrary {
             PixelFormat::Gray => self.resize_packed::<1>(image, crop, &mut target),
             PixelFormat::Rgb => self.resize_packed::<3>(image, crop, &mut target),
             PixelFormat::Rgba => self.resize_packed::<4>(image, crop, &mut target),
-            _ => yuv::prepare(image, crop, orientation, self.set, upright, &mut target),
+            _ => yuv::prepare(image, crop, orientation, self.kernels, upright, &mut target),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use lookalike_core::{ImageView, Orientation, PixelFormat, PixelRect, Plane};
 
 use crate::geometry::Size;
-use crate::kernels::InstructionSet;
+use crate::kernels::Kernels;
 use crate::packed::{BoxRounding, Rows};
 use crate::target::Target;
 use crate::upright::Turned;
@@ -14,7 +14,7 @@ pub(crate) fn prepare(
     image: &ImageView<'_>,
     crop: PixelRect,
     orientation: Orientation,
-    set: InstructionSet,
+    kernels: Kernels,
     upright: Size,
     target: &mut Target<'_>,
 ) {
@@ -32,7 +32,7 @@ pub(crate) fn prepare(
     let chroma_pairs = || {
         let mut pairs = Vec::with_capacity(chroma_size.width * chroma_size.height * 2);
         let source = rows::<2>(image, 1, chroma_crop);
-        packed::resize(source, chroma_size, BoxRounding::Exact, set, |_, row| {
+        packed::resize(source, chroma_size, BoxRounding::Exact, kernels, |_, row| {
             pairs.extend_from_slice(row);
         });
         let of = |offset: usize| pairs.iter().skip(offset).step_by(2).copied().collect::<Vec<u8>>();

@@ -2,15 +2,17 @@
 
 #![forbid(unsafe_code)]
 
-mod chatter;
 mod session;
+mod stderr_capture;
+
+use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, ModelFormat,
-    OperatorInfo, Result, SessionOptions,
+    BackendInfo, Error, ErrorKind, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo,
+    Result, SessionOptions,
 };
 
-use crate::session::TfLiteSession;
+use crate::session::LoadedTfLite;
 
 /// The engine. XNNPACK runs what it can of a model, the library's own kernels the rest.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,11 +46,11 @@ impl InferenceBackend for TfLiteC {
         operator.is_known()
     }
 
-    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+    fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
         self.check()?;
         model.require_format("The backend `tflitec`", ModelFormat::TfLite)?;
         model.check_operators("The backend `tflitec`", |operator| self.has_operator(operator))?;
-        Ok(Box::new(TfLiteSession::load(model, options)?))
+        Ok(Arc::new(LoadedTfLite::load(model, options)?))
     }
 }
 

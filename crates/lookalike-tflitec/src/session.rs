@@ -1,18 +1,19 @@
 //! One loaded model in TensorFlow Lite.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lookalike_core::{
-    Data, DataRef, Error, InferenceSession, Model, OperatorInfo, Result, SessionOptions, Shape,
-    Shapes, Signature, SupportCode, Tensor, TensorInfo, TensorRef, contain_panics, one_line,
+    Data, DataRef, Error, InferenceSession, LoadedModel, Model, ModelIo, OperatorInfo, Result,
+    SessionOptions, Shape, Shapes, SupportCode, Tensor, TensorInfo, TensorRef, contain_panics,
+    one_line,
 };
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
 use tflitec::model::Model as TfLiteModel;
 use tflitec::tensor::{DataType, Shape as TfLiteShape};
 
-use crate::chatter::captured;
+use crate::stderr_capture::captured;
 
 self_cell! {
     /// A model with the bytes it reads.
@@ -32,53 +33,101 @@ self_cell! {
     }
 }
 
-/// A session: models are shared, interpreters are each session's own.
-pub(crate) struct TfLiteSession {
-    signature: Arc<Signature>,
+/// A loaded model: its sessions share the model, and have an interpreter each.
+pub(crate) struct LoadedTfLite {
+    io: Arc<ModelIo>,
     options: Options,
+    captures_stderr: bool,
+    loaded: Arc<Loaded>,
+    /// The session that loading was tried out with, for the first caller.
+    first: Mutex<Option<TfLiteSession>>,
+}
+
+/// A session, with an interpreter of its own.
+pub(crate) struct TfLiteSession {
+    io: Arc<ModelIo>,
+    captures_stderr: bool,
     running: Running,
     /// Shapes of the inputs the interpreter is set up for.
     shapes: Vec<Vec<usize>>,
 }
 
-impl TfLiteSession {
+impl LoadedTfLite {
     pub(crate) fn load(model: &Model, options: &SessionOptions) -> Result<Self> {
         // The library prepares the model for the sizes it declares, open ones taken as 1.
-        let declared = model.signature().inputs.iter().map(TensorInfo::dims);
+        let declared = model.io().inputs.iter().map(TensorInfo::dims);
         let shapes = model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
         check_biases(model)?;
-        let loaded = contain(|| {
+        let captures_stderr = options.captures_stderr;
+        let loaded = contain(captures_stderr, || {
             Loaded::try_new(AlignedModel::new(model), |model| {
                 TfLiteModel::from_bytes(model.bytes())
             })
         })?;
-        let (loaded, signature) = (Arc::new(loaded), Arc::new(model.signature().clone()));
-        let options = Options { thread_count: options.num_threads, is_xnnpack_enabled: true };
-        let without_xnnpack = Options { is_xnnpack_enabled: false, ..options };
+        let (loaded, io) = (Arc::new(loaded), Arc::new(model.io().clone()));
+        let thread_count = options
+            .threads
+            .count()
+            .map_or(-1, |count| i32::try_from(count.get()).unwrap_or(i32::MAX));
+        let start = |is_xnnpack_enabled| {
+            let options = Options { thread_count, is_xnnpack_enabled };
+            let session = TfLiteSession::start(
+                Arc::clone(&loaded),
+                Arc::clone(&io),
+                options,
+                captures_stderr,
+            )?;
+            let (loaded, io) = (Arc::clone(&loaded), Arc::clone(&io));
+            Ok(Self { io, options, captures_stderr, loaded, first: Mutex::new(Some(session)) })
+        };
         // With XNNPACK the library prepares graphs that are not run, too; by itself it leaves them alone.
         if model.graph_count() > 1 || has_unused_result(model) || has_shared_slope(model, &shapes) {
-            return Self::start(loaded, signature, without_xnnpack);
+            return start(false);
         }
-        let with_xnnpack = Self::start(Arc::clone(&loaded), Arc::clone(&signature), options);
         // XNNPACK refuses graphs whose sizes are known only when they run; the library's own kernels take them.
-        with_xnnpack.or_else(|_| Self::start(loaded, signature, without_xnnpack))
+        start(true).or_else(|_: Error| start(false))
+    }
+}
+
+impl LoadedModel for LoadedTfLite {
+    fn io(&self) -> &ModelIo {
+        &self.io
     }
 
-    fn start(loaded: Arc<Loaded>, signature: Arc<Signature>, options: Options) -> Result<Self> {
-        let running = contain(|| {
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let session = match first {
+            Some(session) => session,
+            None => {
+                let (loaded, io) = (Arc::clone(&self.loaded), Arc::clone(&self.io));
+                TfLiteSession::start(loaded, io, self.options, self.captures_stderr)?
+            }
+        };
+        Ok(Box::new(session))
+    }
+}
+
+impl TfLiteSession {
+    fn start(
+        loaded: Arc<Loaded>,
+        io: Arc<ModelIo>,
+        options: Options,
+        captures_stderr: bool,
+    ) -> Result<Self> {
+        let running = contain(captures_stderr, || {
             Running::try_new(loaded, |loaded| {
                 let interpreter = Interpreter::new(loaded.borrow_dependent(), Some(options))?;
                 interpreter.allocate_tensors()?;
                 Ok(interpreter)
             })
         })?;
-        let shapes = contain(|| {
+        let shapes = contain(captures_stderr, || {
             let interpreter = running.borrow_dependent();
-            (0..signature.inputs.len())
+            (0..io.inputs.len())
                 .map(|index| Ok(interpreter.input(index)?.shape().dimensions().clone()))
                 .collect::<tflitec::Result<_>>()
         })?;
-        Ok(Self { signature, options, running, shapes })
+        Ok(Self { io, captures_stderr, running, shapes })
     }
 
     /// Gives the inputs these shapes; a model of open size plans anew.
@@ -92,7 +141,7 @@ impl TfLiteSession {
         // Whatever happens, the interpreter is not set up for the old shapes any more.
         self.shapes.clear();
         let interpreter = self.running.borrow_dependent();
-        contain(|| {
+        contain(self.captures_stderr, || {
             for (index, shape) in shapes.iter().enumerate() {
                 interpreter.resize_input(index, TfLiteShape::new(shape.clone()))?;
             }
@@ -136,17 +185,8 @@ fn has_unused_result(model: &Model) -> bool {
 }
 
 impl InferenceSession for TfLiteSession {
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        let loaded = Arc::clone(self.running.borrow_owner());
-        Ok(Box::new(Self::start(loaded, Arc::clone(&self.signature), self.options)?))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature().check_run(inputs, outputs.len())?;
+        self.io.check_run(inputs, outputs.len())?;
         self.resize(inputs)?;
         let interpreter = self.running.borrow_dependent();
         contain_panics(|| run(interpreter, inputs, outputs))
@@ -190,9 +230,10 @@ fn run(
     Ok(())
 }
 
-/// Runs a step that may print and may panic; its error has what the library printed as its reason.
-fn contain<T>(run: impl FnOnce() -> tflitec::Result<T>) -> Result<T> {
-    let (result, said) = captured(|| contain_panics(run));
+/// Runs a step that may print and may panic; where standard error is captured, the reason of an error is what the library printed.
+fn contain<T>(captures_stderr: bool, run: impl FnOnce() -> tflitec::Result<T>) -> Result<T> {
+    let run = || contain_panics(run);
+    let (result, said) = if captures_stderr { captured(run) } else { (run(), String::new()) };
     let said = said.lines().filter_map(|line| line.strip_prefix("ERROR: ")).collect::<Vec<_>>();
     match result {
         Ok(Ok(value)) => Ok(value),
@@ -219,13 +260,19 @@ fn failure(cause: &str) -> Error {
         .with_support_code(SupportCode::Error)
 }
 
-impl fmt::Debug for TfLiteSession {
+impl fmt::Debug for LoadedTfLite {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("TfLiteSession")
-            .field("signature", &self.signature)
+            .debug_struct("LoadedTfLite")
+            .field("io", &self.io)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TfLiteSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TfLiteSession").field("io", &self.io).finish_non_exhaustive()
     }
 }
 

@@ -6,18 +6,20 @@
 
 mod session;
 
+use std::sync::Arc;
+
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, InferenceSession, Model, ModelFormat, OperatorInfo,
-    Result, SessionOptions, SupportCode, contain_panics, one_line,
+    BackendInfo, Error, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
+    SessionOptions, SupportCode, contain_panics, one_line,
 };
 use tract_onnx::prelude::TractResult;
 
-use crate::session::TractSession;
+use crate::session::LoadedTract;
 
 /// Version of tract this crate is built on.
 const TRACT_VERSION: &str = "0.23.9";
 
-/// The engine. One inference runs on one thread whatever [`SessionOptions::num_threads`] says; sessions run in parallel.
+/// The engine. One inference runs on one thread whatever [`SessionOptions::threads`] says; sessions run in parallel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tract;
 
@@ -34,10 +36,10 @@ impl InferenceBackend for Tract {
         lookalike_onnx::has_translation(operator)
     }
 
-    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
         model.require_format("The backend `tract`", ModelFormat::TfLite)?;
         model.check_operators("The backend `tract`", |operator| self.has_operator(operator))?;
-        Ok(Box::new(TractSession::load(model)?))
+        Ok(Arc::new(LoadedTract::load(model)?))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use lookalike_core::{
-    DataRef, Error, InferenceSession, Model, Result, Shape, Signature, Tensor, TensorRef,
+    DataRef, Error, InferenceSession, LoadedModel, Model, ModelIo, Result, Shape, Tensor, TensorRef,
 };
 use tract_onnx::prelude::{
     DatumType, Framework, InferenceModelExt, IntoRunnable, TVec, Tensor as TractTensor,
@@ -15,10 +15,18 @@ use tract_onnx::tract_core::internal::{bail, ensure};
 
 use crate::contain;
 
-/// The plan is shared by all sessions of a model; the state is each session's own, and made when first needed.
-pub(crate) struct TractSession {
+/// A loaded model: what its sessions share.
+#[derive(Clone)]
+pub(crate) struct LoadedTract {
     model: Model,
+    /// `None` where the model leaves the size of an input open.
     planned: Option<Planned>,
+}
+
+/// The state is each session's own, and made when first needed. The plan is the loaded model's, until inputs of another shape ask for
+/// another one.
+struct TractSession {
+    loaded: LoadedTract,
     state: Option<TypedSimpleState>,
 }
 
@@ -29,24 +37,36 @@ struct Planned {
     plan: Arc<TypedRunnableModel>,
 }
 
-impl TractSession {
+impl LoadedTract {
     /// Plans at once, unless the model leaves the size of an input open.
     pub(crate) fn load(model: &Model) -> Result<Self> {
         let fixed = model.fixed_input_dims();
         let planned = fixed.map(|dims| Planned::new(model, dims)).transpose()?;
-        Ok(Self { model: model.clone(), planned, state: None })
+        Ok(Self { model: model.clone(), planned })
+    }
+}
+
+impl LoadedModel for LoadedTract {
+    fn io(&self) -> &ModelIo {
+        self.model.io()
     }
 
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        Ok(Box::new(TractSession { loaded: self.clone(), state: None }))
+    }
+}
+
+impl TractSession {
     fn plan_for(&mut self, inputs: &[TensorRef<'_>]) -> Result<Arc<TypedRunnableModel>> {
         let wanted = || inputs.iter().map(|input| input.shape().dims());
-        let planned = match self.planned.take() {
+        let planned = match self.loaded.planned.take() {
             Some(planned) if wanted().eq(planned.input_dims.iter().map(Vec::as_slice)) => planned,
             _ => {
                 self.state = None;
-                Planned::new(&self.model, wanted().map(<[usize]>::to_vec).collect())?
+                Planned::new(&self.loaded.model, wanted().map(<[usize]>::to_vec).collect())?
             }
         };
-        Ok(Arc::clone(&self.planned.insert(planned).plan))
+        Ok(Arc::clone(&self.loaded.planned.insert(planned).plan))
     }
 
     fn run_contained(
@@ -89,28 +109,22 @@ impl Planned {
 }
 
 impl InferenceSession for TractSession {
-    fn signature(&self) -> &Signature {
-        self.model.signature()
-    }
-
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        let (model, planned) = (self.model.clone(), self.planned.clone());
-        Ok(Box::new(Self { model, planned, state: None }))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.signature().check_run(inputs, outputs.len())?;
+        self.loaded.model.io().check_run(inputs, outputs.len())?;
         let plan = self.plan_for(inputs)?;
         contain("run the model", || self.run_contained(&plan, inputs, outputs))
     }
 }
 
+impl fmt::Debug for LoadedTract {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LoadedTract").field("io", self.io()).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for TractSession {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("TractSession")
-            .field("signature", self.signature())
-            .finish_non_exhaustive()
+        formatter.debug_tuple("TractSession").field(&self.loaded).finish()
     }
 }
 

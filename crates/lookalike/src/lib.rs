@@ -24,11 +24,11 @@ pub use lookalike_tflitec::TfLiteC;
 pub use lookalike_tract::Tract;
 
 pub use lookalike_core::{
-    BackendInfo, Data, DataRef, Embedding, EmbeddingResult, EntryPoint, Error, ErrorKind,
-    FeatureVector, HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
-    InputElement, InputSpec, Limits, Model, ModelFormat, Normalization, OperatorInfo, Orientation,
+    BackendInfo, Data, DataRef, Embedding, EmbeddingResult, Error, ErrorKind, FeatureVector,
+    HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement,
+    InputSpec, Limits, Model, ModelFormat, ModelIo, Normalization, OperatorInfo, Orientation,
     PixelFormat, Plane, Preprocessor, Quantization, Region, Result, SessionOptions, Shape,
-    Signature, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
+    SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
     cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{Antialias, InstructionSet, MediaPipe, TaskLibrary};

@@ -1,14 +1,13 @@
 //! Sessions of one model, as many as there are callers at a time.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lookalike_core::{InferenceSession, Result, Tensor};
+use lookalike_core::{InferenceSession, LoadedModel, Result, Tensor};
 
-/// Sessions wait here between runs. No lock is held while one runs.
+/// Sessions wait here between runs. No lock is held while one is made, nor while one runs.
 pub(crate) struct SessionPool {
-    /// Never run, so that it can be forked while all others are busy.
-    seed: Mutex<Box<dyn InferenceSession>>,
+    model: Arc<dyn LoadedModel>,
     idle: Mutex<Vec<Worker>>,
 }
 
@@ -20,26 +19,30 @@ pub(crate) struct Worker {
 }
 
 impl SessionPool {
-    pub(crate) fn new(seed: Box<dyn InferenceSession>) -> Self {
-        Self { seed: Mutex::new(seed), idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(model: Arc<dyn LoadedModel>) -> Self {
+        Self { model, idle: Mutex::new(Vec::new()) }
     }
 
     /// Lends a worker to the closure; one that was idle, or a new one.
     pub(crate) fn with_worker<T>(&self, run: impl FnOnce(&mut Worker) -> Result<T>) -> Result<T> {
-        let idle = lock(&self.idle).pop();
+        let idle = self.idle().pop();
         let mut worker = match idle {
             Some(worker) => worker,
             None => self.new_worker()?,
         };
         let result = run(&mut worker);
-        lock(&self.idle).push(worker);
+        self.idle().push(worker);
         result
     }
 
     fn new_worker(&self) -> Result<Worker> {
-        let session = lock(&self.seed).fork()?;
-        let outputs = vec![Tensor::empty(); session.signature().outputs.len()];
-        Ok(Worker { session, input: Tensor::empty(), outputs })
+        let outputs = vec![Tensor::empty(); self.model.io().outputs.len()];
+        Ok(Worker { session: self.model.session()?, input: Tensor::empty(), outputs })
+    }
+
+    /// A panic elsewhere cannot leave the list half changed, so that its poison says nothing.
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -47,12 +50,8 @@ impl fmt::Debug for SessionPool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("SessionPool")
-            .field("idle", &lock(&self.idle).len())
-            .finish_non_exhaustive()
+            .field("model", &self.model)
+            .field("idle", &self.idle().len())
+            .finish()
     }
-}
-
-/// A panic elsewhere cannot leave a list of sessions half changed, so that its poison says nothing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

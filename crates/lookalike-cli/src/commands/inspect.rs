@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use lookalike::metadata::{ModelMetadata, ProcessUnitOptions, TensorMetadata};
 use lookalike::{
-    EntryPoint, HeadSpec, InputElement, InputSpec, Model, SessionOptions, TensorInfo, backends,
+    HeadSpec, InputElement, InputSpec, Model, SessionOptions, SignatureDef, TensorInfo, backends,
     read_model_within,
 };
 use serde::Serialize;
@@ -20,7 +20,7 @@ struct Report {
     description: Option<String>,
     inputs: Vec<TensorReport>,
     outputs: Vec<TensorReport>,
-    entry_points: Vec<EntryPointReport>,
+    signature_defs: Vec<SignatureDefReport>,
     operators: BTreeMap<String, usize>,
     metadata: Option<MetadataReport>,
     associated_files: BTreeMap<String, usize>,
@@ -42,7 +42,7 @@ struct TensorReport {
 }
 
 #[derive(Serialize)]
-struct EntryPointReport {
+struct SignatureDefReport {
     name: String,
     inputs: BTreeMap<String, usize>,
     outputs: BTreeMap<String, usize>,
@@ -112,9 +112,13 @@ impl Report {
             path,
             bytes: model.bytes().len(),
             description: model.description().map(str::to_owned),
-            inputs: tensors(&model.signature().inputs),
-            outputs: tensors(&model.signature().outputs),
-            entry_points: model.entry_points().into_iter().map(EntryPointReport::new).collect(),
+            inputs: tensors(&model.io().inputs),
+            outputs: tensors(&model.io().outputs),
+            signature_defs: model
+                .signature_defs()
+                .into_iter()
+                .map(SignatureDefReport::new)
+                .collect(),
             operators,
             metadata: model.metadata().map(MetadataReport::new),
             associated_files: model
@@ -154,13 +158,13 @@ impl Report {
         );
         section("inputs", self.inputs.iter().map(TensorReport::to_text).collect());
         section("outputs", self.outputs.iter().map(TensorReport::to_text).collect());
-        let entry_points = self.entry_points.iter().map(|entry| {
+        let signature_defs = self.signature_defs.iter().map(|entry| {
             let names = |tensors: &BTreeMap<String, usize>| {
                 tensors.keys().cloned().collect::<Vec<_>>().join(", ")
             };
             format!("{}({}) -> {}", entry.name, names(&entry.inputs), names(&entry.outputs))
         });
-        section("entry points", entry_points.collect());
+        section("signatures", signature_defs.collect());
         section(
             "metadata",
             self.metadata.as_ref().map(MetadataReport::to_rows).unwrap_or_default(),
@@ -219,8 +223,8 @@ impl TensorReport {
     }
 }
 
-impl EntryPointReport {
-    fn new(entry: EntryPoint) -> Self {
+impl SignatureDefReport {
+    fn new(entry: SignatureDef) -> Self {
         Self {
             name: entry.name,
             inputs: entry.inputs.into_iter().collect(),

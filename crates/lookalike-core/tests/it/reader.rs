@@ -70,7 +70,7 @@ fn model() -> lookalike_schema::tflite::Model {
 fn a_model_is_read_as_written() {
     let model = Model::from_bytes(model().to_bytes()).unwrap();
     assert_eq!(model.description(), Some("test"));
-    let signature = model.signature();
+    let signature = model.io();
     assert_eq!(
         (signature.inputs[0].name.as_str(), &signature.inputs[0].shape[..]),
         ("in", &[1, 2][..])
@@ -87,7 +87,7 @@ fn a_model_is_read_as_written() {
     let tensors = model.tensors();
     assert_eq!(model.constant(&tensors[2]), [1; 8]);
     assert!(model.constant(&tensors[0]).is_empty());
-    let entry = &model.entry_points()[0];
+    let entry = &model.signature_defs()[0];
     assert_eq!(entry.name, "serving_default");
     assert_eq!(
         (&entry.inputs[0], &entry.outputs[0]),
@@ -213,7 +213,7 @@ fn every_flipped_byte_gives_a_model_or_an_error() {
                 for tensor in model.tensors() {
                     model.constant(tensor);
                 }
-                model.entry_points();
+                model.signature_defs();
             }
         }
     }

@@ -30,7 +30,7 @@ pub fn read_model(data: &[u8]) {
     for position in 0..model.operators().len() {
         model.operator_options(position).to_owned();
     }
-    model.entry_points();
+    model.signature_defs();
     InputSpec::from_model(&model, None).ok();
     HeadSpec::from_model(&model).ok();
     if let Some(dims) = model.fixed_input_dims()
@@ -65,8 +65,8 @@ pub fn translate_model(data: &[u8]) {
     let Ok(translation) = onnx::translate(&model) else { return };
     assert!(onnx::is_onnx(&translation), "a translation is a model");
     let translated = onnx::read(translation).expect("a translation can be read");
-    assert_eq!(translated.signature().inputs.len(), model.signature().inputs.len());
-    assert_eq!(translated.signature().outputs.len(), model.signature().outputs.len());
+    assert_eq!(translated.io().inputs.len(), model.io().inputs.len());
+    assert_eq!(translated.io().outputs.len(), model.io().outputs.len());
     for backend in backends().iter().filter(|backend| backend.name() == "ort") {
         backend.load(&translated, &SessionOptions::default()).ok();
     }
@@ -93,7 +93,7 @@ pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<V
         let extents = input.dims()?.into_iter().enumerate();
         Ok(extents.map(|(axis, extent)| if is_open(axis) { 5 } else { extent }).collect())
     };
-    let declared = model.signature().inputs.iter();
+    let declared = model.io().inputs.iter();
     let dims = declared.clone().map(dims).collect::<lookalike::Result<Vec<_>>>()?;
     if model.format() == ModelFormat::TfLite {
         // An input that is too large is refused before there is one.
@@ -113,7 +113,7 @@ pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<V
         })
         .collect::<lookalike::Result<_>>()?;
     let borrowed: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
-    let mut outputs = vec![Tensor::empty(); model.signature().outputs.len()];
+    let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
     session.run(&borrowed, &mut outputs)?;
     Ok(outputs)
 }

@@ -16,9 +16,10 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Elements from the first of the first row to the last of the last one.
-    fn extent(&self) -> usize {
-        self.count.saturating_sub(1) * self.stride + self.length
+    /// Whether all rows lie within so many elements.
+    fn lie_within(&self, elements: usize) -> bool {
+        let last = self.count.saturating_sub(1).checked_mul(self.stride);
+        last.and_then(|last| last.checked_add(self.length)).is_some_and(|end| end <= elements)
     }
 }
 
@@ -32,7 +33,7 @@ const VECTORS: usize = 4;
 /// The processor has the set of `V`.
 #[inline(always)]
 pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
-    assert!(from.len() >= rows.extent() && sums.len() >= rows.length, "rows that are not there");
+    assert!(rows.lie_within(from.len()) && sums.len() >= rows.length, "rows that are not there");
     let mut column = 0;
     // SAFETY: all elements of the rows and of the sums are there, as was just seen; the set is the caller's.
     unsafe {

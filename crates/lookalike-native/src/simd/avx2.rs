@@ -103,7 +103,7 @@ impl Vector for F32x8 {
 ///
 /// The processor has the set, and the pointers are good for the rows and the columns.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn turn(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+pub(super) unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     const LOW: i32 = 0b01_00_01_00;
     const HIGH: i32 = 0b11_10_11_10;
     // SAFETY: the caller's.
@@ -141,5 +141,5 @@ kernels!(
     [1 2 3 4 5 6],
     [[1 2 3 4 5 6 7 8 9 10], [1 2 3 4 5 6 7 8 9]],
     None,
-    turn
+    transpose
 );

@@ -156,5 +156,5 @@ kernels!(
         row!(compiled_halves::tile, [1], 6),
         row!(compiled_halves::tile, [1], 7),
     ]),
-    super::avx2::turn
+    super::avx2::transpose
 );

@@ -87,5 +87,5 @@ kernels!(
         [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
     ],
     None,
-    super::avx2::turn
+    super::avx2::transpose
 );

@@ -151,7 +151,7 @@ impl Vector for Lanes {
 /// # Safety
 ///
 /// The pointers are good for the rows and the columns.
-unsafe fn turn(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     for row in 0..SIDE {
         for column in 0..SIDE {
             // SAFETY: the caller's.
@@ -170,5 +170,5 @@ kernels!(
     [1 2 3 4],
     [[], []],
     None,
-    turn
+    transpose
 );

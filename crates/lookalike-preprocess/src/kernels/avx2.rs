@@ -7,15 +7,17 @@
 
 use std::arch::x86_64::*;
 
+use lookalike_core::{InstructionSet, Isa};
+
 use super::{NormalizationTable, Pixels, Tap, Taps, scalar};
 
-/// Proof that this processor has AVX2: nothing but [`Avx2::detect`] makes one.
+/// Proof that this processor has AVX2: only an [`InstructionSet`] that includes it makes one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 impl Avx2 {
-    pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
+    pub(super) fn of(set: InstructionSet) -> Option<Self> {
+        matches!(set.isa(), Isa::Avx2 | Isa::Avx512Vl | Isa::Avx512).then_some(Self(()))
     }
 
     pub(super) fn blend_rows(self, upper: &[u8], lower: &[u8], fraction: u8, out: &mut [u8]) {

@@ -1,11 +1,12 @@
 //! Tensors captured from tflite-support 0.4.4, or computed by an exact model of it (the YUV formats, which its Python
 //! interface cannot take). Pictures are noise from a linear congruential generator.
 
+use lookalike_core::InstructionSet;
 use lookalike_core::{
     Data, ImageProcessingOptions, ImageView, InputElement, InputSpec, Orientation, PixelFormat,
     Plane, Preprocessor, Region, Tensor,
 };
-use lookalike_preprocess::{InstructionSet, TaskLibrary};
+use lookalike_preprocess::TaskLibrary;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -59,7 +60,7 @@ fn prepare(image: &ImageView<'_>, roi: Option<[i64; 4]>, width: usize, height: u
         tensor
     };
     let tensor = tensor_of(InstructionSet::detect());
-    assert_eq!(tensor, tensor_of(InstructionSet::SCALAR));
+    assert_eq!(tensor, tensor_of(InstructionSet::PORTABLE));
     match tensor.data() {
         Data::U8(bytes) => bytes.clone(),
         other => panic!("{other:?}"),

@@ -1,10 +1,11 @@
 //! The profile `mediapipe` against tensors captured from MediaPipe 1.2.2, and against a model of its arithmetic.
 
+use lookalike_core::InstructionSet;
 use lookalike_core::{
     Data, ImageProcessingOptions, ImageView, InputElement, InputSpec, Normalization, Orientation,
     PixelFormat, Plane, Preprocessor, Region, Tensor,
 };
-use lookalike_preprocess::{InstructionSet, MediaPipe};
+use lookalike_preprocess::MediaPipe;
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -59,7 +60,7 @@ fn compare(cases: &str, count: usize) {
         let pixels = synthetic(case.src_w, case.src_h);
         let image = ImageView::rgb(&pixels, case.src_w, case.src_h).unwrap();
         let processing = options(case.roi_ltrb, case.rotation_degrees);
-        for set in [InstructionSet::detect(), InstructionSet::SCALAR] {
+        for set in [InstructionSet::detect(), InstructionSet::PORTABLE] {
             let found = bytes(set, &image, &processing, case.dst_w, case.dst_h);
             assert_eq!(
                 crc32fast::hash(&found),
@@ -114,7 +115,7 @@ proptest! {
             [a.min(c), b.min(d), (a.max(c) + 1e-3).min(1.0), (b.max(d) + 1e-3).min(1.0)]
         });
         let processing = options(roi, quarter_turns * 90);
-        let expected = bytes(InstructionSet::SCALAR, &image, &processing, dst_width, dst_height);
+        let expected = bytes(InstructionSet::PORTABLE, &image, &processing, dst_width, dst_height);
         let found = bytes(InstructionSet::detect(), &image, &processing, dst_width, dst_height);
         prop_assert_eq!(found, expected);
     }

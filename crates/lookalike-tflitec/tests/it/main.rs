@@ -33,12 +33,12 @@ fn inputs(model: &Model) -> Vec<Tensor> {
         };
         Tensor::new(shape, data).unwrap()
     };
-    model.signature().inputs.iter().map(input).collect()
+    model.io().inputs.iter().map(input).collect()
 }
 
 fn run(session: &mut dyn InferenceSession, inputs: &[Tensor]) -> Vec<Tensor> {
     let inputs: Vec<_> = inputs.iter().map(Tensor::as_ref).collect();
-    let mut outputs = vec![Tensor::empty(); session.signature().outputs.len()];
+    let mut outputs = vec![Tensor::empty(); session.io().outputs.len()];
     session.run(&inputs, &mut outputs).unwrap();
     outputs
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lookalike::{
     BackendInfo, Error, ErrorKind, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, Model, OperatorInfo, Region, Result, SessionOptions,
-    Signature, SupportCode, Tensor, TensorRef, backend, backends, contain_panics,
+    InferenceBackend, InferenceSession, Model, ModelIo, OperatorInfo, Region, Result,
+    SessionOptions, SupportCode, Tensor, TensorRef, backend, backends, contain_panics,
     cosine_similarity, preprocessor, read_model,
 };
 
@@ -230,7 +230,7 @@ struct Moody {
 
 #[derive(Debug)]
 struct MoodySession {
-    signature: Signature,
+    signature: ModelIo,
     runs: Arc<AtomicUsize>,
 }
 
@@ -248,13 +248,13 @@ impl InferenceBackend for Moody {
     }
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
-        let signature = model.signature().clone();
+        let signature = model.io().clone();
         Ok(Box::new(MoodySession { signature, runs: Arc::clone(&self.runs) }))
     }
 }
 
 impl InferenceSession for MoodySession {
-    fn signature(&self) -> &Signature {
+    fn io(&self) -> &ModelIo {
         &self.signature
     }
 

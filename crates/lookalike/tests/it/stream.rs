@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use lookalike::{
     BackendInfo, ErrorKind, Frame, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, OperatorInfo, Region, Result,
-    SessionOptions, Signature, Tensor, TensorRef, VideoEmbedder,
+    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, ModelIo, OperatorInfo, Region,
+    Result, SessionOptions, Tensor, TensorRef, VideoEmbedder,
 };
 
 use crate::fixture;
@@ -60,7 +60,7 @@ struct Gate {
 
 #[derive(Debug)]
 struct GatedSession {
-    signature: Signature,
+    signature: ModelIo,
     passes: Arc<Mutex<Receiver<bool>>>,
     started: Sender<()>,
 }
@@ -80,12 +80,12 @@ impl InferenceBackend for Gate {
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
         let (passes, started) = (Arc::clone(&self.passes), self.started.clone());
-        Ok(Box::new(GatedSession { signature: model.signature().clone(), passes, started }))
+        Ok(Box::new(GatedSession { signature: model.io().clone(), passes, started }))
     }
 }
 
 impl InferenceSession for GatedSession {
-    fn signature(&self) -> &Signature {
+    fn io(&self) -> &ModelIo {
         &self.signature
     }
 

@@ -1,9 +1,9 @@
-//! What the library prints to standard error: kept off the terminal, and turned into causes of errors.
+//! What the library prints to standard error: kept off the terminal where that is asked for, and turned into causes of errors.
 
 /// Runs a step of the library that may print, and returns what it printed.
 ///
 /// The library has no other way out through tflitec. While this runs, what other threads print to standard error is taken
-/// for the library's; it is logged with the rest.
+/// for the library's and logged with the rest, and processes that are started have no standard error.
 #[cfg(target_os = "linux")]
 pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
     use std::fs::File;
@@ -11,16 +11,19 @@ pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
     use std::sync::{Mutex, PoisonError};
 
     use rustix::fs::{MemfdFlags, memfd_create};
+    use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
     use rustix::stdio::{dup2_stderr, stderr};
 
     // One at a time: the saved descriptor of one must not be the file of another.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    static CAPTURE: Mutex<()> = Mutex::new(());
+    let _capture = CAPTURE.lock().unwrap_or_else(PoisonError::into_inner);
 
     let redirected = (|| {
-        let saved = rustix::io::fcntl_dupfd_cloexec(stderr(), 3)?;
+        let saved = fcntl_dupfd_cloexec(stderr(), 3)?;
         let file = memfd_create(c"tensorflow-lite", MemfdFlags::CLOEXEC)?;
         dup2_stderr(&file)?;
+        // Restoring the saved descriptor clears the flag.
+        fcntl_setfd(stderr(), FdFlags::CLOEXEC)?;
         Ok::<_, rustix::io::Errno>((saved, File::from(file)))
     })();
     let Ok((saved, mut file)) = redirected else {
@@ -28,8 +31,7 @@ pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
         return (run(), String::new());
     };
     let result = run();
-    let restored = dup2_stderr(&saved);
-    if let Err(error) = restored {
+    if let Err(error) = dup2_stderr(&saved) {
         log::warn!("standard error could not be restored: {error}");
     }
     let mut text = String::new();

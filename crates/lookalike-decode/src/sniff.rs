@@ -1,0 +1,87 @@
+//! Which format bytes are in, from the first few of them.
+
+use std::fmt;
+
+use image::ImageFormat;
+
+/// What the first bytes of a file say of its format.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Sniffed {
+    /// A format that this build reads.
+    Readable(Format),
+    /// An image format that this build does not read, by its name.
+    Unsupported(&'static str),
+    /// Nothing at all.
+    Empty,
+    /// No image format that is known here.
+    Unknown,
+}
+
+/// An image format that this build reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Format(pub(crate) ImageFormat);
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.0)
+    }
+}
+
+impl fmt::Display for Sniffed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Readable(format) => format.fmt(formatter),
+            Self::Unsupported(name) => {
+                write!(formatter, "{name} is not supported: convert the file to JPEG or PNG")
+            }
+            Self::Empty => formatter.write_str("the file is empty"),
+            // The first words are the reference's.
+            Self::Unknown => formatter.write_str("unknown image type"),
+        }
+    }
+}
+
+/// Recognizes the format of an image file from its first 32 bytes or more.
+///
+/// ```
+/// use lookalike_decode::{Sniffed, sniff};
+///
+/// assert!(matches!(sniff(b"\x89PNG\r\n\x1a\n"), Sniffed::Readable(_)));
+/// assert_eq!(sniff(b"\0\0\0\x18ftypheic"), Sniffed::Unsupported("HEIC"));
+/// assert_eq!(sniff(b""), Sniffed::Empty);
+/// ```
+pub fn sniff(bytes: &[u8]) -> Sniffed {
+    if bytes.is_empty() {
+        return Sniffed::Empty;
+    }
+    let brand = bytes.get(4..12).unwrap_or_default();
+    match brand {
+        b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypmif1" | b"ftypmsf1" => {
+            return Sniffed::Unsupported("HEIC");
+        }
+        b"ftypavif" | b"ftypavis" => return Sniffed::Unsupported("AVIF"),
+        _ => {}
+    }
+    match image::guess_format(bytes) {
+        Ok(format) if format.reading_enabled() => Sniffed::Readable(Format(format)),
+        Ok(format) => Sniffed::Unsupported(match format {
+            ImageFormat::Avif => "AVIF",
+            ImageFormat::Bmp => "BMP",
+            ImageFormat::Dds => "DDS",
+            ImageFormat::Farbfeld => "farbfeld",
+            ImageFormat::Gif => "GIF",
+            ImageFormat::Hdr => "HDR",
+            ImageFormat::Ico => "ICO",
+            ImageFormat::Jpeg => "JPEG",
+            ImageFormat::OpenExr => "OpenEXR",
+            ImageFormat::Png => "PNG",
+            ImageFormat::Pnm => "PNM",
+            ImageFormat::Qoi => "QOI",
+            ImageFormat::Tiff => "TIFF",
+            ImageFormat::WebP => "WebP",
+            _ => "this image format",
+        }),
+        Err(_) => Sniffed::Unknown,
+    }
+}
