@@ -1,14 +1,31 @@
-//! What can be said on the command line.
+//! The command line: subcommands, options and their help.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lookalike::{HeadSpec, ImageEmbedder, ImageProcessingOptions, Limits, Region};
+use lookalike::{
+    DecodeOptions, HeadSpec, ImageEmbedder, ImageProcessingOptions, Limits, Normalization, Region,
+    Threads,
+};
 
-/// Tell how alike pictures are, by the cosine similarity of their feature vectors.
+const AFTER_HELP: &str = "\
+Examples:
+  lookalike compare a.jpg b.jpg
+  lookalike embed photos/ -o vectors.npy
+  find . -name '*.jpg' -print0 | lookalike embed --files-from - -0 -o vectors.jsonl
+  lookalike embed - < a.jpg
+
+Exit codes:
+  0  success; also when whoever reads the output closes it
+  1  at least one image failed, a model was refused, or a check found a difference; the rest was processed
+  2  wrong usage, or a model or backend that cannot be used";
+
+/// Compare images by the cosine similarity of their feature vectors.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "lookalike", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -16,23 +33,25 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print the cosine similarity of two pictures: 1 for the same, around 0 for unrelated ones
+    /// Print the cosine similarity of two images: 1 for equal ones, around 0 for unrelated ones
     Compare(CompareArguments),
-    /// Print or write the feature vector of each picture
+    /// Print or write the feature vector of each image
     Embed(EmbedArguments),
-    /// Show what a model takes and gives, what it says of itself, and which backends can run it
+    /// Show a model's inputs, outputs, metadata and operators, and which backends can run it
     Inspect(InspectArguments),
     /// Translate a TensorFlow Lite model to ONNX
     Convert(ConvertArguments),
     /// Show the inference engines of this build and whether they can run here
     Backends(BackendsArguments),
+    /// Check that every engine of this build gives the vectors it should
+    Doctor(DoctorArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// First picture: JPEG, PNG, WebP, GIF, BMP, TIFF or PNM
+    /// First image: JPEG, PNG, WebP, GIF, BMP, TIFF or PNM; `-` reads standard input
     pub(crate) image_a: PathBuf,
-    /// Second picture
+    /// Second image
     pub(crate) image_b: PathBuf,
     #[command(flatten)]
     pub(crate) embedder: EmbedderArguments,
@@ -50,11 +69,22 @@ pub(crate) struct CompareArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArguments {
-    /// Pictures, and directories to search for pictures
-    #[arg(required = true, value_name = "PATH")]
+    /// Images, and folders to search for images; `-` reads one image from standard input. Folders are searched with all folders in them,
+    /// in the order of names, for files with the ending of an image format and for others that begin like an image; hidden files are left
+    /// out, and links to folders are not followed
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Write a file instead of standard output; its name ends in .jsonl, .csv (rows of path, head index, head name, values)
-    /// or .npy (an array with a row for each picture that did not fail)
+    /// Read paths from this file, one a line; `-` reads them from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) files_from: Option<PathBuf>,
+    /// Paths of --files-from end with a NUL byte instead of a line break
+    #[arg(short = '0', long, requires = "files_from")]
+    pub(crate) null: bool,
+    /// Take hidden files in folders as well, whose names begin with a dot
+    #[arg(long)]
+    pub(crate) hidden: bool,
+    /// Write a file instead of printing JSON lines; its name ends in .jsonl, .csv (rows of path, head index, head name, values) or .npy (an
+    /// array with a row for each image that did not fail, and beside it a .paths.txt with their paths)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -69,11 +99,11 @@ pub(crate) struct EmbedArguments {
     /// Head of the model to leave out, by index or name; may be given several times
     #[arg(long, value_name = "INDEX|NAME", conflicts_with = "head")]
     pub(crate) without_head: Vec<String>,
-    /// Pictures at a time; as many as there are processors by default
+    /// Images at a time; as many as there are processors by default. All of them share the memory of max_decoder_bytes
     #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<usize>,
-    /// Print JSON lines, which is what happens anyway
-    #[arg(long)]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Print JSON lines, which is the default
+    #[arg(long, conflicts_with = "output")]
     pub(crate) json: bool,
 }
 
@@ -82,10 +112,22 @@ pub(crate) struct InspectArguments {
     /// TensorFlow Lite model (.tflite)
     pub(crate) model: PathBuf,
     #[command(flatten)]
+    pub(crate) normalization: NormalizationArguments,
+    #[command(flatten)]
     pub(crate) limits: LimitArguments,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Print a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the vectors that engines are compared with, as `native` gives them with portable instructions
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) freeze: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -109,31 +151,70 @@ pub(crate) struct BackendsArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct EmbedderArguments {
-    /// TensorFlow Lite model (.tflite); by default the built-in one, which finds near-duplicates
+    /// TensorFlow Lite model (.tflite); by default the built-in one, which knows near-duplicates and nothing of meaning
     #[arg(short, long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
-    /// Inference engine, as listed by `lookalike backends`
+    /// Inference engine, as listed by `lookalike backends`; by default the first one that supports all operators of the model
     #[arg(short, long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
-    /// How pictures are prepared: `task-library` or `mediapipe`, each as the reference of this name does it, or `antialias`,
+    /// How images are preprocessed: `task-library` or `mediapipe`, each as the reference of this name does it, or `antialias`,
     /// which averages what it shrinks
-    #[arg(long, value_name = "PROFILE", default_value = "task-library")]
+    #[arg(long, value_name = "PROFILE", default_value = "task-library", value_parser = PossibleValuesParser::new(lookalike::preprocessor_names()), hide_possible_values = true)]
     pub(crate) preprocess: String,
     /// Divide each vector by its Euclidean norm
     #[arg(long)]
     pub(crate) l2_normalize: bool,
-    /// Round values times 128 to integers of -128 to 127
+    /// Round values times 128 to integers of -128 to 127; values beyond -1 to 1 saturate, so use --l2-normalize with it
     #[arg(long)]
     pub(crate) quantize: bool,
+    #[command(flatten)]
+    pub(crate) normalization: NormalizationArguments,
+    /// Threads within one inference: a number, or `auto` for the engine's choice
+    #[arg(long, value_name = "N|auto", default_value = "1", allow_negative_numbers = true, value_parser = threads)]
+    pub(crate) threads: Threads,
+}
+
+fn threads(text: &str) -> Result<Threads, String> {
+    if text == "auto" {
+        return Ok(Threads::EngineChoice);
+    }
+    let number = text.parse().map_err(|_| "give a number, or `auto`".to_owned())?;
+    Threads::from_num_threads(number).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
+pub(crate) struct NormalizationArguments {
     /// Mean of the pixels (0 to 255) that the model was trained with, one value or R,G,B; goes with --std
-    #[arg(long, value_name = "R[,G,B]", value_delimiter = ',', allow_negative_numbers = true)]
-    pub(crate) mean: Option<Vec<f32>>,
-    /// Standard deviation of the pixels, one value or R,G,B; goes with --mean
-    #[arg(long, value_name = "R[,G,B]", value_delimiter = ',', allow_negative_numbers = true)]
-    pub(crate) std: Option<Vec<f32>>,
-    /// Threads within one inference; -1 lets the engine choose
-    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
-    pub(crate) threads: i32,
+    #[arg(
+        long,
+        value_name = "R[,G,B]",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        requires = "std"
+    )]
+    mean: Option<Vec<f32>>,
+    /// Standard deviation of the pixels, one value or R,G,B, none of them 0; goes with --mean
+    #[arg(
+        long,
+        value_name = "R[,G,B]",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        requires = "mean"
+    )]
+    std: Option<Vec<f32>>,
+}
+
+impl NormalizationArguments {
+    /// Mean and standard deviation, if they were given.
+    pub(crate) fn values(&self) -> Result<Option<(&[f32], &[f32])>> {
+        let (Some(mean), Some(std)) = (&self.mean, &self.std) else { return Ok(None) };
+        if let Some(value) = std.iter().find(|std| std.abs() < f32::EPSILON) {
+            bail!("--std {value} is too close to 0: pixels are divided by it");
+        }
+        Normalization::new(mean, std).context("--mean and --std")?;
+        Ok(Some((mean, std)))
+    }
 }
 
 impl EmbedderArguments {
@@ -144,18 +225,16 @@ impl EmbedderArguments {
             .preprocessor(lookalike::preprocessor(&self.preprocess)?)
             .l2_normalize(self.l2_normalize)
             .quantize(self.quantize)
-            .num_threads(self.threads);
+            .threads(self.threads)
+            .captures_stderr(true);
         if let Some(model) = &self.model {
             options = options.model_file(model);
         }
         if let Some(backend) = &self.backend {
             options = options.backend(backend);
         }
-        match (&self.mean, &self.std) {
-            (Some(mean), Some(std)) => options = options.normalization(mean.clone(), std.clone()),
-            (None, None) => {}
-            (Some(_), None) => bail!("--mean needs --std: give both"),
-            (None, Some(_)) => bail!("--std needs --mean: give both"),
+        if let Some((mean, std)) = self.normalization.values()? {
+            options = options.normalization(mean, std);
         }
         options.build().with_context(|| format!("cannot use {}", self.model_name()))
     }
@@ -170,9 +249,10 @@ impl EmbedderArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Pictures")]
+#[command(next_help_heading = "Images")]
 pub(crate) struct ImageArguments {
-    /// Part of each picture to embed, in pixels of the picture as stored
+    /// Part of each image to embed, in pixels: of the image as stored with `task-library`, of the upright image with `mediapipe` and
+    /// `antialias`
     #[arg(
         long,
         value_name = "X,Y,W,H",
@@ -181,7 +261,7 @@ pub(crate) struct ImageArguments {
         allow_hyphen_values = true
     )]
     roi: Option<Vec<i64>>,
-    /// Part of each picture to embed, as fractions of its width and height
+    /// Part of each image to embed, as fractions of its width and height
     #[arg(
         long,
         value_name = "L,T,R,B",
@@ -191,20 +271,54 @@ pub(crate) struct ImageArguments {
         conflicts_with = "roi"
     )]
     roi_normalized: Option<Vec<f32>>,
-    /// Turn each picture clockwise, by a multiple of 90
+    /// Rotate each image clockwise, by a multiple of 90
     #[arg(long, value_name = "DEGREES", default_value_t = 0, allow_negative_numbers = true)]
     rotation: i32,
-    /// Turn pictures as their EXIF data says, those in JPEG only, or take them as stored
+    /// Rotate images as their EXIF data says, those in JPEG only, or take them as stored
     #[arg(long, value_enum, default_value_t = ExifArgument::Apply)]
     exif: ExifArgument,
+    /// Embed what there is of files that end early, with a warning, instead of refusing them
+    #[arg(long)]
+    allow_truncated: bool,
+    /// Color behind transparent pixels, RRGGBB or R,G,B; without it alpha is ignored and hidden colors count, as in the references
+    #[arg(long, value_name = "COLOR", value_parser = color)]
+    background: Option<Color>,
+}
+
+/// R, G, B.
+#[derive(Clone, Copy, Debug)]
+struct Color([u8; 3]);
+
+fn color(text: &str) -> Result<Color, String> {
+    let digits = text.trim_start_matches('#');
+    let hexadecimal = || {
+        let number = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6)?;
+        let [_, red, green, blue] = number.to_be_bytes();
+        Some([red, green, blue])
+    };
+    let decimal = || {
+        let numbers: Option<Vec<u8>> =
+            text.split(',').map(|part| part.trim().parse().ok()).collect();
+        <[u8; 3]>::try_from(numbers?).ok()
+    };
+    hexadecimal().or_else(decimal).map(Color).ok_or_else(|| {
+        "give a color as RRGGBB, such as ffffff, or as R,G,B, such as 255,255,255".to_owned()
+    })
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LimitArguments {
-    /// Let a model or a picture cost more, or less: one of max_model_bytes, max_tensors, max_operators, max_arena_bytes,
-    /// max_multiplications, max_picture_bytes, max_pixels and max_decoder_bytes; may be given several times
-    #[arg(long, value_name = "NAME=N", help_heading = "Limits")]
+    #[arg(long, value_name = "NAME=N", help_heading = "Limits", help = limit_help())]
     limit: Vec<String>,
+}
+
+fn limit_help() -> String {
+    let limits = Limits::default().values().into_iter();
+    let limits: Vec<String> = limits.map(|(name, value)| format!("{name}={value}")).collect();
+    format!(
+        "Let a model or an image cost more, or less; may be given several times. Defaults: {}",
+        limits.join(", ")
+    )
 }
 
 impl LimitArguments {
@@ -232,6 +346,7 @@ enum ExifArgument {
 }
 
 impl ImageArguments {
+    /// Region and rotation; those that no image can have are refused before any is read.
     pub(crate) fn processing(&self) -> Result<ImageProcessingOptions> {
         let region_of_interest = match (self.roi.as_deref(), self.roi_normalized.as_deref()) {
             (None, None) => None,
@@ -242,18 +357,25 @@ impl ImageArguments {
             (Some(_), _) => bail!("--roi takes four numbers: X,Y,W,H"),
             (_, Some(_)) => bail!("--roi-normalized takes four numbers: L,T,R,B"),
         };
+        if let Some(region) = region_of_interest {
+            region.check()?;
+        }
         let processing =
             ImageProcessingOptions { region_of_interest, rotation_degrees: self.rotation };
-        // A rotation that no picture can have is refused before any is read.
         processing.orientation(lookalike::Orientation::TopLeft)?;
         Ok(processing)
     }
 
-    pub(crate) fn exif(&self) -> lookalike::Exif {
-        match self.exif {
-            ExifArgument::Apply => lookalike::Exif::Apply,
-            ExifArgument::ApplyToJpeg => lookalike::Exif::ApplyToJpeg,
-            ExifArgument::Ignore => lookalike::Exif::Ignore,
+    pub(crate) fn decode_options(&self, limits: &Limits) -> DecodeOptions {
+        DecodeOptions {
+            limits: *limits,
+            exif: match self.exif {
+                ExifArgument::Apply => lookalike::Exif::Apply,
+                ExifArgument::ApplyToJpeg => lookalike::Exif::ApplyToJpeg,
+                ExifArgument::Ignore => lookalike::Exif::Ignore,
+            },
+            allow_truncated: self.allow_truncated,
+            background: self.background.map(|Color(color)| color),
         }
     }
 }

@@ -3,5 +3,6 @@
 pub(crate) mod backends;
 pub(crate) mod compare;
 pub(crate) mod convert;
+pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod inspect;

@@ -1,4 +1,4 @@
-//! `lookalike`: compare pictures, write their vectors, look into models.
+//! `lookalike`: compare images, write their vectors, look into models.
 //!
 //! The program is [`main`]; what else is here lets its parts be tested on anything.
 
@@ -6,8 +6,8 @@
 
 mod args;
 mod commands;
+mod images;
 mod output;
-mod pictures;
 mod pipe;
 mod temporary;
 
@@ -21,20 +21,22 @@ use lookalike::Embedding;
 
 use crate::args::{Arguments, Command};
 
-/// How a run ended, as its exit code says it.
+/// How a run ended: its exit code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Outcome {
-    /// All well: 0.
+    /// Success: 0.
     Done,
-    /// Some input failed: 1.
+    /// Some input failed, or a check found a difference: 1.
     SomeFailed,
 }
 
-/// Does what the arguments of the process say.
+/// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     // Panics inside engines and decoders come back as errors; those of our own are reported below, on one line like any error.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
+    // Without a handler, a signal would leave a temporary file behind, which is no reason not to run.
+    ctrlc::set_handler(end_early).ok();
     let result = lookalike::contain_panics(|| run(&arguments.command))
         .unwrap_or_else(|panic| Err(anyhow::anyhow!("internal error, please report it: {panic}")));
     match result {
@@ -48,6 +50,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What an interrupted program does: it leaves nothing half written behind.
+#[expect(clippy::exit, reason = "the handler of a signal has no other way to end the program")]
+fn end_early() {
+    temporary::remove_all();
+    std::process::exit(130);
+}
+
 /// Checks arguments, the program's name first, as far as they can be checked without a file.
 ///
 /// # Errors
@@ -57,31 +66,36 @@ pub fn check_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<
     match Arguments::try_parse_from(arguments)?.command {
         Command::Compare(command) => {
             command.image.processing()?;
+            command.embedder.normalization.values()?;
             command.limits.limits().map(|_| ())
         }
         Command::Embed(command) => {
             command.image.processing()?;
+            command.embedder.normalization.values()?;
             command.limits.limits().map(|_| ())
         }
-        Command::Inspect(command) => command.limits.limits().map(|_| ()),
+        Command::Inspect(command) => {
+            command.normalization.values()?;
+            command.limits.limits().map(|_| ())
+        }
         Command::Convert(command) => command.limits.limits().map(|_| ()),
-        Command::Backends(_) => Ok(()),
+        Command::Backends(_) | Command::Doctor(_) => Ok(()),
     }
 }
 
-/// Writes the vectors of pictures as `embed --output` does: the name of the file decides the format.
+/// Writes the vectors of images as `embed --output` does: the name of the file decides the format.
 ///
 /// # Errors
 ///
 /// The name ends in no known format, or the file cannot be written.
 pub fn write_embeddings(
     file: &Path,
-    pictures: impl IntoIterator<Item = (PathBuf, Vec<Embedding>)>,
+    images: impl IntoIterator<Item = (PathBuf, Vec<Embedding>)>,
 ) -> Result<()> {
-    let mut output = output::Output::new(Some(file))?;
+    let mut output = output::open(Some(file))?;
     let mut count = 0;
-    for (path, embeddings) in pictures {
-        output.write(&output::Record::success(&path, 1, 1, embeddings))?;
+    for (path, embeddings) in images {
+        output.write(&output::Record::success(&path, 1, 1, false, embeddings))?;
         count += 1;
     }
     output.finish(count)
@@ -94,5 +108,6 @@ fn run(command: &Command) -> Result<Outcome> {
         Command::Inspect(command) => commands::inspect::run(command),
         Command::Convert(command) => commands::convert::run(command),
         Command::Backends(command) => commands::backends::run(command),
+        Command::Doctor(command) => commands::doctor::run(command),
     }
 }

@@ -1,7 +1,10 @@
 //! What `embed` writes: JSON lines, CSV or a NumPy array.
+//!
+//! A format is a [`Sink`] and a line in [`FORMATS`].
 
-use std::io::Write;
-use std::path::Path;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use lookalike::{Embedding, Error, FeatureVector};
@@ -10,10 +13,15 @@ use serde::{Serialize, Serializer};
 use crate::pipe;
 use crate::temporary::TemporaryFile;
 
-/// What became of one picture.
+/// What became of one image.
 #[derive(Debug, Serialize)]
 pub(crate) struct Record {
     path: String,
+    /// The bytes of a path that is no text, which `path` cannot hold, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    #[serde(skip)]
+    raw_path: PathBuf,
     #[serde(flatten)]
     result: RecordResult,
 }
@@ -21,7 +29,14 @@ pub(crate) struct Record {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum RecordResult {
-    Success { width: usize, height: usize, embeddings: Vec<Head> },
+    Success {
+        width: usize,
+        height: usize,
+        /// Whether the file ended early.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        truncated: bool,
+        embeddings: Vec<Head>,
+    },
     Failure(RecordError),
 }
 
@@ -51,14 +66,20 @@ fn serialize_values<S: Serializer>(
 
 impl From<Error> for RecordError {
     fn from(error: Error) -> Self {
-        Self { kind: error.kind().name(), error: format!("{:#}", anyhow::Error::new(error)) }
+        Self { kind: error.kind().name(), error: format!("{error:#}") }
     }
 }
 
 impl RecordError {
-    /// A place that could not be searched.
+    /// A folder that could not be searched.
     pub(crate) fn unreadable(message: &str) -> Self {
         Self { error: message.to_owned(), kind: lookalike::ErrorKind::Unknown.name() }
+    }
+
+    /// Work that panicked.
+    pub(crate) fn internal(panic: &str) -> Self {
+        let error = format!("internal error, please report it: {panic}");
+        Self { error, kind: lookalike::ErrorKind::Internal.name() }
     }
 }
 
@@ -67,6 +88,7 @@ impl Record {
         path: &Path,
         width: usize,
         height: usize,
+        truncated: bool,
         embeddings: Vec<Embedding>,
     ) -> Self {
         let embeddings = embeddings
@@ -77,116 +99,211 @@ impl Record {
                 values: embedding.feature_vector,
             })
             .collect();
-        let result = RecordResult::Success { width, height, embeddings };
-        Self { path: path.to_string_lossy().into_owned(), result }
+        Self::new(path, RecordResult::Success { width, height, truncated, embeddings })
     }
 
     pub(crate) fn failure(path: &Path, error: RecordError) -> Self {
-        Self { path: path.to_string_lossy().into_owned(), result: RecordResult::Failure(error) }
+        Self::new(path, RecordResult::Failure(error))
     }
 
-    pub(crate) fn is_error(&self) -> bool {
-        matches!(self.result, RecordResult::Failure(_))
-    }
-
-    /// Says on standard error what a format without room for errors cannot hold.
-    fn report_failure(&self) {
-        if let RecordResult::Failure(failure) = &self.result {
-            pipe::report(&anyhow::anyhow!("{}: {}", self.path, failure.error));
-        }
-    }
-}
-
-/// Where records go. A file appears under its name only when it is complete.
-pub(crate) enum Output {
-    Stdout,
-    JsonLines(TemporaryFile),
-    Csv(Box<csv::Writer<TemporaryFile>>),
-    Array { file: TemporaryFile, rows: Vec<FeatureVector> },
-}
-
-impl Output {
-    pub(crate) fn new(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self::Stdout);
+    fn new(path: &Path, result: RecordResult) -> Self {
+        let hex = || {
+            let bytes = path.as_os_str().as_encoded_bytes().iter();
+            bytes.map(|byte| format!("{byte:02x}")).collect()
         };
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        match ending.to_ascii_lowercase().as_str() {
-            "jsonl" => Ok(Self::JsonLines(TemporaryFile::new(path)?)),
-            "csv" => {
-                let file = TemporaryFile::new(path)?;
-                let writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
-                Ok(Self::Csv(Box::new(writer)))
-            }
-            "npy" => Ok(Self::Array { file: TemporaryFile::new(path)?, rows: Vec::new() }),
-            _ => bail!(
-                "the name of the output file {} must end in .jsonl, .csv or .npy",
-                path.display()
-            ),
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            path_hex: path.to_str().is_none().then(hex),
+            raw_path: path.to_path_buf(),
+            result,
         }
     }
 
-    pub(crate) fn takes_one_head(&self) -> bool {
-        matches!(self, Self::Array { .. })
+    /// Why the image failed, with its path; `None` if it did not.
+    pub(crate) fn error(&self) -> Option<anyhow::Error> {
+        let RecordResult::Failure(failure) = &self.result else { return None };
+        Some(pipe::about(&self.raw_path, anyhow::anyhow!("{}", failure.error)))
     }
 
-    pub(crate) fn write(&mut self, record: &Record) -> Result<()> {
-        match self {
-            Self::Stdout => pipe::json(record),
-            Self::JsonLines(file) => {
-                record.report_failure();
-                serde_json::to_writer(&mut *file, record).map_err(std::io::Error::from)?;
-                Ok(file.write_all(b"\n")?)
-            }
-            Self::Csv(writer) => write_csv(writer, record),
-            Self::Array { rows, .. } => {
-                record.report_failure();
-                if let RecordResult::Success { embeddings, .. } = &record.result {
-                    rows.extend(embeddings.iter().map(|head| head.values.clone()));
-                }
-                Ok(())
-            }
+    /// Whether the file ended early and was embedded all the same.
+    pub(crate) fn is_truncated(&self) -> bool {
+        matches!(self.result, RecordResult::Success { truncated: true, .. })
+    }
+
+    /// The path as text.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Vectors of the heads; nothing of an image that failed.
+    fn heads(&self) -> &[Head] {
+        match &self.result {
+            RecordResult::Success { embeddings, .. } => embeddings,
+            RecordResult::Failure(_) => &[],
         }
-    }
-
-    /// Makes a file appear, unless nothing in it would be of use.
-    pub(crate) fn finish(self, successes: usize) -> Result<()> {
-        let file = match self {
-            Self::Stdout => return Ok(()),
-            Self::JsonLines(file) => file,
-            Self::Csv(writer) => writer.into_inner().map_err(|error| error.into_error())?,
-            Self::Array { mut file, rows } => {
-                if successes > 0 {
-                    write_array(&mut file, &rows)?;
-                }
-                file
-            }
-        };
-        if successes > 0 { file.persist() } else { Ok(()) }
     }
 }
 
-/// One row a head: path, index, name, values. A picture that fails has no row.
-fn write_csv(writer: &mut csv::Writer<TemporaryFile>, record: &Record) -> Result<()> {
-    record.report_failure();
-    let RecordResult::Success { embeddings, .. } = &record.result else {
-        return Ok(());
+/// A format of output. A file appears under its name only when it is complete.
+pub(crate) trait Sink {
+    /// Whether there is room for one head of a model only.
+    fn takes_one_head(&self) -> bool {
+        false
+    }
+
+    fn write(&mut self, record: &Record) -> Result<()>;
+
+    /// Ends the output; `embedded` images have vectors. A format without room for errors writes nothing if there are none.
+    fn finish(self: Box<Self>, embedded: usize) -> Result<()>;
+}
+
+/// Endings of file names, with what writes such files.
+const FORMATS: [(&str, fn(TemporaryFile) -> Result<Box<dyn Sink>>); 3] = [
+    ("jsonl", |file| Ok(Box::new(JsonLines(file)))),
+    ("csv", |file| Ok(Box::new(Csv(csv::WriterBuilder::new().flexible(true).from_writer(file))))),
+    ("npy", |file| Ok(Box::new(Array::new(file)?))),
+];
+
+/// What writes to this file, or to standard output.
+pub(crate) fn open(path: Option<&Path>) -> Result<Box<dyn Sink>> {
+    let Some(path) = path else { return Ok(Box::new(Stdout)) };
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let format = FORMATS.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending));
+    let Some((_, make)) = format else {
+        let known: Vec<String> = FORMATS.iter().map(|(ending, _)| format!(".{ending}")).collect();
+        bail!(
+            "the name of the output file {} must end in one of {}",
+            path.display(),
+            known.join(", ")
+        );
     };
-    for head in embeddings {
-        writer.write_field(&record.path)?;
-        writer.write_field(head.head_index.to_string())?;
-        writer.write_field(head.head_name.as_deref().unwrap_or_default())?;
-        match &head.values {
-            FeatureVector::Float(values) => {
-                values.iter().try_for_each(|value| writer.write_field(value.to_string()))?;
+    make(TemporaryFile::new(path)?)
+}
+
+/// JSON lines on standard output.
+struct Stdout;
+
+impl Sink for Stdout {
+    fn write(&mut self, record: &Record) -> Result<()> {
+        pipe::json(record)
+    }
+
+    fn finish(self: Box<Self>, _: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// JSON lines in a file, errors among them.
+struct JsonLines(TemporaryFile);
+
+impl Sink for JsonLines {
+    fn write(&mut self, record: &Record) -> Result<()> {
+        serde_json::to_writer(&mut self.0, record).map_err(io::Error::from)?;
+        Ok(self.0.write_all(b"\n")?)
+    }
+
+    fn finish(self: Box<Self>, _: usize) -> Result<()> {
+        self.0.persist()
+    }
+}
+
+/// One row a head: path, index, name, values.
+struct Csv(csv::Writer<TemporaryFile>);
+
+impl Sink for Csv {
+    fn write(&mut self, record: &Record) -> Result<()> {
+        for head in record.heads() {
+            self.0.write_field(record.raw_path.as_os_str().as_encoded_bytes())?;
+            self.0.write_field(head.head_index.to_string())?;
+            self.0.write_field(head.head_name.as_deref().unwrap_or_default())?;
+            match &head.values {
+                FeatureVector::Float(values) => {
+                    values.iter().try_for_each(|value| self.0.write_field(value.to_string()))?;
+                }
+                FeatureVector::Quantized(values) => {
+                    values.iter().try_for_each(|value| self.0.write_field(value.to_string()))?;
+                }
             }
-            FeatureVector::Quantized(values) => {
-                values.iter().try_for_each(|value| writer.write_field(value.to_string()))?;
-            }
+            self.0.write_record(None::<&[u8]>)?;
         }
-        writer.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, embedded: usize) -> Result<()> {
+        let file = self.0.into_inner().map_err(|error| error.into_error())?;
+        persist([file], embedded)
+    }
+}
+
+/// One row per image that did not fail, and the path of each on a line of a file beside it.
+struct Array {
+    file: TemporaryFile,
+    names: TemporaryFile,
+    rows: Vec<FeatureVector>,
+}
+
+impl Array {
+    fn new(file: TemporaryFile) -> Result<Self> {
+        let names = TemporaryFile::new(&file.path().with_extension("paths.txt"))?;
+        Ok(Self { file, names, rows: Vec::new() })
+    }
+}
+
+impl Sink for Array {
+    fn takes_one_head(&self) -> bool {
+        true
+    }
+
+    fn write(&mut self, record: &Record) -> Result<()> {
+        for head in record.heads() {
+            self.rows.push(head.values.clone());
+            self.names.write_all(&line_of(&record.raw_path))?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, embedded: usize) -> Result<()> {
+        write_array(&mut self.file, &self.rows)?;
+        persist([self.names, self.file], embedded)
+    }
+}
+
+/// Makes files appear, unless there is nothing in them.
+fn persist<const N: usize>(files: [TemporaryFile; N], embedded: usize) -> Result<()> {
+    for file in files {
+        if embedded > 0 {
+            file.persist()?;
+            continue;
+        }
+        let path = file.path();
+        let kept = if fs::exists(path)? { "; it is as it was before" } else { "" };
+        pipe::note(
+            "error",
+            &format!("no image was embedded, so {} is not written{kept}", path.display()),
+        );
     }
     Ok(())
+}
+
+/// A path as a line. One that holds a line break or a backslash has these written as `\n` and `\\`, and a backslash before it, as in the
+/// output of GNU's `sha256sum`.
+fn line_of(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut line = Vec::with_capacity(bytes.len() + 1);
+    if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\\')) {
+        line.push(b'\\');
+        for &byte in bytes {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\\' => line.extend_from_slice(b"\\\\"),
+                _ => line.push(byte),
+            }
+        }
+    } else {
+        line.extend_from_slice(bytes);
+    }
+    line.push(b'\n');
+    line
 }
 
 /// One row per image, in their order, of 32-bit floats or of signed bytes.
@@ -221,4 +338,24 @@ fn array_header(element_type: &str, rows: usize, columns: usize) -> Vec<u8> {
     header.extend_from_slice(&(literal.len() as u16).to_le_bytes());
     header.extend_from_slice(literal.as_bytes());
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_paths_can_be_told_apart() {
+        assert_eq!(line_of(Path::new("a b.png")), b"a b.png\n");
+        assert_eq!(line_of(Path::new("a\nb\\c")), b"\\a\\nb\\\\c\n");
+    }
+
+    #[test]
+    fn data_of_an_array_begin_at_a_multiple_of_64() {
+        for (rows, columns) in [(0, 0), (1, 1024), (123_456_789, 3)] {
+            let header = array_header("<f4", rows, columns);
+            assert!(header.len().is_multiple_of(64), "{rows} {columns}");
+            assert_eq!(header.last(), Some(&b'\n'));
+        }
+    }
 }

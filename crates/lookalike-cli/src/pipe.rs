@@ -1,6 +1,7 @@
 //! Standard output and standard error: results on the one, everything else on the other.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -23,21 +24,38 @@ pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Text of a file or a name, with what would move a terminal's cursor written out.
+/// Text of a file or a name, with what would move a terminal's cursor or hide text written out.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|letter| {
-            let escaped = letter.is_control().then(|| letter.escape_default());
+            let escaped = is_invisible(letter).then(|| letter.escape_default());
             let plain = escaped.is_none().then_some(letter);
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
 }
 
-/// Says on standard error, on one line, what went wrong and why.
+/// Control characters, and those that set the direction of text or have no width.
+fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The error with the file that it is about, unless it names that itself.
+pub(crate) fn about(path: &Path, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let (error, shown) = (error.into(), path.display().to_string());
+    if format!("{error:#}").contains(&shown) { error } else { error.context(shown) }
+}
+
+/// Reports on standard error, on one line, something that is no failure.
+pub(crate) fn note(word: &str, text: &str) {
+    writeln!(io::stderr(), "{word}: {}", printable(text)).ok();
+}
+
+/// Reports on standard error, on one line, what went wrong and why.
 pub(crate) fn report(error: &anyhow::Error) {
     // With standard error closed there is nobody left to tell.
-    writeln!(io::stderr(), "error: {}", printable(&format!("{error:#}"))).ok();
+    note("error", &format!("{error:#}"));
 }
 
 #[cfg(test)]
@@ -47,5 +65,6 @@ mod tests {
     #[test]
     fn text_stays_on_its_line() {
         assert_eq!(printable("größe\n\u{1b}[31m x"), "größe\\n\\u{1b}[31m x");
+        assert_eq!(printable("a\u{202e}gpj.exe"), "a\\u{202e}gpj.exe");
     }
 }

@@ -1,11 +1,26 @@
-//! A file that appears under its name only when it is complete.
+//! Files that appear under their names only when they are complete.
 
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
+
+/// Temporary files that there are, for whoever ends the program early.
+static FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn files() -> MutexGuard<'static, Vec<PathBuf>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes all temporary files: the program is about to end without dropping them.
+pub(crate) fn remove_all() {
+    for path in files().drain(..) {
+        fs::remove_file(path).ok();
+    }
+}
 
 /// A file that is written beside its place and moved there at the end.
 pub(crate) struct TemporaryFile {
@@ -30,16 +45,47 @@ impl TemporaryFile {
         let file = builder()
             .tempfile_in(directory)
             .with_context(|| format!("cannot write to {}", directory.display()))?;
+        files().push(file.path().to_path_buf());
         Ok(Self { writer: BufWriter::new(file), path })
     }
 
+    /// The name under which the file will appear.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn persist(self) -> Result<()> {
-        let shown = self.path.display();
-        let file = self.writer.into_inner().map_err(|error| error.into_error());
-        let file = file.with_context(|| format!("cannot write {shown}"))?;
-        file.persist(&self.path).with_context(|| format!("cannot write {shown}"))?;
+        let failure = |error| describe(&self.path, &error);
+        let file = self.writer.into_inner().map_err(|error| failure(error.into_error()))?;
+        let temporary = file.path().to_path_buf();
+        if let Ok(replaced) = fs::metadata(&self.path) {
+            keep_access(&file, &replaced).map_err(failure)?;
+        }
+        file.persist(&self.path).map_err(|error| failure(error.error))?;
+        files().retain(|path| *path != temporary);
         Ok(())
     }
+}
+
+/// The error of a temporary file, under the name of the file that it was to become.
+fn describe(path: &Path, error: &io::Error) -> io::Error {
+    let text = error.to_string();
+    let reason = text.split(" at path ").next().unwrap_or_default();
+    io::Error::new(error.kind(), format!("cannot write {}: {reason}", path.display()))
+}
+
+/// Gives a file the mode, and where possible the owner, of the one that it replaces.
+#[cfg(unix)]
+fn keep_access(file: &NamedTempFile, replaced: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    // Only a privileged user may give a file away; others keep it, with its mode.
+    fchown(file.as_file(), Some(replaced.uid()), Some(replaced.gid())).ok();
+    file.as_file().set_permissions(replaced.permissions())
+}
+
+#[cfg(not(unix))]
+fn keep_access(_: &NamedTempFile, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 /// Temporary files are their owner's alone by default; this one is as open as the user's mask lets new files be.
@@ -57,11 +103,11 @@ fn builder() -> tempfile::Builder<'static, 'static> {
 }
 
 impl Write for TemporaryFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.writer.write(bytes)
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes).map_err(|error| describe(&self.path, &error))
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.writer.flush()
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush().map_err(|error| describe(&self.path, &error))
     }
 }

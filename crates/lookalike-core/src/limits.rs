@@ -25,7 +25,7 @@ pub struct Limits {
     /// engine.
     pub max_multiplications: u64,
     /// Most bytes of a picture file. Default 256 MiB.
-    pub max_picture_bytes: u64,
+    pub max_image_bytes: u64,
     /// Most pixels of a picture. Default 100 million.
     pub max_pixels: u64,
     /// Most bytes a decoder may hold at a time, the decoded picture included. Default 1 GiB. JPEG and WebP decoders do not count:
@@ -41,7 +41,7 @@ impl Default for Limits {
             max_operators: 100_000,
             max_arena_bytes: 1 << 30,
             max_multiplications: 100_000_000_000,
-            max_picture_bytes: 256 << 20,
+            max_image_bytes: 256 << 20,
             max_pixels: 100_000_000,
             max_decoder_bytes: 1 << 30,
         }
@@ -79,7 +79,7 @@ impl Limits {
             ("max_operators", &mut self.max_operators),
             ("max_arena_bytes", &mut self.max_arena_bytes),
             ("max_multiplications", &mut self.max_multiplications),
-            ("max_picture_bytes", &mut self.max_picture_bytes),
+            ("max_image_bytes", &mut self.max_image_bytes),
             ("max_pixels", &mut self.max_pixels),
             ("max_decoder_bytes", &mut self.max_decoder_bytes),
         ]

@@ -42,7 +42,7 @@ use lookalike_core::{
 };
 
 pub use crate::budget::{MemoryBudget, Reservation};
-pub use crate::sniff::{Sniffed, sniff};
+pub use crate::sniff::{Format, Sniffed, sniff};
 
 /// Whether the orientation that a file's EXIF data asks for is taken over.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -116,7 +116,7 @@ pub fn read_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Vec<
 pub fn read(stream: impl Read, options: &DecodeOptions) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells a stream that is too long from one that just fits.
-    stream.take(options.limits.max_picture_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    stream.take(options.limits.max_image_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -140,10 +140,10 @@ pub fn decode_within<'a>(
     options: &DecodeOptions,
     budget: &'a MemoryBudget,
 ) -> Result<(Decoded, Reservation<'a>)> {
-    if bytes.len() as u64 > options.limits.max_picture_bytes {
+    if bytes.len() as u64 > options.limits.max_image_bytes {
         return Err(too_large(format!(
-            "the file has more than {} bytes (max_picture_bytes)",
-            options.limits.max_picture_bytes
+            "the file has more than {} bytes (max_image_bytes)",
+            options.limits.max_image_bytes
         )));
     }
     contain_panics(|| decode_contained(bytes, options, budget))

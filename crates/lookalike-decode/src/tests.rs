@@ -293,7 +293,7 @@ fn broken_exif_leaves_the_picture_alone() {
 fn limits_hold_before_anything_is_allocated() {
     let bytes = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Png);
     for limits in [
-        limited("max_picture_bytes", bytes.len() as u64 - 1),
+        limited("max_image_bytes", bytes.len() as u64 - 1),
         limited("max_pixels", 20 * 12 - 1),
         limited("max_decoder_bytes", 20 * 12 * 3 - 1),
     ] {

@@ -1,47 +1,26 @@
-//! The `tract` backend: inference in pure Rust, one thread per session.
+//! The backends `tract` and `tract-tflite`: inference in pure Rust, one thread per session.
 //!
-//! tract reads the ONNX translation of a model: of the two formats it knows, that is the one it covers well.
+//! `tract` reads the ONNX translation of a model, which covers all that the translation does. `tract-tflite` is the same engine with its
+//! own reader of TensorFlow Lite models, for those models that it reads right.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "onnx")]
+mod onnx;
 mod session;
+#[cfg(feature = "tflite")]
+mod tflite;
 
-use std::sync::Arc;
+#[cfg(feature = "onnx")]
+pub use crate::onnx::Tract;
+#[cfg(feature = "tflite")]
+pub use crate::tflite::TractTflite;
 
-use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
-    SessionOptions, SupportCode, contain_panics, one_line,
-};
-use tract_onnx::prelude::TractResult;
-
-use crate::session::LoadedTract;
+use lookalike_core::{Error, Result, SupportCode, contain_panics, one_line};
+use tract_core::prelude::TractResult;
 
 /// Version of tract this crate is built on.
 const TRACT_VERSION: &str = "0.23.9";
-
-/// The engine. One inference runs on one thread whatever [`SessionOptions::threads`] says; sessions run in parallel.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tract;
-
-impl InferenceBackend for Tract {
-    fn name(&self) -> &'static str {
-        "tract"
-    }
-
-    fn check(&self) -> Result<BackendInfo> {
-        Ok(BackendInfo::built_in(TRACT_VERSION))
-    }
-
-    fn has_operator(&self, operator: &OperatorInfo) -> bool {
-        lookalike_onnx::has_translation(operator)
-    }
-
-    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
-        model.require_format("The backend `tract`", ModelFormat::TfLite)?;
-        model.check_operators("The backend `tract`", |operator| self.has_operator(operator))?;
-        Ok(Arc::new(LoadedTract::load(model)?))
-    }
-}
 
 /// Runs engine code; an error of the engine, and a panic inside it, becomes an error of ours.
 fn contain<T>(what: &str, run: impl FnOnce() -> TractResult<T>) -> Result<T> {

@@ -1,24 +1,27 @@
 //! One loaded model in tract.
 
 use std::fmt;
-use std::io::Cursor;
 use std::sync::Arc;
 
 use lookalike_core::{
     DataRef, Error, InferenceSession, LoadedModel, Model, ModelIo, Result, Shape, Tensor, TensorRef,
 };
-use tract_onnx::prelude::{
-    DatumType, Framework, InferenceModelExt, IntoRunnable, TVec, Tensor as TractTensor,
-    TractResult, TypedModel, TypedRunnableModel, TypedSimpleState,
+use tract_core::internal::{bail, ensure};
+use tract_core::prelude::{
+    DatumType, IntoRunnable, TVec, Tensor as TractTensor, TractResult, TypedModel,
+    TypedRunnableModel, TypedSimpleState,
 };
-use tract_onnx::tract_core::internal::{bail, ensure};
 
 use crate::contain;
+
+/// Reads a model, with inputs of these extents, into a graph of the engine.
+pub(crate) type Reader = fn(&Model, &[Vec<usize>]) -> Result<TypedModel>;
 
 /// A loaded model: what its sessions share.
 #[derive(Clone)]
 pub(crate) struct LoadedTract {
     model: Model,
+    read: Reader,
     /// `None` where the model leaves the size of an input open.
     planned: Option<Planned>,
 }
@@ -39,10 +42,10 @@ struct Planned {
 
 impl LoadedTract {
     /// Plans at once, unless the model leaves the size of an input open.
-    pub(crate) fn load(model: &Model) -> Result<Self> {
+    pub(crate) fn load(model: &Model, read: Reader) -> Result<Self> {
         let fixed = model.fixed_input_dims();
-        let planned = fixed.map(|dims| Planned::new(model, dims)).transpose()?;
-        Ok(Self { model: model.clone(), planned })
+        let planned = fixed.map(|dims| Planned::new(model, read, dims)).transpose()?;
+        Ok(Self { model: model.clone(), read, planned })
     }
 }
 
@@ -63,7 +66,11 @@ impl TractSession {
             Some(planned) if wanted().eq(planned.input_dims.iter().map(Vec::as_slice)) => planned,
             _ => {
                 self.state = None;
-                Planned::new(&self.loaded.model, wanted().map(<[usize]>::to_vec).collect())?
+                Planned::new(
+                    &self.loaded.model,
+                    self.loaded.read,
+                    wanted().map(<[usize]>::to_vec).collect(),
+                )?
             }
         };
         Ok(Arc::clone(&self.loaded.planned.insert(planned).plan))
@@ -94,11 +101,9 @@ impl TractSession {
 }
 
 impl Planned {
-    fn new(model: &Model, input_dims: Vec<Vec<usize>>) -> Result<Self> {
-        let translation = lookalike_onnx::translate_for(model, &input_dims)?;
+    fn new(model: &Model, read: Reader, input_dims: Vec<Vec<usize>>) -> Result<Self> {
+        let graph = read(model, &input_dims)?;
         let plan = contain("load the model", || {
-            let graph = tract_onnx::onnx().model_for_read(&mut Cursor::new(translation))?;
-            let graph = graph.into_typed()?;
             check_sizes(&graph)?;
             let graph = graph.into_optimized()?;
             check_sizes(&graph)?;

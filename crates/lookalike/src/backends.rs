@@ -1,8 +1,10 @@
 //! The engines that are compiled in, in order of preference.
 
+use std::sync::Arc;
+
 use lookalike_core::{
-    BackendInfo, Error, ErrorKind, InferenceBackend, InferenceSession, Model, Result,
-    SessionOptions, SupportCode,
+    BackendInfo, Error, ErrorKind, InferenceBackend, LoadedModel, Model, Result, SessionOptions,
+    SupportCode,
 };
 
 #[cfg(feature = "ort")]
@@ -10,6 +12,9 @@ static ORT: lookalike_ort::Ort = lookalike_ort::Ort::new();
 
 #[cfg(feature = "native")]
 static NATIVE: lookalike_native::Native = lookalike_native::Native::new();
+
+/// All engines there are, in order of preference: each the name of the feature that compiles it in.
+pub const KNOWN_BACKENDS: [&str; 5] = ["native", "tract", "tflitec", "ort", "tract-tflite"];
 
 static BACKENDS: &[&dyn InferenceBackend] = &[
     #[cfg(feature = "native")]
@@ -20,6 +25,8 @@ static BACKENDS: &[&dyn InferenceBackend] = &[
     &lookalike_tflitec::TfLiteC,
     #[cfg(feature = "ort")]
     &ORT,
+    #[cfg(feature = "tract-tflite")]
+    &lookalike_tract::TractTflite,
 ];
 
 /// All engines that this build has. When none is asked for, the first one is taken that can run here and has all operators of the
@@ -38,7 +45,14 @@ pub fn backend(name: &str) -> Result<&'static dyn InferenceBackend> {
         Some(backend) => Ok(*backend),
         None => Err(Error::new(
             ErrorKind::NotFound,
-            format!("there is no backend `{name}` in this build; it has: {}", names()),
+            if KNOWN_BACKENDS.contains(&name) {
+                format!(
+                    "the backend `{name}` is not in this build, which has: {}; build with `--features {name}`",
+                    names()
+                )
+            } else {
+                format!("there is no backend `{name}`; this build has: {}", names())
+            },
         )),
     }
 }
@@ -47,7 +61,7 @@ pub fn backend(name: &str) -> Result<&'static dyn InferenceBackend> {
 pub(crate) struct Loaded {
     pub(crate) backend: &'static str,
     pub(crate) info: BackendInfo,
-    pub(crate) session: Box<dyn InferenceSession>,
+    pub(crate) model: Arc<dyn LoadedModel>,
 }
 
 /// Loads a model on an engine.
@@ -62,8 +76,8 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let info = backend.check()?;
     match backend.load(model, options) {
-        Ok(session) => Ok(Loaded { backend: backend.name(), info, session }),
-        Err(error) if is_lacking(&error) => {
+        Ok(model) => Ok(Loaded { backend: backend.name(), info, model }),
+        Err(error) if lacks_operators(&error) => {
             let (said, code) = (error.to_string(), error.support_code());
             let error = Error::new(error.kind(), format!("{said}; {}", alternatives(model)));
             Err(code.into_iter().fold(error, Error::with_support_code))
@@ -86,7 +100,11 @@ pub(crate) fn load_on_first(
     for &backend in backends {
         match load(backend, model, options) {
             // What it lacks another one may have, and one that is not there is no choice.
-            Err(error) if error.kind() == ErrorKind::Unimplemented || backend.check().is_err() => {
+            Err(error)
+                if lacks_operators(&error)
+                    || error.kind() == ErrorKind::Unimplemented
+                    || backend.check().is_err() =>
+            {
                 first.get_or_insert(error);
             }
             loaded => return loaded,
@@ -100,8 +118,8 @@ pub(crate) fn load_on_first(
     }))
 }
 
-/// Whether an engine said that it lacks operators.
-pub(crate) fn is_lacking(error: &Error) -> bool {
+/// Whether an engine reports that it lacks operators.
+pub(crate) fn lacks_operators(error: &Error) -> bool {
     let code = error.support_code();
     matches!(code, Some(SupportCode::UnsupportedBuiltinOp | SupportCode::UnsupportedCustomOp))
 }
@@ -138,7 +156,14 @@ mod tests {
 
     /// An engine that cannot run, or that refuses a model in one way or the other.
     #[derive(Debug)]
-    struct Refusing(&'static str, ErrorKind);
+    struct Refusing(&'static str, Refusal);
+
+    #[derive(Debug, PartialEq)]
+    enum Refusal {
+        NotThere,
+        LacksOperators,
+        Fails,
+    }
 
     impl InferenceBackend for Refusing {
         fn name(&self) -> &'static str {
@@ -147,17 +172,19 @@ mod tests {
 
         fn check(&self) -> Result<BackendInfo> {
             match self.1 {
-                ErrorKind::NotFound => Err(Error::new(self.1, "it is not there")),
+                Refusal::NotThere => Err(Error::new(ErrorKind::NotFound, "it is not there")),
                 _ => Ok(BackendInfo::built_in("1")),
             }
         }
 
         fn has_operator(&self, _: &OperatorInfo) -> bool {
-            false
+            self.1 != Refusal::LacksOperators
         }
 
-        fn load(&self, _: &Model, _: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
-            Err(Error::new(self.1, format!("{} refuses it", self.0)))
+        fn load(&self, model: &Model, _: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
+            // What every engine of ours answers.
+            model.check_operators(self.0, |operator| self.has_operator(operator))?;
+            Err(Error::internal(format!("{} refuses it", self.0)))
         }
     }
 
@@ -166,9 +193,9 @@ mod tests {
     fn the_first_engine_that_has_what_a_model_needs_is_taken() {
         let model = Model::from_bytes(include_bytes!("../models/gist.tflite")).unwrap();
         let options = SessionOptions::default();
-        let missing = Refusing("missing", ErrorKind::NotFound);
-        let lacking = Refusing("lacking", ErrorKind::Unimplemented);
-        let failing = Refusing("failing", ErrorKind::Internal);
+        let missing = Refusing("missing", Refusal::NotThere);
+        let lacking = Refusing("lacking", Refusal::LacksOperators);
+        let failing = Refusing("failing", Refusal::Fails);
         let load = |backends: &[&dyn InferenceBackend]| load_on_first(backends, &model, &options);
         let loaded = load(&[&missing, &lacking, &NATIVE, &failing]).unwrap();
         assert_eq!(loaded.backend, "native");
@@ -178,7 +205,14 @@ mod tests {
             "failing refuses it"
         );
         let error = load(&[&lacking, &missing]).map(|loaded| loaded.backend).unwrap_err();
-        assert_eq!(error.to_string(), "lacking refuses it");
+        assert!(error.to_string().contains("lacking lacks these operators"), "{error}");
         assert!(load(&[]).is_err());
+    }
+
+    #[test]
+    fn every_engine_is_known_by_its_name() {
+        let names: Vec<&str> = backends().iter().map(|backend| backend.name()).collect();
+        let known = KNOWN_BACKENDS.into_iter().filter(|known| names.contains(known));
+        assert!(names.iter().copied().eq(known), "{names:?}");
     }
 }

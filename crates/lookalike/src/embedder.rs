@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Embedding, EmbeddingResult, Error, HeadSpec, ImageProcessingOptions, ImageView,
+    BackendInfo, Embedding, EmbeddingResult, HeadSpec, ImageProcessingOptions, ImageView,
     InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SessionOptions,
     Tensor,
 };
+#[cfg(feature = "decode")]
+use lookalike_decode::DecodeOptions;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::backends::{self, Loaded};
@@ -16,25 +18,28 @@ use crate::pool::SessionPool;
 
 /// Turns pictures into feature vectors.
 ///
-/// One embedder serves any number of threads at a time; each gets a session of its own, and equal pictures give equal bits
-/// whichever thread asks.
+/// One embedder serves any number of threads at a time; each gets a session of its own, and equal images give equal bits
+/// whichever thread asks. A clone is the same embedder.
 ///
 /// ```
-/// use lookalike::{Exif, ImageEmbedder, Limits, cosine_similarity, decode_file};
+/// use lookalike::ImageEmbedder;
 ///
 /// let embedder = ImageEmbedder::builder().l2_normalize(true).build()?;
-/// let vector = |name: &str| {
-///     let path = format!("../../models/fixtures/{name}");
-///     let picture = decode_file(path, Exif::Apply, &Limits::default())?;
-///     let result = embedder.embed(&picture.view()?)?;
-///     Ok::<_, lookalike::Error>(result.embeddings[0].feature_vector.clone())
-/// };
-/// let similarity = cosine_similarity(&vector("landscape.png")?, &vector("landscape_crop.jpg")?)?;
-/// assert!(similarity > 0.9);
+/// let landscape = embedder.embed_file("../../models/fixtures/landscape.png")?;
+/// let crop = embedder.embed_file("../../models/fixtures/landscape_crop.jpg")?;
+/// assert!(landscape.first().cosine(crop.first())? > 0.9);
 /// # Ok::<(), lookalike::Error>(())
 /// ```
+#[derive(Clone, Debug)]
+pub struct ImageEmbedder(Arc<Inner>);
+
+const _: () = {
+    const fn is_shared_by_threads<T: Send + Sync>() {}
+    is_shared_by_threads::<ImageEmbedder>();
+};
+
 #[derive(Debug)]
-pub struct ImageEmbedder {
+struct Inner {
     model: Model,
     info: EmbedderInfo,
     preprocessor: Arc<dyn Preprocessor>,
@@ -43,6 +48,8 @@ pub struct ImageEmbedder {
     pool: SessionPool,
     l2_normalize: bool,
     quantize: bool,
+    #[cfg(feature = "decode")]
+    decode_options: DecodeOptions,
 }
 
 /// What an embedder consists of.
@@ -81,6 +88,7 @@ impl ImageEmbedder {
         head_choice: &HeadChoice,
         l2_normalize: bool,
         quantize: bool,
+        #[cfg(feature = "decode")] decode_options: DecodeOptions,
     ) -> Result<Self> {
         if let Some(backend) = backend {
             backend.check()?;
@@ -89,51 +97,72 @@ impl ImageEmbedder {
             Some(backend) => backends::load(backend, &model, session_options),
             None => backends::load_on_first(backends::backends(), &model, session_options),
         };
-        // An engine that is missing, and an operator that it lacks, is told before a rule that the model breaks, as in the reference,
-        // and anything else that the engine says of the model after.
+        // Report missing engines and unsupported operators before rule violations, as the reference does; anything else that the engine
+        // reports comes after.
         let loaded = match loaded {
-            Err(error) if backends::is_lacking(&error) => return Err(error),
+            Err(error) if backends::lacks_operators(&error) => return Err(error),
             loaded => loaded,
         };
         let input = InputSpec::from_model(&model, normalization)?;
         let heads = head_choice.apply(HeadSpec::from_model(&model)?)?;
-        let Loaded { backend, info, session } = loaded?;
-        let pool = SessionPool::new(session);
+        let Loaded { backend, info, model: loaded } = loaded?;
+        let pool = SessionPool::new(loaded);
         let info = EmbedderInfo { backend, engine: info, preprocessor: preprocessor.name() };
-        Ok(Self { model, info, preprocessor, input, heads, pool, l2_normalize, quantize })
+        Ok(Self(Arc::new(Inner {
+            model,
+            info,
+            preprocessor,
+            input,
+            heads,
+            pool,
+            l2_normalize,
+            quantize,
+            #[cfg(feature = "decode")]
+            decode_options,
+        })))
     }
 
-    /// Embeds a whole picture, turned as its orientation says.
+    /// Embeds a whole image, rotated as its orientation says: an [`ImageView`], or a reference to an [`Image`](crate::Image).
     ///
     /// # Errors
     ///
-    /// The preprocessing profile cannot prepare the picture, or the engine fails. The embedder can be used again.
-    pub fn embed(&self, image: &ImageView<'_>) -> Result<EmbeddingResult> {
+    /// The preprocessing profile cannot prepare the image, the engine fails, or the model gives values that are not finite. The embedder
+    /// can be used again.
+    pub fn embed<'a>(&self, image: impl Into<ImageView<'a>>) -> Result<EmbeddingResult> {
         self.embed_with(image, &ImageProcessingOptions::default())
     }
 
-    /// Embeds a region of a picture, or a picture that is to be turned.
+    /// Embeds a region of an image, or an image that is to be rotated.
     ///
     /// # Errors
     ///
-    /// The region does not lie within the picture, the rotation is not a multiple of 90 degrees, or as for
+    /// The region does not lie within the image, the rotation is not a multiple of 90 degrees, or as for
     /// [`embed`](Self::embed).
-    pub fn embed_with(
+    pub fn embed_with<'a>(
+        &self,
+        image: impl Into<ImageView<'a>>,
+        processing: &ImageProcessingOptions,
+    ) -> Result<EmbeddingResult> {
+        self.embed_view(&image.into(), processing)
+    }
+
+    fn embed_view(
         &self,
         image: &ImageView<'_>,
         processing: &ImageProcessingOptions,
     ) -> Result<EmbeddingResult> {
-        self.pool.with_worker(|worker| {
-            self.preprocessor.prepare(image, processing, &self.input, &mut worker.input)?;
+        let Inner { preprocessor, input, heads, pool, .. } = &*self.0;
+        pool.with_worker(|worker| {
+            preprocessor.prepare(image, processing, input, &mut worker.input)?;
             worker.session.run(&[worker.input.as_ref()], &mut worker.outputs)?;
             // There is an output for each head of the model, chosen or not.
             let embeddings =
-                self.heads.iter().map(|head| self.embedding(head, &worker.outputs[head.index]));
+                heads.iter().map(|head| self.embedding(head, &worker.outputs[head.index]));
             Ok(EmbeddingResult::new(embeddings.collect::<Result<_>>()?))
         })
     }
 
-    /// Embeds many pictures on the threads of the current rayon pool: one result for each, in their order, whatever becomes
+    /// Embeds many images on the threads of the current rayon pool: one result for each, in their order, whatever becomes
     /// of the others.
     ///
     /// ```
@@ -150,58 +179,57 @@ impl ImageEmbedder {
         images: impl IntoIterator<Item = ImageView<'a>>,
     ) -> Vec<Result<EmbeddingResult>> {
         let images: Vec<ImageView<'a>> = images.into_iter().collect();
-        images.into_par_iter().map(|image| self.embed(&image)).collect()
+        images.into_par_iter().map(|image| self.embed(image)).collect()
     }
 
     fn embedding(&self, head: &HeadSpec, output: &Tensor) -> Result<Embedding> {
-        let values = output.shape().element_count();
-        if values < head.dimension {
-            return Err(Error::internal(format!(
-                "the backend `{}` gave {values} values for output {} of {}",
-                self.info.backend, head.index, head.dimension
-            )));
-        }
-        let vector = head.feature_vector(output.as_ref(), self.l2_normalize, self.quantize);
+        let vector = head.feature_vector(output.as_ref(), self.0.l2_normalize, self.0.quantize)?;
         Ok(Embedding::new(head.index, head.name.clone(), vector))
+    }
+
+    /// How files are decoded.
+    #[cfg(feature = "decode")]
+    pub fn decode_options(&self) -> &DecodeOptions {
+        &self.0.decode_options
     }
 
     /// Number of values that a head gives, `None` if there is no head of this index or it was not chosen.
     pub fn embedding_dimension(&self, head_index: usize) -> Option<usize> {
-        self.heads.iter().find(|head| head.index == head_index).map(|head| head.dimension)
+        self.0.heads.iter().find(|head| head.index == head_index).map(|head| head.dimension)
     }
 
     /// Number of heads, of those that were chosen.
     pub fn number_of_output_layers(&self) -> usize {
-        self.heads.len()
+        self.0.heads.len()
     }
 
     /// The heads that were chosen, in graph order.
     pub fn heads(&self) -> &[HeadSpec] {
-        &self.heads
+        &self.0.heads
     }
 
     /// The picture that the model takes.
     pub fn input(&self) -> &InputSpec {
-        &self.input
+        &self.0.input
     }
 
     /// The model.
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.0.model
     }
 
     /// Name of the engine that runs the model.
     pub fn backend_name(&self) -> &'static str {
-        self.info.backend
+        self.0.info.backend
     }
 
     /// What runs the model, and what prepares its pictures.
     pub fn info(&self) -> &EmbedderInfo {
-        &self.info
+        &self.0.info
     }
 
     /// Name of the preprocessing profile.
     pub fn preprocessor_name(&self) -> &'static str {
-        self.preprocessor.name()
+        self.0.preprocessor.name()
     }
 }

@@ -3,14 +3,19 @@
 
 mod backends;
 mod embedder;
-mod file;
-mod frame;
+#[cfg(feature = "decode")]
+mod files;
+mod model_file;
 mod options;
+mod ordered;
 mod pool;
 mod stream;
 
 #[cfg(feature = "decode")]
-pub use lookalike_decode::{Exif, Picture, decode, decode_file};
+pub use lookalike_decode::{
+    DecodeOptions, Decoded, Exif, Format, MemoryBudget, Reservation, Sniffed, decode, decode_file,
+    decode_within, read, read_file, sniff,
+};
 
 #[cfg(feature = "native")]
 pub use lookalike_native as native;
@@ -22,20 +27,25 @@ pub use lookalike_ort::Ort;
 pub use lookalike_tflitec::TfLiteC;
 #[cfg(feature = "tract")]
 pub use lookalike_tract::Tract;
+#[cfg(feature = "tract-tflite")]
+pub use lookalike_tract::TractTflite;
 
 pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, Error, ErrorKind, FeatureVector,
-    HeadSpec, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement,
-    InputSpec, Limits, Model, ModelFormat, ModelIo, Normalization, OperatorInfo, Orientation,
-    PixelFormat, Plane, Preprocessor, Quantization, Region, Result, SessionOptions, Shape,
-    SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, contain_panics,
-    cosine_similarity, metadata,
+    HeadSpec, Image, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
+    InputElement, InputSpec, InstructionSet, Isa, Limits, LoadedModel, Model, ModelFormat, ModelIo,
+    Normalization, OperatorInfo, Orientation, PixelFormat, PixelRect, Plane, Preprocessor,
+    Quantization, Region, Result, SessionOptions, Shape, Shapes, SignatureDef, SupportCode, Tensor,
+    TensorInfo, TensorRef, TensorType, Threads, contain_panics, cosine, cosine_similarity,
+    metadata,
 };
-pub use lookalike_preprocess::{Antialias, InstructionSet, MediaPipe, TaskLibrary};
+pub use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
-pub use crate::backends::{backend, backends};
+pub use crate::backends::{KNOWN_BACKENDS, backend, backends};
 pub use crate::embedder::{EmbedderInfo, ImageEmbedder};
-pub use crate::file::{read_model, read_model_within};
-pub use crate::frame::Frame;
+#[cfg(feature = "decode")]
+pub use crate::files::EmbedFiles;
+pub use crate::model_file::{read_model, read_model_within};
 pub use crate::options::{ImageEmbedderOptions, preprocessor, preprocessor_names};
+pub use crate::ordered::{Ordered, map_ordered};
 pub use crate::stream::{LiveStreamEmbedder, VideoEmbedder};

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use lookalike_core::{
     Error, ErrorKind, HeadSpec, InferenceBackend, Limits, Model, Normalization, Preprocessor,
-    Result, SessionOptions,
+    Result, SessionOptions, Threads,
 };
+#[cfg(feature = "decode")]
+use lookalike_decode::DecodeOptions;
 use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
 use crate::backends::backend;
 use crate::embedder::ImageEmbedder;
-use crate::file::{no_model, parse_model, read_model_within};
+use crate::model_file::{no_model, parse_model, read_model_within};
 
 /// Options of an [`ImageEmbedder`], and its builder.
 ///
@@ -32,8 +34,10 @@ pub struct ImageEmbedderOptions {
     heads: HeadChoice,
     l2_normalize: bool,
     quantize: bool,
-    num_threads: Option<i32>,
+    session: SessionOptions,
     limits: Limits,
+    #[cfg(feature = "decode")]
+    decode_options: DecodeOptions,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -185,10 +189,27 @@ impl ImageEmbedderOptions {
         self
     }
 
-    /// Threads within one inference: 1 by default, -1 or 0 for the engine's own choice.
+    /// Threads within one inference. Default [`Threads::One`].
     #[must_use]
-    pub fn num_threads(mut self, num_threads: i32) -> Self {
-        self.num_threads = Some(num_threads);
+    pub fn threads(mut self, threads: Threads) -> Self {
+        self.session.threads = threads;
+        self
+    }
+
+    /// Whether an engine that prints to standard error has it redirected while it loads the model: see
+    /// [`SessionOptions::captures_stderr`]. Default false.
+    #[must_use]
+    pub fn captures_stderr(mut self, captures_stderr: bool) -> Self {
+        self.session.captures_stderr = captures_stderr;
+        self
+    }
+
+    /// How [`embed_file`](ImageEmbedder::embed_file) and its like decode files. These limits are of images; those of a model are
+    /// [`limits`](Self::limits).
+    #[cfg(feature = "decode")]
+    #[must_use]
+    pub fn decode_options(mut self, decode_options: DecodeOptions) -> Self {
+        self.decode_options = decode_options;
         self
     }
 
@@ -214,17 +235,12 @@ impl ImageEmbedderOptions {
     /// # Errors
     ///
     /// The model cannot be read, breaks a rule of the Task Library, or lacks normalisation that was not given; the engine is
-    /// not in this build, cannot run here or lacks operators of the model; the number of threads is less than -1; a head was chosen
-    /// that the model has not, or none was left.
+    /// not in this build, cannot run here or lacks operators of the model; a head was chosen that the model has not, or none was left.
     pub fn build(self) -> Result<ImageEmbedder> {
         let model = self.model.load(&self.limits)?;
         let normalization = match &self.normalization {
-            Some((mean, std)) => Some(Normalization::new(mean, std)?),
+            Some((mean, std)) => Some(given_normalization(mean, std)?),
             None => None,
-        };
-        let session_options = match self.num_threads {
-            Some(num_threads) => SessionOptions::default().with_num_threads(num_threads)?,
-            None => SessionOptions::default(),
         };
         let backend: Option<&dyn InferenceBackend> = match &self.backend {
             BackendChoice::Auto => None,
@@ -235,12 +251,14 @@ impl ImageEmbedderOptions {
         ImageEmbedder::new(
             model,
             backend,
-            &session_options,
+            &self.session,
             preprocessor,
             normalization,
             &self.heads,
             self.l2_normalize,
             self.quantize,
+            #[cfg(feature = "decode")]
+            self.decode_options,
         )
     }
 }
@@ -268,9 +286,29 @@ fn built_in_model() -> Result<Model> {
     Err(no_model())
 }
 
+/// What the caller gives must be of use. A model's own deviations of 0 are refused when an image is prepared, as the reference does.
+fn given_normalization(mean: &[f32], std: &[f32]) -> Result<Normalization> {
+    if let Some(value) = std.iter().find(|std| std.abs() < f32::EPSILON) {
+        return Err(Error::invalid_argument(format!(
+            "a standard deviation of {value} is too close to 0: pixels are divided by it"
+        )));
+    }
+    Normalization::new(mean, std)
+}
+
+/// A preprocessing profile: its name, and how it is made.
+type Profile = (&'static str, fn() -> Arc<dyn Preprocessor>);
+
+/// The preprocessing profiles, the default first.
+const PROFILES: [Profile; 3] = [
+    ("task-library", || Arc::new(TaskLibrary::new())),
+    ("mediapipe", || Arc::new(MediaPipe::new())),
+    ("antialias", || Arc::new(Antialias::new())),
+];
+
 /// Names of the preprocessing profiles, the default first.
-pub fn preprocessor_names() -> &'static [&'static str] {
-    &["task-library", "mediapipe", "antialias"]
+pub fn preprocessor_names() -> impl Iterator<Item = &'static str> {
+    PROFILES.iter().map(|(name, _)| *name)
 }
 
 /// The preprocessing profile of this name.
@@ -279,16 +317,26 @@ pub fn preprocessor_names() -> &'static [&'static str] {
 ///
 /// There is no such profile; the message names those there are.
 pub fn preprocessor(name: &str) -> Result<Arc<dyn Preprocessor>> {
-    match name {
-        "task-library" => Ok(Arc::new(TaskLibrary::new())),
-        "mediapipe" => Ok(Arc::new(MediaPipe::new())),
-        "antialias" => Ok(Arc::new(Antialias::new())),
-        _ => Err(Error::new(
+    match PROFILES.iter().find(|(known, _)| *known == name) {
+        Some((_, make)) => Ok(make()),
+        None => Err(Error::new(
             ErrorKind::NotFound,
             format!(
                 "there is no preprocessing profile `{name}`; there is: {}",
-                preprocessor_names().join(", ")
+                preprocessor_names().collect::<Vec<_>>().join(", ")
             ),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_are_found_by_the_names_they_have() {
+        for name in preprocessor_names() {
+            assert_eq!(preprocessor(name).unwrap().name(), name);
+        }
     }
 }

@@ -6,11 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use lookalike_core::{
-    EmbeddingResult, Error, ImageProcessingOptions, ImageView, Result, contain_panics,
+    EmbeddingResult, Error, Image, ImageProcessingOptions, ImageView, Result, contain_panics,
 };
 
 use crate::embedder::ImageEmbedder;
-use crate::frame::Frame;
 
 /// Time as frames tell it: each later than the one before.
 #[derive(Debug, Default)]
@@ -52,14 +51,14 @@ impl Clock {
 /// ```
 #[derive(Debug)]
 pub struct VideoEmbedder {
-    embedder: Arc<ImageEmbedder>,
+    embedder: ImageEmbedder,
     clock: Mutex<Clock>,
 }
 
 impl VideoEmbedder {
     /// A video that begins. Several may share an embedder.
-    pub fn new(embedder: impl Into<Arc<ImageEmbedder>>) -> Self {
-        Self { embedder: embedder.into(), clock: Mutex::default() }
+    pub fn new(embedder: ImageEmbedder) -> Self {
+        Self { embedder, clock: Mutex::default() }
     }
 
     /// Embeds the frame of this time, in milliseconds.
@@ -68,7 +67,11 @@ impl VideoEmbedder {
     ///
     /// The frame is not later than the one before, or its time does not fit 64 bits of microseconds: the time then stays where it
     /// was. Or as [`ImageEmbedder::embed`]; the video goes on with the next frame.
-    pub fn embed(&self, frame: &ImageView<'_>, timestamp_ms: i64) -> Result<EmbeddingResult> {
+    pub fn embed<'a>(
+        &self,
+        frame: impl Into<ImageView<'a>>,
+        timestamp_ms: i64,
+    ) -> Result<EmbeddingResult> {
         self.embed_with(frame, timestamp_ms, &ImageProcessingOptions::default())
     }
 
@@ -77,9 +80,9 @@ impl VideoEmbedder {
     /// # Errors
     ///
     /// As [`embed`](Self::embed), and as [`ImageEmbedder::embed_with`].
-    pub fn embed_with(
+    pub fn embed_with<'a>(
         &self,
-        frame: &ImageView<'_>,
+        frame: impl Into<ImageView<'a>>,
         timestamp_ms: i64,
         processing: &ImageProcessingOptions,
     ) -> Result<EmbeddingResult> {
@@ -92,13 +95,13 @@ impl VideoEmbedder {
     /// The results of frames with their times, in their order; each is embedded when its result is asked for.
     pub fn embed_frames<I>(&self, frames: I) -> impl Iterator<Item = Result<EmbeddingResult>>
     where
-        I: IntoIterator<Item = (Frame, i64)>,
+        I: IntoIterator<Item = (Image, i64)>,
     {
-        frames.into_iter().map(|(frame, timestamp_ms)| self.embed(&frame.view()?, timestamp_ms))
+        frames.into_iter().map(|(frame, timestamp_ms)| self.embed(&frame, timestamp_ms))
     }
 
     /// The embedder.
-    pub fn embedder(&self) -> &Arc<ImageEmbedder> {
+    pub fn embedder(&self) -> &ImageEmbedder {
         &self.embedder
     }
 }
@@ -111,13 +114,13 @@ impl VideoEmbedder {
 /// ```
 /// use std::sync::mpsc;
 ///
-/// use lookalike::{Frame, ImageEmbedder, LiveStreamEmbedder};
+/// use lookalike::{Image, ImageEmbedder, LiveStreamEmbedder};
 ///
 /// let (sender, receiver) = mpsc::channel();
 /// let camera = LiveStreamEmbedder::new(ImageEmbedder::builder().build()?, move |result, _frame, _timestamp_ms| {
 ///     sender.send(result).ok();
 /// })?;
-/// camera.send(Frame::rgb(vec![0; 8 * 8 * 3], 8, 8)?, 40)?;
+/// camera.send(Image::rgb(vec![0; 8 * 8 * 3], 8, 8)?, 40)?;
 /// camera.close();
 /// assert_eq!(receiver.recv().unwrap()?.timestamp_ms, Some(40));
 /// # Ok::<(), lookalike::Error>(())
@@ -141,7 +144,7 @@ struct State {
 }
 
 struct Job {
-    frame: Frame,
+    frame: Image,
     timestamp_ms: i64,
     processing: ImageProcessingOptions,
 }
@@ -153,11 +156,10 @@ impl LiveStreamEmbedder {
     /// # Errors
     ///
     /// The system gives no thread.
-    pub fn new<C>(embedder: impl Into<Arc<ImageEmbedder>>, callback: C) -> Result<Self>
+    pub fn new<C>(embedder: ImageEmbedder, mut callback: C) -> Result<Self>
     where
-        C: FnMut(Result<EmbeddingResult>, &Frame, i64) + Send + 'static,
+        C: FnMut(Result<EmbeddingResult>, &Image, i64) + Send + 'static,
     {
-        let (embedder, mut callback) = (embedder.into(), callback);
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
         let worker = thread::Builder::new().name("lookalike-live-stream".to_owned());
         let worker = worker.spawn({
@@ -184,7 +186,7 @@ impl LiveStreamEmbedder {
     ///
     /// The frame is not later than the one before, whatever became of that, or its time does not fit 64 bits of microseconds: the
     /// time then stays where it was. Or the stream was closed. What goes wrong later the callback is told.
-    pub fn send(&self, frame: Frame, timestamp_ms: i64) -> Result<()> {
+    pub fn send(&self, frame: Image, timestamp_ms: i64) -> Result<()> {
         self.send_with(frame, timestamp_ms, ImageProcessingOptions::default())
     }
 
@@ -195,7 +197,7 @@ impl LiveStreamEmbedder {
     /// As [`send`](Self::send).
     pub fn send_with(
         &self,
-        frame: Frame,
+        frame: Image,
         timestamp_ms: i64,
         processing: ImageProcessingOptions,
     ) -> Result<()> {
@@ -253,7 +255,7 @@ impl Shared {
 
 impl Job {
     fn embed(&self, embedder: &ImageEmbedder) -> Result<EmbeddingResult> {
-        let embed = || embedder.embed_with(&self.frame.view()?, &self.processing);
+        let embed = || embedder.embed_with(&self.frame, &self.processing);
         let mut result = contain_panics(embed)
             .unwrap_or_else(|panic| Err(Error::internal(format!("embedding panicked: {panic}"))))?;
         result.timestamp_ms = Some(self.timestamp_ms);

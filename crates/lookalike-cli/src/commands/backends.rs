@@ -6,9 +6,6 @@ use serde::Serialize;
 use crate::args::BackendsArguments;
 use crate::{Outcome, pipe};
 
-/// All engines there are, each the name of the feature that compiles it in.
-const KNOWN: [&str; 4] = ["native", "tract", "tflitec", "ort"];
-
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
@@ -46,13 +43,13 @@ impl Row {
                 .ok()
                 .and_then(|info| info.library.as_ref())
                 .map(|path| path.display().to_string()),
-            error: checked.err().map(|error| format!("{:#}", anyhow::Error::new(error))),
+            error: checked.err().map(|error| format!("{error:#}")),
         }
     }
 }
 
 pub(crate) fn run(arguments: &BackendsArguments) -> Result<Outcome> {
-    let rows = KNOWN.map(Row::new);
+    let rows = lookalike::KNOWN_BACKENDS.map(Row::new);
     if arguments.json {
         pipe::json(&rows)?;
         return Ok(Outcome::Done);
@@ -67,7 +64,7 @@ pub(crate) fn run(arguments: &BackendsArguments) -> Result<Outcome> {
                 format!("usable, version {version}, {place}")
             }
         };
-        pipe::line(&format!("{:<8} {}", row.name, pipe::printable(&details)))?;
+        pipe::line(&format!("{:<12} {}", row.name, pipe::printable(&details)))?;
     }
     Ok(Outcome::Done)
 }

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use lookalike::{
-    FeatureVector, ImageEmbedder, ImageProcessingOptions, Limits, cosine_similarity, decode_file,
-};
+use anyhow::Result;
+use lookalike::{EmbeddingResult, MemoryBudget};
 use serde::Serialize;
 
 use crate::args::{CompareArguments, head_index};
+use crate::images::{self, ENDS_EARLY};
 use crate::{Outcome, pipe};
 
 #[derive(Serialize)]
@@ -22,11 +21,23 @@ struct Comparison {
 pub(crate) fn run(arguments: &CompareArguments) -> Result<Outcome> {
     let processing = arguments.image.processing()?;
     let limits = arguments.limits.limits()?;
+    images::check_stdin([arguments.image_a.as_path(), &arguments.image_b])?;
     let embedder = arguments.embedder.embedder(&limits)?;
     let head = head_index(embedder.heads(), &arguments.head)?;
+    let options = arguments.image.decode_options(&limits);
+    let embed = |path: &Path| -> Result<EmbeddingResult> {
+        let embed = || {
+            let (decoded, _) = images::decode(path, &options, &MemoryBudget::unlimited())?;
+            if decoded.is_truncated {
+                pipe::note("warning", &format!("{}: {ENDS_EARLY}", path.display()));
+            }
+            embedder.embed_with(&decoded.image, &processing)
+        };
+        embed().map_err(|error| pipe::about(path, error))
+    };
     let similarity = || -> Result<f64> {
-        let vector = |path| vector(&embedder, head, path, arguments, &processing, &limits);
-        Ok(cosine_similarity(&vector(&arguments.image_a)?, &vector(&arguments.image_b)?)?)
+        let (a, b) = (embed(&arguments.image_a)?, embed(&arguments.image_b)?);
+        Ok(a.embeddings[head].cosine(&b.embeddings[head])?)
     };
     let cosine_similarity = match similarity() {
         Ok(similarity) => similarity,
@@ -46,20 +57,4 @@ pub(crate) fn run(arguments: &CompareArguments) -> Result<Outcome> {
         pipe::line(&format!("Cosine similarity: {cosine_similarity:.6}"))?;
     }
     Ok(Outcome::Done)
-}
-
-fn vector(
-    embedder: &ImageEmbedder,
-    head: usize,
-    path: &Path,
-    arguments: &CompareArguments,
-    processing: &ImageProcessingOptions,
-    limits: &Limits,
-) -> Result<FeatureVector> {
-    let embed = || -> Result<FeatureVector> {
-        let picture = decode_file(path, arguments.image.exif(), limits)?;
-        let mut result = embedder.embed_with(&picture.view()?, processing)?;
-        Ok(result.embeddings.swap_remove(head).feature_vector)
-    };
-    embed().with_context(|| path.display().to_string())
 }

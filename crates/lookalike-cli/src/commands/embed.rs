@@ -1,60 +1,84 @@
 //! `lookalike embed`.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
-use lookalike::{Embedding, ImageEmbedder, ImageProcessingOptions, Limits, decode_file};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use anyhow::{Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use lookalike::{
+    DecodeOptions, Embedding, ImageEmbedder, ImageProcessingOptions, MemoryBudget, map_ordered,
+};
 
-use crate::Outcome;
 use crate::args::{EmbedArguments, head_index};
-use crate::output::{Output, Record, RecordError};
-use crate::pictures::{Found, find};
-
-/// Pictures for each job between two writes: enough that no job waits long for the slowest picture of a round.
-const ROUND: usize = 8;
+use crate::images::{self, ENDS_EARLY, Found};
+use crate::output::{self, Record, RecordError};
+use crate::{Outcome, pipe};
 
 pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     let processing = arguments.image.processing()?;
-    let mut output = Output::new(arguments.output.as_deref())?;
     let limits = arguments.limits.limits()?;
+    let paths = paths(arguments)?;
     let embedder = arguments.embedder.embedder(&limits)?;
     let heads = chosen_heads(&embedder, arguments)?;
+    let mut output = output::open(arguments.output.as_deref())?;
     if output.takes_one_head() && heads.len() > 1 {
         bail!("an array holds one head, and these are {}: choose one with --head", heads.len());
     }
-    let found = find(&arguments.paths);
-    ensure!(!found.is_empty(), "there is no picture in {}", list(&arguments.paths));
-    let jobs = match arguments.jobs {
-        Some(0) => bail!("--jobs takes a number from 1"),
-        Some(jobs) => jobs,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
+    let (found, left_out) = images::find(&paths, arguments.hidden);
+    if let Some(summary) = left_out.summary() {
+        pipe::note("note", &summary);
     }
-    .min(found.len());
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build()
-        .context("cannot start threads")?;
-    let progress = progress_bar(found.len(), arguments.output.is_some());
+    ensure!(!found.is_empty(), "there is no image in {}", list(&paths));
+    let jobs = arguments.jobs.or_else(|| thread::available_parallelism().ok());
+    let to_file = arguments.output.is_some();
+    let progress = progress_bar(found.len(), to_file);
+    let work = Work {
+        embedder,
+        heads,
+        processing,
+        options: arguments.image.decode_options(&limits),
+        budget: MemoryBudget::new(limits.max_decoder_bytes),
+    };
+    let (work, total) = (Arc::new(work), found.len());
+    let found: Vec<Arc<Found>> = found.into_iter().map(Arc::new).collect();
+    let results = map_ordered(found.clone(), jobs.unwrap_or(NonZeroUsize::MIN), move |found| {
+        work.record(&found)
+    });
     let mut failures = 0;
-    for round in found.chunks(jobs.saturating_mul(ROUND)) {
-        let records: Vec<Record> = pool.install(|| {
-            round
-                .par_iter()
-                .map(|found| record(found, &embedder, &heads, arguments, &processing, &limits))
-                .collect()
-        });
-        for record in &records {
-            failures += usize::from(record.is_error());
-            output.write(record)?;
+    for (found, result) in found.iter().zip(results) {
+        let record = result
+            .unwrap_or_else(|panic| Record::failure(found.path(), RecordError::internal(&panic)));
+        if let Some(error) = record.error() {
+            failures += 1;
+            // What goes to standard output holds the error itself.
+            if to_file {
+                progress.suspend(|| pipe::report(&error));
+            }
         }
-        progress.inc(records.len() as u64);
+        if record.is_truncated() {
+            progress.suspend(|| pipe::note("warning", &format!("{}: {ENDS_EARLY}", record.path())));
+        }
+        output.write(&record)?;
+        progress.inc(1);
     }
     progress.finish_and_clear();
-    output.finish(found.len() - failures)?;
+    output.finish(total - failures)?;
     Ok(if failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// The paths on the command line, then those that are listed in a file.
+fn paths(arguments: &EmbedArguments) -> Result<Vec<PathBuf>> {
+    let stdin = arguments.paths.iter().chain(&arguments.files_from).map(PathBuf::as_path);
+    images::check_stdin(stdin)?;
+    let mut paths = arguments.paths.clone();
+    if let Some(file) = &arguments.files_from {
+        paths.extend(images::listed(file, arguments.null)?);
+        ensure!(!paths.is_empty(), "{} lists no path", file.display());
+    }
+    Ok(paths)
 }
 
 /// Indices of the heads to write.
@@ -71,34 +95,35 @@ fn chosen_heads(embedder: &ImageEmbedder, arguments: &EmbedArguments) -> Result<
     Ok(chosen)
 }
 
-fn record(
-    found: &Found,
-    embedder: &ImageEmbedder,
-    heads: &[usize],
-    arguments: &EmbedArguments,
-    processing: &ImageProcessingOptions,
-    limits: &Limits,
-) -> Record {
-    match found {
-        Found::File(path) => embed(path, embedder, heads, arguments, processing, limits)
-            .unwrap_or_else(|error| Record::failure(path, RecordError::from(error))),
-        Found::Failure { path, message } => Record::failure(path, RecordError::unreadable(message)),
-    }
+/// What all jobs need.
+struct Work {
+    embedder: ImageEmbedder,
+    heads: Vec<usize>,
+    processing: ImageProcessingOptions,
+    options: DecodeOptions,
+    budget: MemoryBudget,
 }
 
-fn embed(
-    path: &Path,
-    embedder: &ImageEmbedder,
-    heads: &[usize],
-    arguments: &EmbedArguments,
-    processing: &ImageProcessingOptions,
-    limits: &Limits,
-) -> lookalike::Result<Record> {
-    let picture = decode_file(path, arguments.image.exif(), limits)?;
-    let result = embedder.embed_with(&picture.view()?, processing)?;
-    let wanted = |embedding: &Embedding| heads.contains(&embedding.head_index);
-    let embeddings = result.embeddings.into_iter().filter(wanted).collect();
-    Ok(Record::success(path, picture.width(), picture.height(), embeddings))
+impl Work {
+    fn record(&self, found: &Found) -> Record {
+        match found {
+            Found::File(path) => self
+                .embed(path)
+                .unwrap_or_else(|error| Record::failure(path, RecordError::from(error))),
+            Found::Failure { path, message } => {
+                Record::failure(path, RecordError::unreadable(message))
+            }
+        }
+    }
+
+    fn embed(&self, path: &Path) -> lookalike::Result<Record> {
+        let (decoded, _reservation) = images::decode(path, &self.options, &self.budget)?;
+        let image = &decoded.image;
+        let result = self.embedder.embed_with(image, &self.processing)?;
+        let wanted = |embedding: &Embedding| self.heads.contains(&embedding.head_index);
+        let embeddings = result.into_iter().filter(wanted).collect();
+        Ok(Record::success(path, image.width(), image.height(), decoded.is_truncated, embeddings))
+    }
 }
 
 /// Shown on a terminal, unless the results go to that terminal too.
@@ -106,12 +131,14 @@ fn progress_bar(length: usize, to_file: bool) -> ProgressBar {
     if length < 2 || (!to_file && std::io::stdout().is_terminal()) {
         return ProgressBar::hidden();
     }
-    let style =
-        ProgressStyle::with_template("{wide_bar} {pos}/{len} pictures, {per_sec}, {eta} left");
-    ProgressBar::new(length as u64)
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        write!(text, "{:.0} a second", state.per_sec()).ok();
+    };
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} images, {rate}, {eta} left");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64).with_style(style.with_key("rate", rate))
 }
 
-fn list(paths: &[std::path::PathBuf]) -> String {
+fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use lookalike::metadata::{ModelMetadata, ProcessUnitOptions, TensorMetadata};
 use lookalike::{
-    HeadSpec, InputElement, InputSpec, Model, SessionOptions, SignatureDef, TensorInfo, backends,
-    read_model_within,
+    HeadSpec, InputElement, InputSpec, Model, Normalization, SessionOptions, SignatureDef,
+    TensorInfo, backends, read_model_within,
 };
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ struct Report {
     operators: BTreeMap<String, usize>,
     metadata: Option<MetadataReport>,
     associated_files: BTreeMap<String, usize>,
-    /// What an embedder would do with the model, or why it refuses it.
+    /// How an embedder would use the model, or why it refuses it.
     #[serde(flatten)]
     embedder: EmbedderReport,
     backends: Vec<BackendReport>,
@@ -87,25 +87,32 @@ struct BackendReport {
 
 pub(crate) fn run(arguments: &InspectArguments) -> Result<Outcome> {
     let limits = arguments.limits.limits()?;
-    let model = read_model_within(&arguments.model, &limits).map_err(|error| {
-        anyhow::Error::new(error).context(arguments.model.display().to_string())
-    })?;
-    let report = Report::new(&model, arguments.model.display().to_string());
+    let model = read_model_within(&arguments.model, &limits)
+        .map_err(|error| pipe::about(&arguments.model, error))?;
+    let normalization = match arguments.normalization.values()? {
+        Some((mean, std)) => Some(Normalization::new(mean, std)?),
+        None => None,
+    };
+    let report = Report::new(&model, arguments.model.display().to_string(), normalization);
     if arguments.json {
         pipe::json(&report)?;
     } else {
         pipe::line(&report.to_text())?;
     }
-    Ok(Outcome::Done)
+    Ok(match report.embedder {
+        EmbedderReport::Embedder { .. } => Outcome::Done,
+        EmbedderReport::Refused(_) => Outcome::SomeFailed,
+    })
 }
 
 impl Report {
-    fn new(model: &Model, path: String) -> Self {
+    fn new(model: &Model, path: String, normalization: Option<Normalization>) -> Self {
         let mut operators = BTreeMap::new();
         for operator in model.operators() {
             *operators.entry(operator.name.to_string()).or_insert(0) += 1;
         }
         let tensors = |tensors: &[TensorInfo]| tensors.iter().map(TensorReport::new).collect();
+        let options = SessionOptions::default().with_captured_stderr(true);
         let mut has_default = false;
         let size = |name: &str| model.associated_file(name).map_or(0, <[u8]>::len);
         Self {
@@ -125,19 +132,17 @@ impl Report {
                 .associated_files()
                 .map(|name| (name.to_owned(), size(name)))
                 .collect(),
-            embedder: EmbedderReport::new(model),
+            embedder: EmbedderReport::new(model, normalization),
             backends: backends()
                 .iter()
                 .map(|backend| {
-                    let loaded = backend
-                        .check()
-                        .and_then(|_| backend.load(model, &SessionOptions::default()));
+                    let loaded = backend.check().and_then(|_| backend.load(model, &options));
                     let is_default = loaded.is_ok() && !has_default;
                     has_default |= is_default;
                     BackendReport {
                         name: backend.name(),
                         is_default,
-                        error: loaded.err().map(|error| format!("{:#}", anyhow::Error::new(error))),
+                        error: loaded.err().map(|error| format!("{error:#}")),
                     }
                 })
                 .collect(),
@@ -256,8 +261,8 @@ impl MetadataReport {
             ("description", &self.description),
             ("version", &self.version),
             ("author", &self.author),
-            ("licence", &self.license),
-            ("least parser version", &self.min_parser_version),
+            ("license", &self.license),
+            ("minimum parser version", &self.min_parser_version),
         ];
         let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut rows: Vec<String> = fields
@@ -312,23 +317,23 @@ fn process_unit(options: &ProcessUnitOptions) -> String {
 }
 
 impl EmbedderReport {
-    fn new(model: &Model) -> Self {
-        let described = InputSpec::from_model(model, None)
+    fn new(model: &Model, normalization: Option<Normalization>) -> Self {
+        let described = InputSpec::from_model(model, normalization)
             .and_then(|input| Ok((input, HeadSpec::from_model(model)?)));
         let (input, heads) = match described {
             Ok(described) => described,
-            Err(error) => return Self::Refused(format!("{:#}", anyhow::Error::new(error))),
+            Err(error) => return Self::Refused(format!("{error:#}")),
         };
         let extent =
             |extent: Option<usize>| extent.map_or("any".to_owned(), |extent| extent.to_string());
         let element = match input.element {
             InputElement::F32(normalization) => {
-                format!("floats, mean {:?} std {:?}", normalization.mean(), normalization.std())
+                format!("float32, mean {:?} std {:?}", normalization.mean(), normalization.std())
             }
-            _ => "bytes".to_owned(),
+            _ => "uint8".to_owned(),
         };
         let input =
-            format!("picture {} x {} RGB, {element}", extent(input.width), extent(input.height));
+            format!("image {} x {} RGB, {element}", extent(input.width), extent(input.height));
         let heads = heads.iter().map(|head| {
             let name = head.name.as_deref().map(|name| format!(" `{name}`")).unwrap_or_default();
             format!("head {}{name}: {} values", head.index, head.dimension)

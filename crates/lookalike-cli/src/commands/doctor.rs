@@ -1,0 +1,202 @@
+//! `lookalike doctor`.
+
+use std::path::Path;
+#[cfg(feature = "native")]
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "native")]
+use anyhow::Context;
+use anyhow::Result;
+#[cfg(feature = "native")]
+use lookalike::InstructionSet;
+use lookalike::{
+    Image, ImageEmbedder, ImageEmbedderOptions, backends, preprocessor, preprocessor_names,
+};
+use serde::Serialize;
+
+use crate::args::DoctorArguments;
+use crate::{Outcome, pipe};
+
+/// Vectors of the built-in model for the built-in images, L2-normalized, as 32-bit floats, lowest byte first: for each profile those of each
+/// image. They come from the portable kernels of `native`; `lookalike doctor --freeze` writes them.
+const FROZEN: &[u8] = include_bytes!("doctor.bin");
+
+/// Values differ by no more than this on a machine that is well: engines sum in orders of their own.
+const BOUND: f32 = 1e-5;
+
+/// Runs that the median is taken of.
+const RUNS: usize = 15;
+
+#[derive(Serialize)]
+struct Row {
+    engine: &'static str,
+    instruction_set: &'static str,
+    profile: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_difference: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<f64>,
+    is_well: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(crate) fn run(arguments: &DoctorArguments) -> Result<Outcome> {
+    if let Some(file) = &arguments.freeze {
+        return freeze(file).map(|()| Outcome::Done);
+    }
+    let mut rows = Vec::new();
+    for backend in backends() {
+        // This engine has kernels for several instruction sets, each of which is examined.
+        #[cfg(feature = "native")]
+        if backend.name() == "native" {
+            for set in InstructionSet::available() {
+                rows.extend(examine("native", set.name(), |options| {
+                    with_instructions(options, set)
+                }));
+            }
+            continue;
+        }
+        rows.extend(examine(backend.name(), "its own", |options| options.backend(backend.name())));
+    }
+    if arguments.json {
+        pipe::json(&rows)?;
+    } else {
+        for row in &rows {
+            let Row { engine, instruction_set, profile, .. } = row;
+            let found = match (row.largest_difference, row.milliseconds, &row.error) {
+                (Some(difference), Some(milliseconds), None) => {
+                    let verdict = if row.is_well { "ok" } else { "DIFFERS" };
+                    format!(
+                        "{verdict:<8} largest difference {difference:.1e}, {milliseconds:.2} ms"
+                    )
+                }
+                (.., error) => format!("FAILED   {}", error.as_deref().unwrap_or_default()),
+            };
+            let line = format!("{engine:<12} {instruction_set:<9} {profile:<13} {found}");
+            pipe::line(&pipe::printable(&line))?;
+        }
+    }
+    let is_well = rows.iter().all(|row| row.is_well);
+    Ok(if is_well { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// A row for each profile of an engine.
+fn examine(
+    engine: &'static str,
+    instruction_set: &'static str,
+    choose: impl Fn(ImageEmbedderOptions) -> ImageEmbedderOptions,
+) -> Vec<Row> {
+    let images = images();
+    let rows = preprocessor_names().enumerate().map(|(number, profile)| {
+        let found = vectors(choose(ImageEmbedder::builder()), profile, &images);
+        let row = Row {
+            engine,
+            instruction_set,
+            profile,
+            largest_difference: None,
+            milliseconds: None,
+            is_well: false,
+            error: None,
+        };
+        match found {
+            Ok((vectors, time)) => {
+                let difference = difference(&vectors, number);
+                Row {
+                    largest_difference: Some(difference),
+                    milliseconds: Some(time.as_secs_f64() * 1e3),
+                    is_well: difference <= BOUND,
+                    ..row
+                }
+            }
+            Err(error) => Row { error: Some(format!("{error:#}")), ..row },
+        }
+    });
+    rows.collect()
+}
+
+/// Vectors of all images, one behind the other, and the median time of one.
+fn vectors(
+    options: ImageEmbedderOptions,
+    profile: &str,
+    images: &[Image],
+) -> lookalike::Result<(Vec<f32>, Duration)> {
+    let embedder = options
+        .captures_stderr(true)
+        .preprocessor(preprocessor(profile)?)
+        .l2_normalize(true)
+        .build()?;
+    let mut vectors = Vec::new();
+    for image in images {
+        let result = embedder.embed(image)?;
+        vectors.extend_from_slice(result.first().as_float().unwrap_or_default());
+    }
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        embedder.embed(&images[0])?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    Ok((vectors, times[RUNS / 2]))
+}
+
+/// The largest difference from the frozen vectors of a profile; infinite if there are other ones than these.
+fn difference(vectors: &[f32], profile: usize) -> f32 {
+    let frozen = FROZEN.chunks_exact(size_of_val(vectors).max(1)).nth(profile);
+    let frozen = frozen.unwrap_or_default().chunks_exact(size_of::<f32>());
+    if frozen.len() != vectors.len() {
+        return f32::INFINITY;
+    }
+    let frozen = frozen.filter_map(|bytes| bytes.try_into().ok().map(f32::from_le_bytes));
+    let differences = vectors.iter().zip(frozen).map(|(found, frozen)| (found - frozen).abs());
+    differences.fold(0.0, |largest, next| if next <= largest { largest } else { next })
+}
+
+#[cfg(feature = "native")]
+fn with_instructions(options: ImageEmbedderOptions, set: InstructionSet) -> ImageEmbedderOptions {
+    options.custom_backend(Arc::new(lookalike::native::Native::with_instructions(set)))
+}
+
+#[cfg(feature = "native")]
+fn freeze(file: &Path) -> Result<()> {
+    let mut bytes = Vec::new();
+    for profile in preprocessor_names() {
+        let options = with_instructions(ImageEmbedder::builder(), InstructionSet::PORTABLE);
+        let (vectors, _) = vectors(options, profile, &images())?;
+        bytes.extend(vectors.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(not(feature = "native"))]
+fn freeze(file: &Path) -> Result<()> {
+    anyhow::bail!("{} is written by a build that has `native`", file.display())
+}
+
+/// A gradient, stripes, and noise, of sizes that are resized in different ways.
+fn images() -> Vec<Image> {
+    let mut state = 1u32;
+    let mut noise = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let gradient = |x: usize, y: usize| [(x * 255 / 319) as u8, (y * 255 / 239) as u8, 128];
+    let stripes = |x: usize, y: usize| {
+        if (x / 9 + y / 5).is_multiple_of(2) { [230, 40, 20] } else { [10, 60, 200] }
+    };
+    let pixels = |width: usize, height: usize, pixel: &mut dyn FnMut(usize, usize) -> [u8; 3]| {
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let data = places.flat_map(|(x, y)| pixel(x, y)).collect();
+        Image::rgb(data, width, height).ok()
+    };
+    [
+        pixels(320, 240, &mut { gradient }),
+        pixels(101, 203, &mut { stripes }),
+        pixels(64, 64, &mut |_, _| [noise(), noise(), noise()]),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
