@@ -92,12 +92,16 @@ fn measure(backend: &'static dyn InferenceBackend) {
     let load = milliseconds(start.elapsed());
     let run = |embedder: &ImageEmbedder| {
         let start = Instant::now();
-        embedder.embed(&image).unwrap();
+        embedder.embed(image).unwrap();
         start.elapsed()
     };
     let first = milliseconds(run(&embedder));
     let one = median((0..RUNS).map(|_| run(&embedder)).collect());
-    let two_threads = embedder_options().backend(name).num_threads(2).build().unwrap();
+    let two_threads = embedder_options()
+        .backend(name)
+        .threads(lookalike::Threads::from_num_threads(2).unwrap())
+        .build()
+        .unwrap();
     let two = median((0..RUNS).map(|_| run(&two_threads)).collect());
     drop(two_threads);
     let cores = thread::available_parallelism().unwrap().get();
@@ -160,7 +164,7 @@ fn compare(
     mut bare: impl FnMut(&[f32]) -> f32,
 ) {
     let engine = backend(name).unwrap();
-    let mut session = engine.load(model, &SessionOptions::default()).unwrap();
+    let mut session = engine.load(model, &SessionOptions::default()).unwrap().session().unwrap();
     let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
     let DataRef::F32(values) = input.as_ref().data() else { panic!("the model takes no floats") };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -205,7 +209,8 @@ fn against_tf2onnx(model: &Model, input: &Tensor) {
         return;
     };
     let theirs = lookalike::read_model(path).unwrap();
-    let mut session = backend("ort").unwrap().load(&theirs, &SessionOptions::default()).unwrap();
+    let loaded = backend("ort").unwrap().load(&theirs, &SessionOptions::default()).unwrap();
+    let mut session = loaded.session().unwrap();
     let mut outputs = vec![Tensor::empty(); theirs.io().outputs.len()];
     compare("ort", "ONNX Runtime on the model of tf2onnx", model, input, |_| {
         session.run(&[input.as_ref()], &mut outputs).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lookalike::{Frame, ImageEmbedder, LiveStreamEmbedder};
+use lookalike::{Image, ImageEmbedder, LiveStreamEmbedder};
 
 const WIDTH: usize = 640;
 const HEIGHT: usize = 480;
@@ -18,8 +18,8 @@ const BURST: i64 = 100;
 const SOAK: i64 = 100_000;
 
 fn main() {
-    let embedder = Arc::new(ImageEmbedder::builder().build().unwrap());
-    let frame = Frame::rgb(vec![128; WIDTH * HEIGHT * 3], WIDTH, HEIGHT).unwrap();
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let frame = Image::rgb(vec![128; WIDTH * HEIGHT * 3], WIDTH, HEIGHT).unwrap();
 
     let (stream, results) = stream(&embedder);
     let mut longest = Duration::ZERO;
@@ -50,10 +50,10 @@ fn main() {
 type Results = Arc<(AtomicU64, AtomicI64)>;
 
 /// A stream that counts its results and keeps the time of the last one.
-fn stream(embedder: &Arc<ImageEmbedder>) -> (LiveStreamEmbedder, Results) {
+fn stream(embedder: &ImageEmbedder) -> (LiveStreamEmbedder, Results) {
     let results = Results::default();
     let kept = Arc::clone(&results);
-    let stream = LiveStreamEmbedder::new(Arc::clone(embedder), move |result, _, timestamp_ms| {
+    let stream = LiveStreamEmbedder::new(embedder.clone(), move |result, _, timestamp_ms| {
         result.unwrap();
         kept.0.fetch_add(1, Ordering::Relaxed);
         let before = kept.1.swap(timestamp_ms, Ordering::Relaxed);

@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lookalike::{
-    BackendInfo, Data, Exif, FeatureVector, HeadSpec, ImageEmbedder, ImageProcessingOptions,
-    ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec, InstructionSet, Limits,
-    MediaPipe, Model, ModelIo, Normalization, OperatorInfo, Preprocessor, Result, SessionOptions,
-    TaskLibrary, Tensor, TensorRef, cosine_similarity, decode,
+    BackendInfo, Data, DecodeOptions, FeatureVector, HeadSpec, ImageEmbedder,
+    ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec,
+    InstructionSet, LoadedModel, MediaPipe, Model, ModelIo, Normalization, OperatorInfo,
+    Preprocessor, Result, SessionOptions, TaskLibrary, Tensor, TensorRef, cosine_similarity,
+    decode,
 };
 
 const WIDTH: usize = 480;
@@ -46,14 +47,14 @@ fn decoding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     if let Some(bytes) = cached("burger.jpg") {
         group.bench_function("jpeg_480x325", |bencher| {
-            bencher.iter(|| decode(black_box(&bytes), Exif::Apply, &Limits::default()).unwrap());
+            bencher.iter(|| decode(black_box(&bytes), &DecodeOptions::default()).unwrap());
         });
     }
     let fixture =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/fixtures/landscape.png");
     let bytes = fs::read(fixture).unwrap();
     group.bench_function("png_240x160", |bencher| {
-        bencher.iter(|| decode(black_box(&bytes), Exif::Apply, &Limits::default()).unwrap());
+        bencher.iter(|| decode(black_box(&bytes), &DecodeOptions::default()).unwrap());
     });
 }
 
@@ -92,8 +93,9 @@ fn inferring(criterion: &mut Criterion) {
         .prepare(&image, &ImageProcessingOptions::default(), &spec, &mut input)
         .unwrap();
     for backend in lookalike::backends() {
-        let mut session = backend.load(&model, &SessionOptions::default()).unwrap();
-        let mut outputs = vec![Tensor::empty(); session.io().outputs.len()];
+        let loaded = backend.load(&model, &SessionOptions::default()).unwrap();
+        let mut session = loaded.session().unwrap();
+        let mut outputs = vec![Tensor::empty(); loaded.io().outputs.len()];
         group.bench_function(format!("{}/{name}", backend.name()), |bencher| {
             bencher.iter(|| session.run(&[input.as_ref()], black_box(&mut outputs)).unwrap());
         });
@@ -105,7 +107,10 @@ fn inferring(criterion: &mut Criterion) {
 struct Instant;
 
 #[derive(Debug)]
-struct InstantSession(ModelIo, Vec<f32>);
+struct LoadedInstant(ModelIo, usize);
+
+#[derive(Debug)]
+struct InstantSession(Vec<f32>);
 
 impl InferenceBackend for Instant {
     fn name(&self) -> &'static str {
@@ -120,24 +125,26 @@ impl InferenceBackend for Instant {
         true
     }
 
-    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
+    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
         let heads = HeadSpec::from_model(model)?;
-        Ok(Box::new(InstantSession(model.io().clone(), vec![0.5; heads[0].dimension])))
+        Ok(Arc::new(LoadedInstant(model.io().clone(), heads[0].dimension)))
     }
 }
 
-impl InferenceSession for InstantSession {
+impl LoadedModel for LoadedInstant {
     fn io(&self) -> &ModelIo {
         &self.0
     }
 
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        Ok(Box::new(Self(self.0.clone(), self.1.clone())))
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        Ok(Box::new(InstantSession(vec![0.5; self.1])))
     }
+}
 
+impl InferenceSession for InstantSession {
     fn run(&mut self, _inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        let shape = lookalike::Shape::new(&[1, self.1.len()])?;
-        outputs[0].reset_f32(shape).copy_from_slice(&self.1);
+        let shape = lookalike::Shape::new(&[1, self.0.len()])?;
+        outputs[0].reset_f32(shape).copy_from_slice(&self.0);
         Ok(())
     }
 }
@@ -160,8 +167,8 @@ fn embedding(criterion: &mut Criterion) {
         if let Some(bytes) = cached("burger.jpg") {
             group.bench_function(format!("from_jpeg/{}/{name}", backend.name()), |bencher| {
                 bencher.iter(|| {
-                    let picture = decode(&bytes, Exif::Apply, &Limits::default()).unwrap();
-                    embedder.embed(&picture.view().unwrap()).unwrap()
+                    let picture = decode(&bytes, &DecodeOptions::default()).unwrap();
+                    embedder.embed(&picture).unwrap()
                 });
             });
         }

@@ -13,8 +13,8 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use lookalike::native::{InstructionSet, Native};
 use lookalike::{
-    Exif, ImageEmbedder, ImageView, InferenceBackend, Limits, Model, SessionOptions, Shape, Tensor,
-    TensorRef, TensorType, decode_file,
+    DecodeOptions, ImageEmbedder, InferenceBackend, Model, SessionOptions, Shape, Tensor,
+    TensorRef, TensorType, Threads, decode_file,
 };
 
 /// Runs of each session that are told as one.
@@ -59,7 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let set = sets.into_iter().find(|set| set.name() == name);
         backend = Native::with_instructions(set.ok_or("the processor has no such instructions")?);
     }
-    let session_options = SessionOptions::default().with_num_threads(options.threads)?;
+    let threads = Threads::from_num_threads(options.threads)?;
+    let session_options = SessionOptions::default().with_threads(threads);
     // A model is loaded as it lies in memory.
     let bytes: &'static [u8] = Vec::leak(std::fs::read(&options.model)?);
     match options.what {
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }),
         What::Infer => {
             let model = Model::from_bytes(bytes)?;
-            let mut session = backend.load(&model, &session_options)?;
+            let mut session = backend.load(&model, &session_options)?.session()?;
             let inputs = inputs(&model)?;
             let views: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
             let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
@@ -81,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let first = backend.load(&model, &session_options)?;
             let inputs = inputs(&model)?;
             let views: Vec<TensorRef<'_>> = inputs.iter().map(Tensor::as_ref).collect();
-            let sessions = (0..options.sessions).map(|_| first.fork());
+            let sessions = (0..options.sessions).map(|_| first.session());
             let mut sessions: Vec<_> = sessions.collect::<lookalike::Result<_>>()?;
             serve(|| {
                 thread::scope(|scope| {
@@ -105,20 +106,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             let embedder = ImageEmbedder::builder()
                 .model_file(&options.model)
                 .custom_backend(std::sync::Arc::new(backend))
-                .num_threads(options.threads)
+                .threads(threads)
                 .build()?;
             let path = options.picture.ok_or("name a picture")?;
-            let decode = || decode_file(&path, Exif::Apply, &Limits::default());
+            let decode = || decode_file(&path, &DecodeOptions::default());
             if matches!(options.what, What::File) {
                 return serve(|| {
-                    black_box(embedder.embed(&decode()?.view()?)?);
+                    black_box(embedder.embed(&decode()?)?);
                     Ok(())
                 });
             }
             let picture = decode()?;
-            let view: ImageView<'_> = picture.view()?;
             serve(|| {
-                black_box(embedder.embed(&view)?);
+                black_box(embedder.embed(&picture)?);
                 Ok(())
             })
         }

@@ -157,8 +157,11 @@ pub(crate) trait Sink {
     fn finish(self: Box<Self>, embedded: usize) -> Result<()>;
 }
 
-/// Endings of file names, with what writes such files.
-const FORMATS: [(&str, fn(TemporaryFile) -> Result<Box<dyn Sink>>); 3] = [
+/// The ending of a file name, and what writes such a file.
+type Format = (&'static str, fn(TemporaryFile) -> Result<Box<dyn Sink>>);
+
+/// The formats of files.
+const FORMATS: [Format; 3] = [
     ("jsonl", |file| Ok(Box::new(JsonLines(file)))),
     ("csv", |file| Ok(Box::new(Csv(csv::WriterBuilder::new().flexible(true).from_writer(file))))),
     ("npy", |file| Ok(Box::new(Array::new(file)?))),

@@ -29,7 +29,7 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
             let other = OTHER_KINDS.into_iter().find(|(model, _)| model == name);
             let expected = other.map_or(ErrorKind::InvalidArgument, |(_, kind)| kind);
             let path = folders.fixtures.join(name);
-            cases.push(Case::of(backend, &format!("error/{name}"), move || {
+            cases.push(Case::of(backend, &format!("error/{name}"), move |_| {
                 let options = ImageEmbedder::builder().model_file(path).backend(backend.name());
                 is_refused(options.build(), expected)
             }));
@@ -37,7 +37,7 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
         let path = folders.fixtures.join("echo_f32.tflite");
         for wrong in WRONG_RUNS {
             let path = path.clone();
-            cases.push(Case::of(backend, &format!("error/{}", wrong.name()), move || {
+            cases.push(Case::of(backend, &format!("error/{}", wrong.name()), move |_| {
                 wrong.is_refused(backend, &path)
             }));
         }
@@ -90,7 +90,7 @@ impl WrongRun {
 
     fn is_refused(self, backend: Backend, model: &std::path::Path) -> Result<()> {
         let model = read_model(model)?;
-        let mut session = backend.load(&model, &SessionOptions::default())?;
+        let mut session = backend.load(&model, &SessionOptions::default())?.session()?;
         let right = inputs(&model)?.pop().context("the model has no input")?;
         let count = right.shape().element_count();
         let floats = |dims: &[usize]| {

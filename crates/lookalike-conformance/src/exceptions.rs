@@ -1,8 +1,10 @@
-//! Cases that are known to fail.
+//! Cases with wider bounds than all others.
 
 use anyhow::{Context, Result};
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
+
+use crate::bounds::Bounds;
 
 /// The list of exceptions.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -13,15 +15,14 @@ pub struct Exceptions {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Exception {
     case: String,
     /// Backends and public files without which there is no such case.
     needs: Vec<String>,
-    /// Whether the case passes on some processors.
-    #[serde(default)]
-    pub(crate) varies: bool,
     pub(crate) reason: String,
+    /// The bounds of the case, those that are not named as of all cases.
+    #[serde(flatten)]
+    pub(crate) bounds: Bounds,
 }
 
 impl Exceptions {

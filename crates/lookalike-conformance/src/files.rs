@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use lookalike::{Exif, ImageView, Limits, Picture, decode_file};
+use lookalike::{DecodeOptions, Exif, Image, decode_file};
 use npyz::NpyFile;
 
 use crate::Folders;
@@ -31,45 +31,24 @@ pub(crate) fn missing(folders: &Folders) -> Vec<&'static str> {
     PUBLIC.into_iter().filter(|name| !folders.cache.join(name).exists()).collect()
 }
 
-/// A picture: as the reference decoded it where that was captured, else as it is decoded here.
-#[derive(Debug)]
-pub(crate) enum Pixels {
-    Captured { rgb: Vec<u8>, width: usize, height: usize },
-    Decoded(Picture),
-}
-
-impl Pixels {
-    pub(crate) fn read(folder: &Path, name: &str) -> Result<Self> {
-        let captured = folder.join(format!("decoded_{name}.npy"));
-        if !captured.exists() {
-            let limits = Limits::default();
-            return Ok(Self::Decoded(decode_file(folder.join(name), Exif::Ignore, &limits)?));
-        }
-        let bytes = fs::read(captured)?;
-        let array = NpyFile::new(&bytes[..])?;
-        let &[height, width, 3] = array.shape() else {
-            bail!("{name} was captured with the extents {:?}", array.shape());
-        };
-        let (width, height) = (width as usize, height as usize);
-        Ok(Self::Captured { rgb: array.into_vec()?, width, height })
+/// An image: as the reference decoded it where that was captured, else as it is decoded here.
+pub(crate) fn read_image(folder: &Path, name: &str) -> Result<Image> {
+    let captured = folder.join(format!("decoded_{name}.npy"));
+    if !captured.exists() {
+        let as_stored = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
+        return Ok(decode_file(folder.join(name), &as_stored)?);
     }
-
-    pub(crate) fn view(&self) -> Result<ImageView<'_>> {
-        Ok(match self {
-            Self::Captured { rgb, width, height } => ImageView::rgb(rgb, *width, *height)?,
-            Self::Decoded(picture) => picture.view()?,
-        })
-    }
+    let bytes = fs::read(captured)?;
+    let array = NpyFile::new(&bytes[..])?;
+    let &[height, width, 3] = array.shape() else {
+        bail!("{name} was captured with the shape {:?}", array.shape());
+    };
+    Ok(Image::rgb(array.into_vec()?, width as usize, height as usize)?)
 }
 
 /// Bytes of captured numbers.
 pub(crate) fn from_base64(text: &str) -> Result<Vec<u8>> {
     BASE64_STANDARD.decode(text).context("captured numbers")
-}
-
-/// The same, for capturing.
-pub(crate) fn to_base64(bytes: &[u8]) -> String {
-    BASE64_STANDARD.encode(bytes)
 }
 
 /// Captured floats.

@@ -11,9 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use lookalike::{backend, backends};
-use lookalike_conformance::{
-    Backend, Exceptions, Folders, Report, Requirements, capture_operators, trials,
-};
+use lookalike_conformance::{Backend, Exceptions, Folders, Report, Requirements, trials};
 
 /// Check that backends give the same numbers, and the reference's.
 #[derive(Parser)]
@@ -27,9 +25,6 @@ struct Options {
     /// Fail if the table in this file has other verdicts than there are now
     #[arg(long, value_name = "FILE")]
     check_report: Option<PathBuf>,
-    /// Capture the results of the operators from this backend, instead of running the suite
-    #[arg(long, value_name = "NAME")]
-    capture: Option<String>,
     #[command(flatten)]
     tests: libtest_mimic::Arguments,
 }
@@ -38,10 +33,6 @@ fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folders = Folders::of_checkout(root);
-    if let Some(name) = &options.capture {
-        capture_operators(backend(name)?, &folders)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut chosen: Vec<Backend> = Vec::new();
     for name in &options.backend {
         chosen.push(backend(name)?);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use lookalike::{FeatureVector, ImageEmbedder, onnx};
 
-use crate::files::Pixels;
+use crate::bounds::Bounds;
+use crate::files::read_image;
 use crate::subjects::{Query, Subject};
 use crate::{Backend, Case, Folders};
 
@@ -22,12 +23,12 @@ pub(crate) fn cases(
     for &backend in backends.iter().filter(|backend| TAKERS.contains(&backend.name())) {
         for subject in subjects {
             let each = Arc::clone(subject);
-            cases.push(Case::of(backend, &format!("onnx/{}", subject.name), move || {
+            cases.push(Case::of(backend, &format!("onnx/{}", subject.name), move |_| {
                 converted_is_equal(&each, backend)
             }));
         }
         let fixtures = folders.fixtures.clone();
-        cases.push(Case::of(backend, "onnx/channels_first.onnx", move || {
+        cases.push(Case::of(backend, "onnx/channels_first.onnx", move |_| {
             colours_are_taken_apart(backend, &fixtures)
         }));
     }
@@ -50,16 +51,17 @@ fn converted_is_equal(subject: &Subject, backend: Backend) -> Result<()> {
         ensure!(found.len() == expected.len(), "{} heads", found.len());
         return Ok(());
     }
-    crate::vectors::compare(subject, backend, &query, &found, &expected).map(|_| ())
+    crate::vectors::compare(subject, backend, &query, &found, &expected, &Bounds::default())
+        .map(|_| ())
 }
 
 /// The same values as those of a model that gives its picture back, but one colour after the other.
 fn colours_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
-    let picture = Pixels::read(fixtures, "landscape.png")?;
+    let picture = read_image(fixtures, "landscape.png")?;
     let vector = |model: &str| -> Result<Vec<f32>> {
         let options =
             ImageEmbedder::builder().model_file(fixtures.join(model)).backend(backend.name());
-        let mut result = options.build()?.embed(&picture.view()?)?;
+        let mut result = options.build()?.embed(&picture)?;
         match result.embeddings.pop().map(|embedding| embedding.feature_vector) {
             Some(FeatureVector::Float(values)) => Ok(values),
             other => Err(anyhow::anyhow!("{other:?}")),

@@ -1,4 +1,4 @@
-//! One operator at a time, against TensorFlow Lite's C library.
+//! One operator at a time, against LiteRT.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,15 +9,15 @@ use anyhow::{Context, Result, ensure};
 use lookalike::{
     Data, DataRef, Model, SessionOptions, Shape, Tensor, TensorInfo, TensorType, read_model,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::bounds::OPERATOR;
-use crate::compared::{largest, steps};
-use crate::files::{floats, from_base64, to_base64};
+use crate::bounds::{Bounds, OPERATOR};
+use crate::compared::largest;
+use crate::files::{floats, from_base64};
 use crate::{Backend, Case, Folders};
 
 /// Results of the operators, as they were captured.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 struct Golden {
     engine: String,
     results: BTreeMap<String, Vec<Values>>,
@@ -26,14 +26,14 @@ struct Golden {
 }
 
 /// A tensor: extents, element type, base64 of its little-endian elements.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 struct Values {
     shape: Vec<usize>,
     r#type: ElementType,
     base64: String,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 enum ElementType {
     F32,
@@ -66,7 +66,7 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
     for (name, path) in models(folders)? {
         for &backend in backends {
             let (golden, model, path) = (Arc::clone(&golden), name.clone(), path.clone());
-            cases.push(Case::of(backend, &format!("operator/{name}"), move || {
+            cases.push(Case::of(backend, &format!("operator/{name}"), move |bounds| {
                 let found = run(backend, &path)?;
                 let expected = golden.results.get(&model).with_context(|| {
                     match golden.refused.get(&model) {
@@ -80,39 +80,16 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
                 found
                     .iter()
                     .zip(expected)
-                    .try_for_each(|(found, expected)| compare(found, expected))
+                    .try_for_each(|(found, expected)| compare(found, expected, bounds))
             }));
         }
     }
     Ok(cases)
 }
 
-/// Writes what a backend gives for the operators.
-///
-/// # Errors
-///
-/// A model cannot be read, or the file cannot be written.
-pub fn capture(backend: Backend, folders: &Folders) -> Result<()> {
-    let engine = format!("TensorFlow Lite C {}", backend.check()?.version);
-    let mut golden = Golden { engine, results: BTreeMap::new(), refused: BTreeMap::new() };
-    for (name, path) in models(folders)? {
-        match run(backend, &path) {
-            Ok(outputs) => {
-                golden.results.insert(name, outputs.iter().map(Values::new).collect());
-            }
-            Err(error) => {
-                golden.refused.insert(name, format!("{error:#}"));
-            }
-        }
-    }
-    let mut text = serde_json::to_string_pretty(&golden)?;
-    text.push('\n');
-    Ok(fs::write(golden_file(folders), text)?)
-}
-
 fn run(backend: Backend, path: &Path) -> Result<Vec<Tensor>> {
     let model = read_model(path)?;
-    let mut session = backend.load(&model, &SessionOptions::default())?;
+    let mut session = backend.load(&model, &SessionOptions::default())?.session()?;
     let inputs = inputs(&model)?;
     let views: Vec<_> = inputs.iter().map(Tensor::as_ref).collect();
     let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
@@ -146,25 +123,9 @@ pub(crate) fn inputs(model: &Model) -> Result<Vec<Tensor>> {
     model.io().inputs.iter().map(&mut tensor).collect()
 }
 
-impl Values {
-    fn new(tensor: &Tensor) -> Self {
-        let (r#type, bytes): (_, Vec<u8>) = match tensor.as_ref().data() {
-            DataRef::F32(values) => {
-                (ElementType::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            }
-            DataRef::I8(values) => {
-                (ElementType::I8, values.iter().map(|&value| value as u8).collect())
-            }
-            DataRef::U8(values) => (ElementType::U8, values.to_vec()),
-            _ => (ElementType::U8, Vec::new()),
-        };
-        Self { shape: tensor.shape().dims().to_vec(), r#type, base64: to_base64(&bytes) }
-    }
-}
-
-fn compare(found: &Tensor, expected: &Values) -> Result<()> {
+fn compare(found: &Tensor, expected: &Values, bounds: &Bounds) -> Result<()> {
     let dims = found.shape().dims();
-    ensure!(dims == expected.shape, "extents {dims:?} instead of {:?}", expected.shape);
+    ensure!(dims == expected.shape, "shape {dims:?} instead of {:?}", expected.shape);
     let bytes = from_base64(&expected.base64)?;
     match (found.as_ref().data(), expected.r#type) {
         (DataRef::F32(found), ElementType::F32) => {
@@ -176,12 +137,12 @@ fn compare(found: &Tensor, expected: &Values) -> Result<()> {
         (DataRef::I8(found), ElementType::I8) => {
             let found: Vec<f32> = found.iter().map(|&value| value.into()).collect();
             let expected: Vec<f32> = bytes.iter().map(|&value| (value as i8).into()).collect();
-            steps(&found, &expected)?;
+            bounds.check_steps(&found, &expected)?;
         }
         (DataRef::U8(found), ElementType::U8) => {
             let found: Vec<f32> = found.iter().map(|&value| value.into()).collect();
             let expected: Vec<f32> = bytes.iter().map(|&value| value.into()).collect();
-            steps(&found, &expected)?;
+            bounds.check_steps(&found, &expected)?;
         }
         (found, expected) => ensure!(false, "{found:?} instead of {expected:?}"),
     }

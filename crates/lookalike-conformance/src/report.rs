@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
+use crate::bounds::Bounds;
 use crate::subjects::{Query, Subject};
 use crate::{Backend, Folders, subjects, vectors};
 
@@ -106,7 +107,14 @@ fn worst(subject: &Subject, backend: Backend, usable: &[Backend]) -> Result<f32>
     let plain = |query: &Query| !query.quantize;
     for (query, expected) in subject.captured.iter().filter(|(query, _)| plain(query)) {
         let found = subject.embed(backend, query)?;
-        worst = worst.max(vectors::compare(subject, backend, query, &found, expected)?);
+        worst = worst.max(vectors::compare(
+            subject,
+            backend,
+            query,
+            &found,
+            expected,
+            &Bounds::default(),
+        )?);
     }
     if subject.captured.is_empty() {
         for picture in subject.pictures() {
@@ -114,7 +122,14 @@ fn worst(subject: &Subject, backend: Backend, usable: &[Backend]) -> Result<f32>
             let found = subject.embed(backend, &query)?;
             for &other in usable.iter().filter(|other| other.name() != backend.name()) {
                 let expected = subject.embed(other, &query)?;
-                worst = worst.max(vectors::compare(subject, backend, &query, &found, &expected)?);
+                worst = worst.max(vectors::compare(
+                    subject,
+                    backend,
+                    &query,
+                    &found,
+                    &expected,
+                    &Bounds::default(),
+                )?);
             }
         }
     }

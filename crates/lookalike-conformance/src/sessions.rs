@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Result, ensure};
+use lookalike::Threads;
 
+use crate::bounds::Bounds;
 use crate::subjects::{Query, Subject};
 use crate::{Backend, Case};
 
@@ -18,11 +20,11 @@ pub(crate) fn cases(backends: &[Backend], subjects: &[Arc<Subject>]) -> Vec<Case
     for subject in subjects {
         for &backend in backends {
             let each = Arc::clone(subject);
-            cases.push(Case::of(backend, &format!("sessions/{}", subject.name), move || {
+            cases.push(Case::of(backend, &format!("sessions/{}", subject.name), move |_| {
                 sessions_are_equal(&each, backend)
             }));
             let each = Arc::clone(subject);
-            cases.push(Case::of(backend, &format!("threads/{}", subject.name), move || {
+            cases.push(Case::of(backend, &format!("threads/{}", subject.name), move |_| {
                 threads_change_little(&each, backend)
             }));
         }
@@ -62,7 +64,7 @@ fn sessions_are_equal(subject: &Subject, backend: Backend) -> Result<()> {
 fn threads_change_little(subject: &Subject, backend: Backend) -> Result<()> {
     let query = Query::of(subject.pair[0]);
     let one = subject.embed(backend, &query)?;
-    let two = subject.options(backend).num_threads(2).build()?;
+    let two = subject.options(backend).threads(Threads::from_num_threads(2)?).build()?;
     let two = subject.embed_on(&two, &query)?;
-    crate::vectors::compare(subject, backend, &query, &two, &one).map(|_| ())
+    crate::vectors::compare(subject, backend, &query, &two, &one, &Bounds::default()).map(|_| ())
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use lookalike::{
-    FeatureVector, ImageEmbedder, ImageEmbedderOptions, ImageProcessingOptions, Region, TensorType,
-    preprocessor,
+    FeatureVector, Image, ImageEmbedder, ImageEmbedderOptions, ImageProcessingOptions, Region,
+    TensorType, preprocessor,
 };
 use serde::Deserialize;
 
-use crate::files::{Pixels, floats, from_base64};
+use crate::files::{floats, from_base64, read_image};
 use crate::{Backend, Folders};
 
 /// Pictures that the reference was captured on, without those whose decoders differ.
@@ -89,7 +89,7 @@ pub(crate) struct Subject {
     pub(crate) captured: Vec<Captured>,
     /// Pairs of queries with the cosine of their vectors.
     pub(crate) cosines: Vec<(Query, Query, f64)>,
-    pictures: BTreeMap<&'static str, Pixels>,
+    pictures: BTreeMap<&'static str, Image>,
     /// Embedders that were loaded before; loading takes longer than anything else here.
     embedders: Mutex<BTreeMap<EmbedderKey, Arc<ImageEmbedder>>>,
 }
@@ -99,7 +99,7 @@ impl Subject {
         self.options.clone().backend(backend.name())
     }
 
-    pub(crate) fn pixels(&self, picture: &str) -> Result<&Pixels> {
+    pub(crate) fn pixels(&self, picture: &str) -> Result<&Image> {
         self.pictures.get(picture).with_context(|| format!("there is no picture {picture}"))
     }
 
@@ -135,7 +135,7 @@ impl Subject {
             region_of_interest: query.region,
             rotation_degrees: query.rotation,
         };
-        let result = embedder.embed_with(&self.pixels(query.picture)?.view()?, &processing)?;
+        let result = embedder.embed_with(self.pixels(query.picture)?, &processing)?;
         Ok(result.embeddings.into_iter().map(|embedding| embedding.feature_vector).collect())
     }
 }
@@ -198,12 +198,12 @@ fn subject(
 ) -> Result<Arc<Subject>> {
     let mut pictures = BTreeMap::new();
     for picture in COMMITTED_PICTURES {
-        pictures.insert(picture, Pixels::read(&folders.fixtures, picture)?);
+        pictures.insert(picture, read_image(&folders.fixtures, picture)?);
     }
     let is_public = folders.cache.join(name).exists();
     if is_public {
         for picture in PUBLIC_PICTURES {
-            pictures.insert(picture, Pixels::read(&folders.cache, picture)?);
+            pictures.insert(picture, read_image(&folders.cache, picture)?);
         }
     }
     let model = options.read_model()?;

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use lookalike::{
-    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, Model, ModelIo,
-    OperatorInfo, Region, SessionOptions, Tensor, TensorRef, cosine_similarity,
+    BackendInfo, FeatureVector, ImageEmbedder, InferenceBackend, InferenceSession, LoadedModel,
+    Model, ModelIo, OperatorInfo, Region, SessionOptions, Tensor, TensorRef, cosine_similarity,
 };
 
-use crate::bounds::{FLOAT_COSINE, FLOAT_VALUE, QUANTIZED_COSINE};
-use crate::compared::{after_l2, steps};
+use crate::bounds::Bounds;
+use crate::compared::after_l2;
 use crate::subjects::{MEDIAPIPE, Query, Subject};
 use crate::{Backend, Case};
 
@@ -24,10 +24,10 @@ pub(crate) fn cases(
             for (index, (query, _)) in subject.captured.iter().enumerate() {
                 let name = format!("vector/{}/{}", subject.name, query.name());
                 let subject = Arc::clone(subject);
-                cases.push(Case::of(backend, &name, move || {
+                cases.push(Case::of(backend, &name, move |bounds| {
                     let (query, expected) = &subject.captured[index];
                     let found = subject.embed(backend, query)?;
-                    compare(&subject, backend, query, &found, expected).map(|_| ())
+                    compare(&subject, backend, query, &found, expected, bounds).map(|_| ())
                 }));
             }
         }
@@ -38,14 +38,12 @@ pub(crate) fn cases(
                 cases.push(Case::of(
                     backend,
                     &format!("pair/{}/{name}", subject.name),
-                    move || {
+                    move |bounds| {
                         let (a, b, expected) = &each.cosines[index];
                         let (u, v) = (each.embed(backend, a)?, each.embed(backend, b)?);
                         let found = cosine_similarity(&u[0], &v[0])?;
                         let is_coarse = each.is_quantized || a.quantize;
-                        let bound = if is_coarse { QUANTIZED_COSINE } else { FLOAT_COSINE };
-                        ensure!((found - expected).abs() <= bound, "{found} instead of {expected}");
-                        Ok(())
+                        bounds.check_cosine(is_coarse, found, *expected)
                     },
                 ));
             }
@@ -55,10 +53,10 @@ pub(crate) fn cases(
                 for &other in &backends[..place] {
                     let name = format!("agreement/{}/{}", subject.name, query.name());
                     let (each, query) = (Arc::clone(subject), query.clone());
-                    cases.push(Case::of_two([other, backend], &name, move || {
+                    cases.push(Case::of_two([other, backend], &name, move |bounds| {
                         let found = each.embed(backend, &query)?;
                         let expected = each.embed(other, &query)?;
-                        compare(&each, backend, &query, &found, &expected).map(|_| ())
+                        compare(&each, backend, &query, &found, &expected, bounds).map(|_| ())
                     }));
                 }
             }
@@ -68,12 +66,12 @@ pub(crate) fn cases(
             let query = Query { l2_normalize, quantize, ..Query::of(subject.pair[0]) };
             let (name, usable) = (query.name(), usable.to_vec());
             let each = Arc::clone(subject);
-            cases.push(Case::new(format!("cosine/{}/{name}", subject.name), move || {
-                cosines_agree(&each, &usable, &query)
+            cases.push(Case::new(format!("cosine/{}/{name}", subject.name), move |bounds| {
+                cosines_agree(&each, &usable, &query, bounds)
             }));
         }
         let (usable, each) = (usable.to_vec(), Arc::clone(subject));
-        cases.push(Case::new(format!("input/{}", subject.name), move || {
+        cases.push(Case::new(format!("input/{}", subject.name), move |_| {
             inputs_are_equal(&each, &usable)
         }));
     }
@@ -100,6 +98,7 @@ pub(crate) fn compare(
     query: &Query,
     found: &[FeatureVector],
     expected: &[FeatureVector],
+    bounds: &Bounds,
 ) -> Result<f32> {
     ensure!(found.len() >= expected.len(), "{} heads instead of {}", found.len(), expected.len());
     let mut worst = 0f32;
@@ -111,19 +110,19 @@ pub(crate) fn compare(
             (FeatureVector::Float(found), FeatureVector::Float(expected))
                 if subject.is_quantized =>
             {
-                quantized_floats(subject, backend, query, head, found, expected)?
+                quantized_floats(subject, backend, query, head, found, expected, bounds)?
             }
             (FeatureVector::Float(found), FeatureVector::Float(expected)) => {
                 let worst = after_l2(found, expected)?;
-                ensure!(worst <= FLOAT_VALUE, "values differ by {worst} after L2");
+                ensure!(worst <= bounds.float_value, "values differ by {worst} after L2");
                 worst
             }
             (FeatureVector::Quantized(found), FeatureVector::Quantized(expected)) => {
                 let whole =
                     |values: &[i8]| values.iter().map(|&value| value.into()).collect::<Vec<f32>>();
-                let worst = steps(&whole(found), &whole(expected))?;
+                let worst = bounds.check_steps(&whole(found), &whole(expected))?;
                 if !subject.is_quantized {
-                    ensure!(worst <= 1.0, "integers differ by {worst}");
+                    ensure!(worst <= bounds.steps, "integers differ by {worst}");
                 }
                 worst
             }
@@ -141,13 +140,14 @@ fn quantized_floats(
     head: usize,
     found: &[f32],
     expected: &[f32],
+    bounds: &Bounds,
 ) -> Result<f32> {
     if query.l2_normalize {
         // A step has no fixed size after L2.
         let (u, v) =
             (FeatureVector::Float(found.to_vec()), FeatureVector::Float(expected.to_vec()));
         let cosine = cosine_similarity(&u, &v)?;
-        ensure!(cosine >= 1.0 - QUANTIZED_COSINE, "their cosine is {cosine:.6}");
+        bounds.check_cosine(true, cosine, 1.0)?;
         return Ok(0.0);
     }
     let embedder = subject.embedder(backend, query)?;
@@ -157,11 +157,16 @@ fn quantized_floats(
     let scale = scale.copied().unwrap_or(1.0);
     let whole =
         |values: &[f32]| values.iter().map(|value| (value / scale).round()).collect::<Vec<_>>();
-    steps(&whole(found), &whole(expected))
+    bounds.check_steps(&whole(found), &whole(expected))
 }
 
 /// The similarity of two pictures is the same on every backend.
-fn cosines_agree(subject: &Subject, usable: &[Backend], query: &Query) -> Result<()> {
+fn cosines_agree(
+    subject: &Subject,
+    usable: &[Backend],
+    query: &Query,
+    bounds: &Bounds,
+) -> Result<()> {
     let cosines = on_all(usable, |backend| {
         let of = |picture| subject.embed(backend, &Query { picture, ..query.clone() });
         let (u, v) = (of(subject.pair[0])?, of(subject.pair[1])?);
@@ -169,20 +174,19 @@ fn cosines_agree(subject: &Subject, usable: &[Backend], query: &Query) -> Result
         Ok(u.iter().zip(&v).map(|(u, v)| cosine_similarity(u, v).ok()).collect::<Vec<_>>())
     })?;
     let is_coarse = subject.is_quantized || query.quantize;
-    let bound = if is_coarse { QUANTIZED_COSINE } else { FLOAT_COSINE };
     for (place, (backend, found)) in cosines.iter().enumerate() {
         for (other, expected) in &cosines[..place] {
             for (found, expected) in found.iter().zip(expected) {
-                let is_near = match (found, expected) {
-                    (Some(found), Some(expected)) => (found - expected).abs() <= bound,
-                    (found, expected) => found == expected,
+                let compared = match (found, expected) {
+                    (Some(found), Some(expected)) => {
+                        bounds.check_cosine(is_coarse, *found, *expected)
+                    }
+                    (found, expected) => {
+                        ensure!(found == expected, "{found:?} instead of {expected:?}");
+                        Ok(())
+                    }
                 };
-                ensure!(
-                    is_near,
-                    "{} gives {found:?}, {} {expected:?}",
-                    backend.name(),
-                    other.name()
-                );
+                compared.with_context(|| format!("{} and {}", backend.name(), other.name()))?;
             }
         }
     }
@@ -223,8 +227,25 @@ impl InferenceBackend for Recorder {
         &self,
         model: &Model,
         options: &SessionOptions,
-    ) -> lookalike::Result<Box<dyn InferenceSession>> {
-        let session = self.engine.load(model, options)?;
+    ) -> lookalike::Result<Arc<dyn LoadedModel>> {
+        let model = self.engine.load(model, options)?;
+        Ok(Arc::new(RecordedModel { model, inputs: Arc::clone(&self.inputs) }))
+    }
+}
+
+#[derive(Debug)]
+struct RecordedModel {
+    model: Arc<dyn LoadedModel>,
+    inputs: Arc<Mutex<Vec<Tensor>>>,
+}
+
+impl LoadedModel for RecordedModel {
+    fn io(&self) -> &ModelIo {
+        self.model.io()
+    }
+
+    fn session(&self) -> lookalike::Result<Box<dyn InferenceSession>> {
+        let session = self.model.session()?;
         Ok(Box::new(RecordedSession { session, inputs: Arc::clone(&self.inputs) }))
     }
 }
@@ -236,15 +257,6 @@ struct RecordedSession {
 }
 
 impl InferenceSession for RecordedSession {
-    fn io(&self) -> &ModelIo {
-        self.session.io()
-    }
-
-    fn fork(&self) -> lookalike::Result<Box<dyn InferenceSession>> {
-        let session = self.session.fork()?;
-        Ok(Box::new(Self { session, inputs: Arc::clone(&self.inputs) }))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> lookalike::Result<()> {
         let mut kept = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
         for input in inputs {

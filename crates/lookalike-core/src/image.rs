@@ -434,8 +434,8 @@ impl<'a> From<&'a Image> for ImageView<'a> {
     }
 }
 
-impl<'a> From<&ImageView<'a>> for ImageView<'a> {
-    fn from(view: &ImageView<'a>) -> Self {
+impl<'a> From<&Self> for ImageView<'a> {
+    fn from(view: &Self) -> Self {
         *view
     }
 }

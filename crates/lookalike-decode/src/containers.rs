@@ -48,7 +48,7 @@ mod of_tiff {
     pub(crate) fn check_tiff(bytes: &[u8], limits: &Limits) -> Result<()> {
         let failure = |error: TiffError| {
             let error = one_line(&error.to_string());
-            broken(format!("{error}"))
+            broken(error)
         };
         let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failure)?;
         let (_, rows) = decoder.dimensions().map_err(failure)?;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use lookalike::{Exif, InferenceBackend, Limits, Model, backends, decode, onnx};
+use lookalike::{DecodeOptions, InferenceBackend, Limits, Model, backends, decode, onnx};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::subject::{Kind, Subject};
@@ -33,11 +33,12 @@ impl Outcome {
 
 /// What a model may cost in the campaign: enough for the largest subject, and little enough that no case takes long.
 fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.max_arena_bytes = 256 << 20;
-    limits.max_multiplications = 1_000_000_000;
-    limits.max_decoder_bytes = 256 << 20;
-    limits
+    Limits {
+        max_arena_bytes: 256 << 20,
+        max_multiplications: 1_000_000_000,
+        max_decoder_bytes: 256 << 20,
+        ..Limits::default()
+    }
 }
 
 /// Does the cases of a subject from the first one on and says on standard output what becomes of each, within as many bytes of
@@ -60,7 +61,7 @@ pub fn serve(subject: &Subject, first: usize, max_bytes: u64) -> Result<()> {
         let bytes = cases.bytes(index);
         match subject.kind {
             Kind::Picture => {
-                let decoded = decode(&bytes, Exif::Apply, &limits());
+                let decoded = decode(&bytes, &options());
                 let outcome = if decoded.is_ok() { Outcome::Done } else { Outcome::Refused };
                 write!(report, "{}", outcome.letter())?;
             }
@@ -80,6 +81,11 @@ pub fn serve(subject: &Subject, first: usize, max_bytes: u64) -> Result<()> {
     }
     report.flush()?;
     Ok(())
+}
+
+/// Within the limits of the campaign; files that end early are decoded as far as they go.
+fn options() -> DecodeOptions {
+    DecodeOptions { limits: limits(), allow_truncated: true, ..DecodeOptions::default() }
 }
 
 fn read(bytes: Vec<u8>) -> Option<Model> {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lookalike::{
-    BackendInfo, FeatureVector, Frame, ImageEmbedder, ImageEmbedderOptions, ImageView,
-    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, ModelIo, OperatorInfo,
-    SessionOptions, Shape, Tensor, TensorRef, backends,
+    BackendInfo, FeatureVector, Image, ImageEmbedder, ImageEmbedderOptions, ImageView,
+    InferenceBackend, InferenceSession, LiveStreamEmbedder, LoadedModel, Model, ModelIo,
+    OperatorInfo, SessionOptions, Shape, Tensor, TensorRef, backends,
 };
 
 /// Threads that share an embedder.
@@ -43,7 +43,7 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
         })
         .collect();
     let embed = |embedder: &ImageEmbedder, (pixels, width, height): &(Vec<u8>, usize, usize)| {
-        let mut result = embedder.embed(&ImageView::rgb(pixels, *width, *height)?)?;
+        let mut result = embedder.embed(ImageView::rgb(pixels, *width, *height)?)?;
         Ok::<_, lookalike::Error>(result.embeddings.swap_remove(0).feature_vector)
     };
     let expected: Vec<FeatureVector> =
@@ -108,7 +108,7 @@ fn stream(
     })?;
     for time in 0..3 {
         let view = ImageView::rgb(pixels, *width, *height)?;
-        stream.send(Frame::from(&view), time)?;
+        stream.send(Image::from(&view), time)?;
     }
     drop(stream);
     Ok(())
@@ -120,8 +120,13 @@ fn stream(
 struct Toy;
 
 #[derive(Debug)]
+struct LoadedToy {
+    io: ModelIo,
+    lengths: Vec<usize>,
+}
+
+#[derive(Debug)]
 struct ToySession {
-    signature: ModelIo,
     lengths: Vec<usize>,
 }
 
@@ -142,24 +147,25 @@ impl InferenceBackend for Toy {
         &self,
         model: &Model,
         _options: &SessionOptions,
-    ) -> lookalike::Result<Box<dyn InferenceSession>> {
-        let signature = model.io().clone();
+    ) -> lookalike::Result<Arc<dyn LoadedModel>> {
+        let io = model.io().clone();
         let length = |output: &lookalike::TensorInfo| Ok(output.dims()?.iter().product());
-        let lengths = signature.outputs.iter().map(length).collect::<lookalike::Result<_>>()?;
-        Ok(Box::new(ToySession { signature, lengths }))
+        let lengths = io.outputs.iter().map(length).collect::<lookalike::Result<_>>()?;
+        Ok(Arc::new(LoadedToy { io, lengths }))
+    }
+}
+
+impl LoadedModel for LoadedToy {
+    fn io(&self) -> &ModelIo {
+        &self.io
+    }
+
+    fn session(&self) -> lookalike::Result<Box<dyn InferenceSession>> {
+        Ok(Box::new(ToySession { lengths: self.lengths.clone() }))
     }
 }
 
 impl InferenceSession for ToySession {
-    fn io(&self) -> &ModelIo {
-        &self.signature
-    }
-
-    fn fork(&self) -> lookalike::Result<Box<dyn InferenceSession>> {
-        let (signature, lengths) = (self.signature.clone(), self.lengths.clone());
-        Ok(Box::new(Self { signature, lengths }))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> lookalike::Result<()> {
         let lookalike::DataRef::F32(values) = inputs[0].data() else {
             return Err(lookalike::Error::internal("the toy takes floats"));

@@ -14,11 +14,11 @@ use std::sync::{Arc, mpsc};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lookalike::{
-    BackendInfo, Data, ErrorKind, Exif, FeatureVector, Frame, ImageEmbedder, ImageEmbedderOptions,
-    ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, InputElement, InputSpec,
-    Limits, LiveStreamEmbedder, MediaPipe, Model, Normalization, OperatorInfo, PixelFormat,
-    Preprocessor, Region, SessionOptions, SupportCode, TaskLibrary, Tensor, VideoEmbedder, backend,
-    cosine_similarity, decode, decode_file, preprocessor, read_model,
+    BackendInfo, Data, DecodeOptions, ErrorKind, Exif, FeatureVector, Image, ImageEmbedder,
+    ImageEmbedderOptions, ImageProcessingOptions, ImageView, InferenceBackend, InputElement,
+    InputSpec, LiveStreamEmbedder, LoadedModel, MediaPipe, Model, Normalization, OperatorInfo,
+    PixelFormat, Preprocessor, Region, SessionOptions, SupportCode, TaskLibrary, Tensor,
+    VideoEmbedder, backend, cosine_similarity, decode, decode_file, preprocessor, read_model,
 };
 use lookalike_core::{l2_normalize, scalar_quantize};
 use npyz::NpyFile;
@@ -145,9 +145,8 @@ fn main() -> ExitCode {
             &["burger.jpg"],
             || {
                 let bytes = fs::read(cached("burger.jpg")).unwrap();
-                let limits = Limits::default();
-                let of_file = decode_file(cached("burger.jpg"), Exif::Ignore, &limits).unwrap();
-                assert_eq!(decode(&bytes, Exif::Ignore, &limits).unwrap(), of_file);
+                let of_file = decode_file(cached("burger.jpg"), &as_stored()).unwrap();
+                assert_eq!(decode(&bytes, &as_stored()).unwrap(), of_file);
             },
         ),
         // The same models and pictures beyond what the references test.
@@ -236,7 +235,7 @@ fn main() -> ExitCode {
             || {
                 let stream =
                     LiveStreamEmbedder::new(media_pipe().build().unwrap(), |_, _, _| {}).unwrap();
-                let frame = Frame::from(&Pixels::read(BURGER).view());
+                let frame = Image::from(&Pixels::read(BURGER).view());
                 stream.send(frame.clone(), 1).unwrap();
                 assert!(stream.send(frame, 0).is_err());
             },
@@ -443,7 +442,7 @@ impl InferenceBackend for Bare {
         &self,
         model: &Model,
         options: &SessionOptions,
-    ) -> lookalike::Result<Box<dyn InferenceSession>> {
+    ) -> lookalike::Result<Arc<dyn LoadedModel>> {
         model.check_operators("The backend `bare`", |operator| self.has_operator(operator))?;
         backend("native")?.load(model, options)
     }
@@ -529,15 +528,20 @@ fn open_output_has_the_size_of_the_picture() {
     let (model, pixels) =
         (read_model(cached("dilated_conv.tflite")).unwrap(), Pixels::read(BURGER));
     let tensor = open_input(&model, &pixels);
-    let mut session = backend("native").unwrap().load(&model, &SessionOptions::default()).unwrap();
+    let loaded = backend("native").unwrap().load(&model, &SessionOptions::default()).unwrap();
+    let mut session = loaded.session().unwrap();
     let mut outputs = [Tensor::empty()];
     session.run(&[tensor.as_ref()], &mut outputs).unwrap();
     assert_eq!(outputs[0].shape().dims(), [1, 325, 480, 16]);
 }
 
+/// As the references decode: without EXIF.
+fn as_stored() -> DecodeOptions {
+    DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() }
+}
+
 fn pictures_are_read() {
-    let limits = Limits::default();
-    let picture = decode_file(cached("burger.jpg"), Exif::Ignore, &limits).unwrap();
+    let picture = decode_file(cached("burger.jpg"), &as_stored()).unwrap();
     assert_eq!((picture.width(), picture.height(), picture.format()), (480, 325, PixelFormat::Rgb));
     let pixels = picture.pixels();
     // Decoders differ by a few grey levels.
@@ -557,7 +561,7 @@ fn arrays_are_taken_as_they_are() {
 }
 
 fn video(region: Option<Region>, expected: f64) {
-    let embedder = Arc::new(media_pipe().build().unwrap());
+    let embedder = media_pipe().build().unwrap();
     let crop = vector(&embedder, CROP, None, 0);
     let video = VideoEmbedder::new(embedder);
     let pixels = Pixels::read(BURGER);
@@ -571,12 +575,12 @@ fn video(region: Option<Region>, expected: f64) {
 }
 
 fn live_stream(region: Option<Region>) {
-    let embedder = Arc::new(media_pipe().build().unwrap());
+    let embedder = media_pipe().build().unwrap();
     let expected = vector(&embedder, BURGER, region, 0);
-    let frame = Frame::from(&Pixels::read(BURGER).view());
+    let frame = Image::from(&Pixels::read(BURGER).view());
     let (sender, results) = mpsc::channel();
     let sent = frame.clone();
-    let stream = LiveStreamEmbedder::new(embedder, move |result, frame: &Frame, timestamp_ms| {
+    let stream = LiveStreamEmbedder::new(embedder, move |result, frame: &Image, timestamp_ms| {
         assert_eq!(*frame, sent);
         sender.send((result.unwrap(), timestamp_ms)).unwrap();
     })
@@ -641,8 +645,8 @@ fn prepared_pixels_are_equal() {
 }
 
 fn from_file(embedder: &ImageEmbedder, picture: &str) -> FeatureVector {
-    let picture = decode_file(cached(picture), Exif::Ignore, &Limits::default()).unwrap();
-    embedder.embed(&picture.view().unwrap()).unwrap().embeddings.remove(0).feature_vector
+    let picture = decode_file(cached(picture), &as_stored()).unwrap();
+    embedder.embed(&picture).unwrap().embeddings.remove(0).feature_vector
 }
 
 /// Decoders differ by a few grey levels, and vectors with them.

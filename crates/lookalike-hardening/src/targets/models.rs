@@ -11,10 +11,7 @@ use crate::subjects::sound_models;
 
 /// What a model may cost here: little, so that many can be run.
 fn small_limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.max_arena_bytes = 64 << 20;
-    limits.max_multiplications = 50_000_000;
-    limits
+    Limits { max_arena_bytes: 64 << 20, max_multiplications: 50_000_000, ..Limits::default() }
 }
 
 /// Reads the bytes as a model of either format and all that it says of itself, and runs it on every backend if it is found to be
@@ -86,7 +83,7 @@ fn mutated(data: &[u8]) -> Option<Model> {
 ///
 /// As for the backend, or there are inputs of other types than backends take.
 pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<Vec<Tensor>> {
-    let mut session = backend.load(model, &SessionOptions::default())?;
+    let mut session = backend.load(model, &SessionOptions::default())?.session()?;
     // Open sizes other than the batch are given some pixels.
     let dims = |input: &TensorInfo| -> lookalike::Result<Vec<usize>> {
         let is_open = |axis: usize| axis > 0 && input.shape_signature.get(axis) == Some(&-1);

@@ -67,7 +67,7 @@ pub fn prepare_tensor(data: &[u8]) {
             }
             (best, plain) => assert_eq!(best.is_ok(), plain.is_ok(), "{request:?}"),
         };
-    let scalar = InstructionSet::SCALAR;
+    let scalar = InstructionSet::PORTABLE;
     check(&TaskLibrary::new(), &TaskLibrary::with_instruction_set(scalar));
     check(&MediaPipe::new(), &MediaPipe::with_instruction_set(scalar));
     prepare(&Antialias::new()).ok();

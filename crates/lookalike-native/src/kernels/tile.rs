@@ -56,7 +56,7 @@ impl<const M: usize> Pixels<M> {
             let start = tile.input.add(*tile.segments.add(segment) + first * stride);
             let mut pixels = Self { thirds: [start; MOST_STEPS], stride };
             each!(third < (Self::THIRDS), {
-                if third > 0 {
+                if third != 0 {
                     pixels.thirds[third] = pixels.thirds[third - 1].add(3 * stride);
                 }
             });
@@ -176,7 +176,7 @@ pub(super) unsafe fn finish<V: Vector, const M: usize, const N: usize>(
         }
         let mut output = tile.output.add(first * tile.output_stride);
         each!(m < M, {
-            if m > 0 {
+            if m != 0 {
                 output = opaque(output.add(tile.output_stride).cast_const()).cast_mut();
             }
             each!(n < N of 0 1 2 3 4 5 6 7, {

@@ -1,7 +1,7 @@
 //! Models in the making, and ways to run them.
 
 use lookalike_core::{
-    Data, InferenceBackend, InferenceSession, Model, Result, SessionOptions, Shape, Tensor,
+    Data, InferenceBackend, InferenceSession, Model, Result, SessionOptions, Shape, Tensor, Threads,
 };
 use lookalike_native::{InstructionSet, Native};
 use lookalike_schema::tflite::{self, *};
@@ -162,7 +162,9 @@ pub(crate) fn session(
     threads: i32,
     model: &Model,
 ) -> Result<Box<dyn InferenceSession>> {
-    backend.load(model, &SessionOptions::default().with_num_threads(threads)?)
+    backend
+        .load(model, &SessionOptions::default().with_threads(Threads::from_num_threads(threads)?))?
+        .session()
 }
 
 /// Runs a model once.

@@ -1,6 +1,6 @@
 //! Sessions, threads and limits.
 
-use lookalike_core::{Data, ErrorKind, InferenceBackend, SessionOptions, Tensor};
+use lookalike_core::{Data, ErrorKind, InferenceBackend, SessionOptions, Tensor, Threads};
 use lookalike_native::{InstructionSet, Native};
 use lookalike_schema::tflite::*;
 
@@ -26,10 +26,12 @@ fn sessions_share_a_plan_and_run_at_the_same_time() {
     let values = Numbers(3).floats(extent * extent * 8);
     let input = tensor(&[1, extent, extent, 8], Data::F32(values));
     let expected = run(Native::new(), 1, &model, std::slice::from_ref(&input));
-    let first = session(Native::new(), 3, &model).unwrap();
+    let threads = Threads::from_num_threads(3).unwrap();
+    let options = SessionOptions::default().with_threads(threads);
+    let loaded = Native::new().load(&model, &options).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            let mut session = first.fork().unwrap();
+            let mut session = loaded.session().unwrap();
             let (input, expected) = (&input, &expected);
             scope.spawn(move || {
                 let mut outputs = [Tensor::empty()];
@@ -202,6 +204,6 @@ fn every_set_says_its_name() {
         let info = Native::with_instructions(set).check().unwrap();
         assert!(info.version.contains(set.name()), "{info:?}");
     }
-    let options = SessionOptions::default().with_num_threads(-1).unwrap();
+    let options = SessionOptions::default().with_threads(Threads::EngineChoice);
     assert!(Native::new().load(&conv_model(4), &options).is_ok());
 }

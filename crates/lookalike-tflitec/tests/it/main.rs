@@ -36,9 +36,9 @@ fn inputs(model: &Model) -> Vec<Tensor> {
     model.io().inputs.iter().map(input).collect()
 }
 
-fn run(session: &mut dyn InferenceSession, inputs: &[Tensor]) -> Vec<Tensor> {
+fn run(session: &mut dyn InferenceSession, count: usize, inputs: &[Tensor]) -> Vec<Tensor> {
     let inputs: Vec<_> = inputs.iter().map(Tensor::as_ref).collect();
-    let mut outputs = vec![Tensor::empty(); session.io().outputs.len()];
+    let mut outputs = vec![Tensor::empty(); count];
     session.run(&inputs, &mut outputs).unwrap();
     outputs
 }
@@ -50,11 +50,13 @@ fn sessions_of_every_operator_are_equal_and_outlive_one_another() {
     for (name, bytes) in models {
         let model = Model::from_bytes(bytes).unwrap();
         let inputs = inputs(&model);
-        let mut first = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
-        let mut second = first.fork().unwrap();
-        let expected = run(first.as_mut(), &inputs);
-        drop((first, model));
-        assert_eq!(run(second.as_mut(), &inputs), expected, "{name}");
+        let loaded = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+        let mut first = loaded.session().unwrap();
+        let mut second = loaded.session().unwrap();
+        let count = loaded.io().outputs.len();
+        let expected = run(first.as_mut(), count, &inputs);
+        drop((first, loaded, model));
+        assert_eq!(run(second.as_mut(), count, &inputs), expected, "{name}");
     }
 }
 
@@ -78,8 +80,9 @@ fn a_result_that_nobody_reads_does_no_harm() {
     graph.outputs = graph.inputs.clone();
     let model = Model::from_bytes(model.to_bytes()).unwrap();
     let inputs = inputs(&model);
-    let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
-    assert_eq!(run(session.as_mut(), &inputs), inputs);
+    let loaded = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+    let mut session = loaded.session().unwrap();
+    assert_eq!(run(session.as_mut(), 1, &inputs), inputs);
 }
 
 #[test]
@@ -91,8 +94,9 @@ fn a_graph_that_is_not_run_does_no_harm() {
     let mut model = find("abs.tflite");
     let expected = {
         let model = Model::from_bytes(model.to_bytes()).unwrap();
-        let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
-        run(session.as_mut(), &inputs(&model))
+        let loaded = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+        let mut session = loaded.session().unwrap();
+        run(session.as_mut(), 1, &inputs(&model))
     };
     // Behind the graph, one whose operator ends the process when it is prepared: a reshape to the extents in tensor -1.
     let mut other = find("reshape.tflite");
@@ -108,8 +112,9 @@ fn a_graph_that_is_not_run_does_no_harm() {
     graph.tensors[graph.inputs[0] as usize].shape_signature = vec![-1; 4];
     model.subgraphs.push(graph);
     let model = Model::from_bytes(model.to_bytes()).unwrap();
-    let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
-    assert_eq!(run(session.as_mut(), &inputs(&model)), expected);
+    let loaded = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+    let mut session = loaded.session().unwrap();
+    assert_eq!(run(session.as_mut(), 1, &inputs(&model)), expected);
 }
 
 #[test]
@@ -123,7 +128,8 @@ fn a_slope_may_be_shared_by_all_channels() {
     let mut inputs = inputs(&model);
     let shape = *inputs[0].shape();
     inputs[0].reset_f32(shape).fill(-2.0);
-    let mut session = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
-    let outputs = run(session.as_mut(), &inputs);
+    let loaded = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+    let mut session = loaded.session().unwrap();
+    let outputs = run(session.as_mut(), 1, &inputs);
     assert_eq!(outputs[0].data(), &Data::F32(vec![-1.0; shape.element_count()]));
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lookalike::{
-    BackendInfo, Error, ErrorKind, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, Model, ModelIo, OperatorInfo, Region, Result,
-    SessionOptions, SupportCode, Tensor, TensorRef, backend, backends, contain_panics,
+    BackendInfo, Error, ErrorKind, Image, ImageEmbedder, ImageProcessingOptions, ImageView,
+    InferenceBackend, InferenceSession, LoadedModel, Model, ModelIo, OperatorInfo, Region, Result,
+    SessionOptions, SupportCode, Tensor, TensorRef, Threads, backend, backends, contain_panics,
     cosine_similarity, preprocessor, read_model,
 };
 
@@ -16,8 +16,7 @@ use crate::{fixture, picture};
 fn eight_threads_get_bit_identical_vectors() {
     let embedder = ImageEmbedder::builder().build().unwrap();
     let (landscape, tiles) = (picture("landscape.png"), picture("tiles.png"));
-    let expected =
-        [&landscape, &tiles].map(|picture| embedder.embed(&picture.view().unwrap()).unwrap());
+    let expected = [&landscape, &tiles].map(|picture| embedder.embed(picture).unwrap());
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let (embedder, expected) = (&embedder, &expected);
@@ -25,7 +24,7 @@ fn eight_threads_get_bit_identical_vectors() {
             scope.spawn(move || {
                 for round in 0..10 {
                     let which = (thread + round) % 2;
-                    let result = embedder.embed(&pictures[which].view().unwrap()).unwrap();
+                    let result = embedder.embed(pictures[which]).unwrap();
                     assert_eq!(result, expected[which]);
                 }
             });
@@ -38,8 +37,7 @@ fn a_batch_keeps_order_and_gives_a_result_for_each() {
     let embedder = ImageEmbedder::builder().build().unwrap();
     let pictures = [picture("landscape.png"), picture("tiles.png"), picture("tiny.png")];
     let long = vec![0; 32_769 * 3];
-    let mut views: Vec<ImageView<'_>> =
-        pictures.iter().cycle().take(12).map(|picture| picture.view().unwrap()).collect();
+    let mut views: Vec<ImageView<'_>> = pictures.iter().cycle().take(12).map(Image::view).collect();
     views.insert(5, ImageView::rgb(&long, 32_769, 1).unwrap());
     let results = embedder.embed_batch(views.iter().copied());
     assert_eq!(results.len(), 13);
@@ -59,7 +57,7 @@ fn heads_come_in_graph_order_with_index_and_name() {
     assert_eq!(embedder.embedding_dimension(0), Some(3));
     assert_eq!(embedder.embedding_dimension(1), Some(4));
     assert_eq!(embedder.embedding_dimension(2), None);
-    let result = embedder.embed(&picture("landscape.png").view().unwrap()).unwrap();
+    let result = embedder.embed(&picture("landscape.png")).unwrap();
     let heads: Vec<_> = result
         .embeddings
         .iter()
@@ -73,7 +71,7 @@ fn heads_come_in_graph_order_with_index_and_name() {
 #[test]
 fn an_output_without_quantisation_parameters_is_all_zeros() {
     let embedder = ImageEmbedder::from_file(fixture("echo_u8_without_parameters.tflite")).unwrap();
-    let result = embedder.embed(&picture("tiny.png").view().unwrap()).unwrap();
+    let result = embedder.embed(&picture("tiny.png")).unwrap();
     assert_eq!(result.embeddings[0].feature_vector.as_float().unwrap(), [0.0; 105]);
 }
 
@@ -83,7 +81,7 @@ fn grey_pictures_count_as_rgb() {
     let grey = picture("tiny_grey.png");
     let rgb: Vec<u8> = grey.pixels().iter().flat_map(|&value| [value; 3]).collect();
     let as_rgb = ImageView::rgb(&rgb, grey.width(), grey.height()).unwrap();
-    assert_eq!(embedder.embed(&grey.view().unwrap()).unwrap(), embedder.embed(&as_rgb).unwrap());
+    assert_eq!(embedder.embed(&grey).unwrap(), embedder.embed(&as_rgb).unwrap());
 }
 
 #[test]
@@ -98,26 +96,26 @@ fn a_float_model_without_normalisation_takes_the_callers() {
     };
     let described = ImageEmbedder::from_file(fixture("echo_f32.tflite")).unwrap();
     let view = picture("tiny.png");
-    let expected =
-        described.embed(&view.view().unwrap()).unwrap().embeddings.remove(0).feature_vector;
+    let expected = described.embed(&view).unwrap().embeddings.remove(0).feature_vector;
     for count in [1, 3] {
         let embedder = build(vec![127.5; count], vec![127.5; count]).unwrap();
-        let result = embedder.embed(&view.view().unwrap()).unwrap();
+        let result = embedder.embed(&view).unwrap();
         assert_eq!(result.embeddings[0].feature_vector, expected);
     }
     assert!(build(vec![0.0], vec![1.0; 3]).is_err());
     assert!(build(vec![0.0; 2], vec![1.0; 2]).is_err());
     assert!(build(vec![], vec![]).is_err());
-    let zero = build(vec![0.0], vec![0.0]).unwrap();
-    assert!(zero.embed(&view.view().unwrap()).unwrap_err().to_string().contains("can't be 0"));
+    assert!(build(vec![0.0], vec![0.0]).unwrap_err().to_string().contains("too close to 0"));
+    assert!(build(vec![0.0], vec![1e-30]).is_err());
+    // Pixels that are not finite numbers any more are no success.
+    let error = build(vec![3e38], vec![1e-3]).unwrap().embed(&view).unwrap_err();
+    assert!(error.to_string().contains("is not finite"), "{error}");
 }
 
 #[test]
 fn near_duplicates_are_found_by_the_built_in_model() {
     let embedder = ImageEmbedder::builder().build().unwrap();
-    let vector = |name| {
-        embedder.embed(&picture(name).view().unwrap()).unwrap().embeddings.remove(0).feature_vector
-    };
+    let vector = |name| embedder.embed(&picture(name)).unwrap().embeddings.remove(0).feature_vector;
     let cosine = |a, b| cosine_similarity(&vector(a), &vector(b)).unwrap();
     assert!(cosine("landscape.png", "landscape_crop.jpg") > 0.75);
     assert!(cosine("landscape.png", "tiles.png") < 0.3);
@@ -136,15 +134,14 @@ fn backends_are_chosen_by_name_or_refused() {
     );
     let error = preprocessor("blur").unwrap_err();
     assert!(error.to_string().contains("task-library"), "{error}");
-    assert!(ImageEmbedder::builder().num_threads(-2).build().is_err());
-    assert!(ImageEmbedder::builder().num_threads(-1).build().is_ok());
+    assert!(ImageEmbedder::builder().threads(Threads::EngineChoice).build().is_ok());
 }
 
 #[test]
 fn heads_are_chosen_by_name() {
     let options = || ImageEmbedder::builder().model_file(fixture("two_heads.tflite"));
     let picture = picture("tiny.png");
-    let all = options().build().unwrap().embed(&picture.view().unwrap()).unwrap();
+    let all = options().build().unwrap().embed(&picture).unwrap();
     for chosen in [options().head_allowlist(["texture"]), options().head_denylist(["colour"])] {
         let embedder = chosen.build().unwrap();
         assert_eq!(embedder.number_of_output_layers(), 1);
@@ -152,17 +149,48 @@ fn heads_are_chosen_by_name() {
             (embedder.embedding_dimension(0), embedder.embedding_dimension(1)),
             (None, Some(4))
         );
-        let result = embedder.embed(&picture.view().unwrap()).unwrap();
+        let result = embedder.embed(&picture).unwrap();
         assert_eq!(result.embeddings, all.embeddings[1..]);
     }
     let both = options().head_allowlist(["texture", "colour"]).build().unwrap();
-    assert_eq!(both.embed(&picture.view().unwrap()).unwrap(), all);
+    assert_eq!(both.embed(&picture).unwrap(), all);
     let error = options().head_allowlist(["shape"]).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().ends_with("it names: colour, texture"), "{error}");
     assert!(options().head_denylist(["shape"]).build().is_err());
     assert!(options().head_denylist(["colour", "texture"]).build().is_err());
     assert!(options().head_allowlist([""; 0]).build().is_err());
+}
+
+#[test]
+#[cfg(feature = "tflitec")]
+fn a_model_that_native_lacks_an_operator_of_runs_on_the_next_engine() {
+    let path = fixture("log_softmax.tflite");
+    let embedder = ImageEmbedder::from_file(&path).unwrap();
+    assert_eq!(embedder.info().backend, "tflitec");
+    let error = ImageEmbedder::builder().model_file(&path).backend("native").build().unwrap_err();
+    assert!(error.to_string().contains("LOG_SOFTMAX"), "{error}");
+    assert!(error.to_string().contains("`tflitec`"), "{error}");
+}
+
+#[test]
+fn files_are_embedded_in_their_order_whatever_becomes_of_some() {
+    let embedder = ImageEmbedder::builder().build().unwrap();
+    let names = ["landscape.png", "missing.png", "tiles.png", "two_heads.tflite", "tiny.png"];
+    let paths: Vec<_> = names.iter().cycle().take(100).map(|name| fixture(name)).collect();
+    let results: Vec<_> = embedder.embed_files(paths.clone()).collect();
+    assert_eq!(results.len(), 100);
+    for (path, result) in paths.iter().zip(results) {
+        match embedder.embed_file(path) {
+            Ok(expected) => assert_eq!(result.unwrap(), expected),
+            Err(error) => assert_eq!(result.unwrap_err().to_string(), error.to_string()),
+        }
+    }
+    let bytes = std::fs::read(fixture("tiny.png")).unwrap();
+    assert_eq!(
+        embedder.embed_bytes(&bytes).unwrap(),
+        embedder.embed_file(fixture("tiny.png")).unwrap()
+    );
 }
 
 #[test]
@@ -209,7 +237,7 @@ fn associated_files_are_read_by_name() {
 fn a_region_out_of_the_picture_is_refused_and_the_embedder_goes_on() {
     let embedder = ImageEmbedder::builder().build().unwrap();
     let picture = picture("tiny.png");
-    let view = picture.view().unwrap();
+    let view = picture.view();
     let processing = ImageProcessingOptions {
         region_of_interest: Some(Region::Pixels { x: 20, y: 0, width: 5, height: 5 }),
         rotation_degrees: 0,
@@ -222,15 +250,22 @@ fn a_region_out_of_the_picture_is_refused_and_the_embedder_goes_on() {
 /// From this run on the engine panics.
 const PANICS: usize = 1000;
 
-/// Fails every second run, and gives too few values when it does not.
-#[derive(Debug, Default)]
+/// Fails every second run.
+#[derive(Clone, Debug, Default)]
 struct Moody {
     runs: Arc<AtomicUsize>,
+    loads: Arc<AtomicUsize>,
+    sessions: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct LoadedMoody {
+    io: ModelIo,
+    moody: Moody,
 }
 
 #[derive(Debug)]
 struct MoodySession {
-    signature: ModelIo,
     runs: Arc<AtomicUsize>,
 }
 
@@ -247,22 +282,24 @@ impl InferenceBackend for Moody {
         true
     }
 
-    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
-        let signature = model.io().clone();
-        Ok(Box::new(MoodySession { signature, runs: Arc::clone(&self.runs) }))
+    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(LoadedMoody { io: model.io().clone(), moody: self.clone() }))
+    }
+}
+
+impl LoadedModel for LoadedMoody {
+    fn io(&self) -> &ModelIo {
+        &self.io
+    }
+
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        self.moody.sessions.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(MoodySession { runs: Arc::clone(&self.moody.runs) }))
     }
 }
 
 impl InferenceSession for MoodySession {
-    fn io(&self) -> &ModelIo {
-        &self.signature
-    }
-
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        let (signature, runs) = (self.signature.clone(), Arc::clone(&self.runs));
-        Ok(Box::new(Self { signature, runs }))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         assert!(run < PANICS, "in a bad mood");
@@ -283,10 +320,27 @@ fn a_failing_engine_does_not_poison_the_embedder() {
         .unwrap();
     let picture = picture("tiny.png");
     for _ in 0..3 {
-        let error = embedder.embed(&picture.view().unwrap()).unwrap_err();
+        let error = embedder.embed(&picture).unwrap_err();
         assert_eq!(error.to_string(), "Invoke() failed.");
-        assert!(embedder.embed(&picture.view().unwrap()).is_ok());
+        assert!(embedder.embed(&picture).is_ok());
     }
+}
+
+#[test]
+fn a_model_is_loaded_once_and_has_a_session_for_each_caller() {
+    let moody = Moody::default();
+    moody.runs.store(1, Ordering::Relaxed);
+    let embedder = ImageEmbedder::builder()
+        .model_file(fixture("echo_f32.tflite"))
+        .custom_backend(Arc::new(moody.clone()))
+        .build()
+        .unwrap();
+    let picture = picture("tiny.png");
+    for _ in 0..6 {
+        embedder.embed(&picture).ok();
+    }
+    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+    assert_eq!((count(&moody.loads), count(&moody.sessions)), (1, 1));
 }
 
 #[test]
@@ -294,11 +348,11 @@ fn a_panic_of_an_engine_of_the_callers_harms_nobody_else() {
     let runs = Arc::new(AtomicUsize::new(PANICS));
     let embedder = ImageEmbedder::builder()
         .model_file(fixture("echo_f32.tflite"))
-        .custom_backend(Arc::new(Moody { runs: Arc::clone(&runs) }))
+        .custom_backend(Arc::new(Moody { runs: Arc::clone(&runs), ..Moody::default() }))
         .build()
         .unwrap();
     let picture = picture("tiny.png");
-    let embed = || embedder.embed(&picture.view().unwrap());
+    let embed = || embedder.embed(&picture);
     assert!(contain_panics(embed).unwrap_err().contains("in a bad mood"));
     runs.store(1, Ordering::Relaxed);
     assert!(embed().is_ok());
@@ -311,7 +365,7 @@ fn a_model_file_may_change_once_it_is_read() {
     std::fs::copy(fixture("two_heads.tflite"), &path).unwrap();
     let embedder = ImageEmbedder::from_file(&path).unwrap();
     let picture = picture("tiny.png");
-    let before = embedder.embed(&picture.view().unwrap()).unwrap();
+    let before = embedder.embed(&picture).unwrap();
     std::fs::write(&path, "").unwrap();
-    assert_eq!(embedder.embed(&picture.view().unwrap()).unwrap(), before);
+    assert_eq!(embedder.embed(&picture).unwrap(), before);
 }

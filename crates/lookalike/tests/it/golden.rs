@@ -92,7 +92,7 @@ impl Head {
 fn embed(embedder: &ImageEmbedder, image: &str, roi: Option<[i64; 4]>) -> EmbeddingResult {
     let region = roi.map(|[x, y, width, height]| Region::Pixels { x, y, width, height });
     let processing = ImageProcessingOptions { region_of_interest: region, rotation_degrees: 0 };
-    embedder.embed_with(&picture(image).view().unwrap(), &processing).unwrap()
+    embedder.embed_with(&picture(image), &processing).unwrap()
 }
 
 #[test]

@@ -8,12 +8,13 @@ mod stream;
 
 use std::path::PathBuf;
 
-use lookalike::{Exif, Limits, Picture, decode_file};
+use lookalike::{DecodeOptions, Exif, Image, decode_file};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures").join(name)
 }
 
-fn picture(name: &str) -> Picture {
-    decode_file(fixture(name), Exif::Ignore, &Limits::default()).unwrap()
+fn picture(name: &str) -> Image {
+    decode_file(fixture(name), &DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() })
+        .unwrap()
 }

@@ -5,15 +5,15 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
 use lookalike::{
-    BackendInfo, ErrorKind, Frame, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, LiveStreamEmbedder, Model, ModelIo, OperatorInfo, Region,
-    Result, SessionOptions, Tensor, TensorRef, VideoEmbedder,
+    BackendInfo, ErrorKind, Image, ImageEmbedder, ImageProcessingOptions, ImageView,
+    InferenceBackend, InferenceSession, LiveStreamEmbedder, LoadedModel, Model, ModelIo,
+    OperatorInfo, Region, Result, SessionOptions, Tensor, TensorRef, VideoEmbedder,
 };
 
 use crate::fixture;
 
-fn frame(value: u8) -> Frame {
-    Frame::rgb(vec![value; 7 * 5 * 3], 7, 5).unwrap()
+fn frame(value: u8) -> Image {
+    Image::rgb(vec![value; 7 * 5 * 3], 7, 5).unwrap()
 }
 
 fn echo() -> ImageEmbedder {
@@ -52,18 +52,20 @@ fn frames_become_results_in_their_order() {
 }
 
 /// An engine whose runs wait until they are let go, and can be made to panic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Gate {
     passes: Arc<Mutex<Receiver<bool>>>,
     started: Sender<()>,
 }
 
 #[derive(Debug)]
-struct GatedSession {
-    signature: ModelIo,
-    passes: Arc<Mutex<Receiver<bool>>>,
-    started: Sender<()>,
+struct GatedModel {
+    io: ModelIo,
+    gate: Gate,
 }
+
+#[derive(Debug)]
+struct GatedSession(Gate);
 
 impl InferenceBackend for Gate {
     fn name(&self) -> &'static str {
@@ -78,25 +80,25 @@ impl InferenceBackend for Gate {
         true
     }
 
-    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Box<dyn InferenceSession>> {
-        let (passes, started) = (Arc::clone(&self.passes), self.started.clone());
-        Ok(Box::new(GatedSession { signature: model.io().clone(), passes, started }))
+    fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
+        Ok(Arc::new(GatedModel { io: model.io().clone(), gate: self.clone() }))
+    }
+}
+
+impl LoadedModel for GatedModel {
+    fn io(&self) -> &ModelIo {
+        &self.io
+    }
+
+    fn session(&self) -> Result<Box<dyn InferenceSession>> {
+        Ok(Box::new(GatedSession(self.gate.clone())))
     }
 }
 
 impl InferenceSession for GatedSession {
-    fn io(&self) -> &ModelIo {
-        &self.signature
-    }
-
-    fn fork(&self) -> Result<Box<dyn InferenceSession>> {
-        let (signature, passes) = (self.signature.clone(), Arc::clone(&self.passes));
-        Ok(Box::new(Self { signature, passes, started: self.started.clone() }))
-    }
-
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()> {
-        self.started.send(()).unwrap();
-        let passes = self.passes.lock().unwrap().recv().unwrap();
+        self.0.started.send(()).unwrap();
+        let passes = self.0.passes.lock().unwrap().recv().unwrap();
         assert!(passes, "the engine breaks");
         outputs[0].copy_from(inputs[0]);
         Ok(())
@@ -137,7 +139,7 @@ fn of_a_burst_the_first_and_the_newest_frames_are_embedded() {
 #[test]
 fn the_callback_gets_the_frame_and_errors_do_not_end_the_stream() {
     let (sender, results) = mpsc::channel();
-    let stream = LiveStreamEmbedder::new(echo(), move |result, frame: &Frame, timestamp_ms| {
+    let stream = LiveStreamEmbedder::new(echo(), move |result, frame: &Image, timestamp_ms| {
         sender.send((result.is_ok(), frame.clone(), timestamp_ms)).unwrap();
     })
     .unwrap();
