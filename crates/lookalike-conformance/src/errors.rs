@@ -1,12 +1,16 @@
 //! What is wrong is refused by every backend, as the same kind of error.
 
 use std::fs;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use lookalike::{Data, ErrorKind, ImageEmbedder, SessionOptions, Shape, Tensor, read_model};
+use lookalike::{
+    Data, ErrorKind, ImageEmbedder, SessionOptions, Shape, SupportCode, Tensor, read_model,
+};
 
 use crate::operators::inputs;
-use crate::{Backend, Case, Folders};
+use crate::subjects::Subject;
+use crate::{Backend, Case, Exceptions, Folders};
 
 /// Kinds that models of the fixtures are refused with, where that is not an invalid argument.
 const OTHER_KINDS: [(&str, ErrorKind); 4] = [
@@ -43,6 +47,35 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
         }
     }
     Ok(cases)
+}
+
+/// Models that a backend is listed to refuse are refused in the words that the list has.
+pub(crate) fn refusals(
+    backends: &[Backend],
+    subject: &Arc<Subject>,
+    exceptions: &Exceptions,
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &backend in backends {
+        let Some(refusal) = exceptions.refusal(backend.name(), &subject.name) else { continue };
+        let (says, each) = (refusal.says.clone(), Arc::clone(subject));
+        cases.push(Case::of(backend, &format!("refused/{}", subject.name), move |_| {
+            is_refused_with(each.options(backend).build(), &says)
+        }));
+    }
+    cases
+}
+
+/// Checks that an engine lacks what a model needs, and says so.
+pub(crate) fn is_refused_with<T>(result: lookalike::Result<T>, says: &str) -> Result<()> {
+    let Err(error) = result else { bail!("it is not refused") };
+    let lacks_operators = matches!(error.support_code(), Some(SupportCode::UnsupportedBuiltinOp));
+    ensure!(
+        lacks_operators || error.kind() == ErrorKind::Unimplemented,
+        "it fails instead of being refused: {error:?}"
+    );
+    ensure!(format!("{error:#}").contains(says), "it is refused otherwise: {error:#}");
+    Ok(())
 }
 
 fn is_refused<T>(result: lookalike::Result<T>, expected: ErrorKind) -> Result<()> {

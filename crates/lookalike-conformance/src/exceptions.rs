@@ -1,9 +1,10 @@
-//! Cases with wider bounds than all others.
+//! Cases with wider bounds than all others, and models that a backend refuses.
 
 use anyhow::{Context, Result};
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
 
+use crate::Backend;
 use crate::bounds::Bounds;
 
 /// The list of exceptions.
@@ -12,6 +13,19 @@ use crate::bounds::Bounds;
 pub struct Exceptions {
     #[serde(default)]
     exception: Vec<Exception>,
+    #[serde(default)]
+    refusal: Vec<Refusal>,
+}
+
+/// Models that a backend refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refusal {
+    backend: String,
+    /// What the error says.
+    pub(crate) says: String,
+    /// Names of operator fixtures, or of model files.
+    models: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -38,7 +52,24 @@ impl Exceptions {
     /// Those whose needs are met.
     pub(crate) fn that_apply(&self, is_there: impl Fn(&str) -> bool) -> Self {
         let applies = |exception: &&Exception| exception.needs.iter().all(|need| is_there(need));
-        Self { exception: self.exception.iter().filter(applies).cloned().collect() }
+        Self {
+            exception: self.exception.iter().filter(applies).cloned().collect(),
+            refusal: self.refusal.clone(),
+        }
+    }
+
+    /// How a backend refuses a model, if it is listed to.
+    pub(crate) fn refusal(&self, backend: &str, model: &str) -> Option<&Refusal> {
+        let is_meant = |refusal: &&Refusal| {
+            refusal.backend == backend && refusal.models.iter().any(|refused| refused == model)
+        };
+        self.refusal.iter().find(is_meant)
+    }
+
+    /// The backends of these that run a model.
+    pub(crate) fn runners(&self, backends: &[Backend], model: &str) -> Vec<Backend> {
+        let runs = |backend: &Backend| self.refusal(backend.name(), model).is_none();
+        backends.iter().copied().filter(runs).collect()
     }
 
     pub(crate) fn of(&self, case: &str) -> Option<&Exception> {

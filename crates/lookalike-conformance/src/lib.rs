@@ -47,12 +47,15 @@ impl Folders {
     }
 }
 
+/// What a case does within bounds.
+type Run = Box<dyn FnOnce(&Bounds) -> Result<()> + Send>;
+
 /// A case before it becomes a trial.
 pub(crate) struct Case {
     name: String,
     /// The backends it is about; none if it is about all.
     backends: Vec<Backend>,
-    run: Box<dyn FnOnce(&Bounds) -> Result<()> + Send>,
+    run: Run,
 }
 
 impl Case {
@@ -104,9 +107,15 @@ pub fn trials(
     let usable: Vec<Backend> =
         backends.iter().copied().filter(|backend| backend.check().is_ok()).collect();
     let subjects = subjects::all(folders)?;
-    let mut cases = operators::cases(backends, folders)?;
-    cases.extend(vectors::cases(backends, &usable, &subjects));
-    cases.extend(sessions::cases(backends, &subjects));
+    let mut cases = operators::cases(backends, folders, exceptions)?;
+    for subject in &subjects {
+        let runners = exceptions.runners(backends, &subject.name);
+        let usable = exceptions.runners(&usable, &subject.name);
+        let one = std::slice::from_ref(subject);
+        cases.extend(vectors::cases(&runners, &usable, one));
+        cases.extend(sessions::cases(&runners, one));
+        cases.extend(errors::refusals(backends, subject, exceptions));
+    }
     cases.extend(errors::cases(backends, folders)?);
     cases.extend(onnx::cases(backends, &subjects, folders));
     let missing = files::missing(folders);

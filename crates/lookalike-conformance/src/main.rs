@@ -43,13 +43,13 @@ fn main() -> Result<ExitCode> {
     if let Some(file) = &options.report {
         let head = fs::read_to_string(file).unwrap_or_default();
         let head: Vec<&str> = head.lines().take_while(|line| !line.starts_with('|')).collect();
-        let report = Report::new(&chosen, &folders)?;
+        let report = Report::new(&chosen, &folders, &Exceptions::listed()?)?;
         fs::write(file, format!("{}\n{report}", head.join("\n")))?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &options.check_report {
         let written = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        Report::new(&chosen, &folders)?.check_verdicts(&written)?;
+        Report::new(&chosen, &folders, &Exceptions::listed()?)?.check_verdicts(&written)?;
         println!("{} is current", file.display());
         return Ok(ExitCode::SUCCESS);
     }

@@ -13,8 +13,9 @@ use serde::Deserialize;
 
 use crate::bounds::{Bounds, OPERATOR};
 use crate::compared::largest;
+use crate::errors::is_refused_with;
 use crate::files::{floats, from_base64};
-use crate::{Backend, Case, Folders};
+use crate::{Backend, Case, Exceptions, Folders};
 
 /// Results of the operators, as they were captured.
 #[derive(Debug, Deserialize)]
@@ -58,13 +59,26 @@ fn models(folders: &Folders) -> Result<Vec<(String, PathBuf)>> {
     Ok(models)
 }
 
-pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>> {
+pub(crate) fn cases(
+    backends: &[Backend],
+    folders: &Folders,
+    exceptions: &Exceptions,
+) -> Result<Vec<Case>> {
     let file = golden_file(folders);
     let text = fs::read(&file).with_context(|| file.display().to_string())?;
     let golden: Arc<Golden> = Arc::new(serde_json::from_slice(&text)?);
     let mut cases = Vec::new();
     for (name, path) in models(folders)? {
         for &backend in backends {
+            if let Some(refusal) = exceptions.refusal(backend.name(), &name) {
+                let says = refusal.says.clone();
+                let path = path.clone();
+                cases.push(Case::of(backend, &format!("refused/{name}"), move |_| {
+                    let model = read_model(&path)?;
+                    is_refused_with(backend.load(&model, &SessionOptions::default()), &says)
+                }));
+                continue;
+            }
             let (golden, model, path) = (Arc::clone(&golden), name.clone(), path.clone());
             cases.push(Case::of(backend, &format!("operator/{name}"), move |bounds| {
                 let found = run(backend, &path)?;

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 
 use crate::bounds::Bounds;
 use crate::subjects::{Query, Subject};
-use crate::{Backend, Folders, subjects, vectors};
+use crate::{Backend, Exceptions, Folders, subjects, vectors};
 
 /// What each backend does with each model.
 #[derive(Debug)]
@@ -33,13 +33,14 @@ impl Report {
     /// # Errors
     ///
     /// A file is missing or unreadable.
-    pub fn new(backends: &[Backend], folders: &Folders) -> Result<Self> {
+    pub fn new(backends: &[Backend], folders: &Folders, exceptions: &Exceptions) -> Result<Self> {
         let usable: Vec<Backend> =
             backends.iter().copied().filter(|backend| backend.check().is_ok()).collect();
         let rows = subjects::all(folders)?
             .into_iter()
             .map(|subject| {
-                let cells = usable.iter().map(|&backend| Cell::new(&subject, backend, &usable));
+                let runners = exceptions.runners(&usable, &subject.name);
+                let cells = usable.iter().map(|&backend| Cell::new(&subject, backend, &runners));
                 (subject.name.clone(), cells.collect())
             })
             .collect();
