@@ -10,6 +10,12 @@ use lookalike::{
     cosine_similarity, preprocessor, read_model,
 };
 
+#[cfg(feature = "tflitec")]
+use lookalike_schema::{
+    VerifiedModel,
+    tflite::{BuiltinOperator, Operator},
+};
+
 use crate::{fixture, picture};
 
 #[test]
@@ -165,10 +171,30 @@ fn heads_are_chosen_by_name() {
 #[test]
 #[cfg(feature = "tflitec")]
 fn a_model_that_native_lacks_an_operator_of_runs_on_the_next_engine() {
-    let path = fixture("log_softmax.tflite");
-    let embedder = ImageEmbedder::from_file(&path).unwrap();
+    // The model of the fixture, with LOG_SOFTMAX behind its last operator.
+    let bytes = std::fs::read(fixture("mean.tflite")).unwrap();
+    let mut model = VerifiedModel::new(bytes).unwrap().root().to_owned();
+    let mut code = model.operator_codes[0].clone();
+    code.deprecated_builtin_code = BuiltinOperator::LOG_SOFTMAX.0 as i8;
+    code.builtin_code = BuiltinOperator::LOG_SOFTMAX;
+    model.operator_codes.push(code);
+    let graph = &mut model.subgraphs[0];
+    let (output, behind) = (graph.outputs[0], graph.tensors.len() as i32);
+    graph.tensors.push(graph.tensors[output as usize].clone());
+    graph.operators.push(Operator {
+        opcode_index: model.operator_codes.len() as u32 - 1,
+        inputs: vec![output],
+        outputs: vec![behind],
+        ..Operator::default()
+    });
+    graph.outputs = vec![behind];
+    let options = || ImageEmbedder::builder().model_bytes(model.to_bytes());
+    let embedder = options().build().unwrap();
     assert_eq!(embedder.info().backend, "tflitec");
-    let error = ImageEmbedder::builder().model_file(&path).backend("native").build().unwrap_err();
+    let result = embedder.embed(&picture("tiny.png")).unwrap();
+    let sum: f32 = result.first().as_float().unwrap().iter().map(|value| value.exp()).sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+    let error = options().backend("native").build().unwrap_err();
     assert!(error.to_string().contains("LOG_SOFTMAX"), "{error}");
     assert!(error.to_string().contains("`tflitec`"), "{error}");
 }
