@@ -1,46 +1,15 @@
 //! What must hold before a change lands, apart from the tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::runtimes::BACKENDS;
-use crate::{assembly, conformance, hardening, onnx, paths, runtimes, shell, tools, workspace};
-
-/// Packages that are published, in an order that compiles little twice.
-const PACKAGES: [&str; 11] = [
-    "lookalike-schema",
-    "lookalike-core",
-    "lookalike-preprocess",
-    "lookalike-decode",
-    "lookalike-native",
-    "lookalike-onnx",
-    "lookalike-tract",
-    "lookalike-tflitec",
-    "lookalike-ort",
-    "lookalike",
-    "lookalike-cli",
-];
-
-/// Features of the facade that must compile each alone.
-const FEATURES: [&str; 14] = [
-    "native",
-    "tract",
-    "tflitec",
-    "ort",
-    "onnx",
-    "built-in-model",
-    "decode",
-    "bmp",
-    "gif",
-    "jpeg",
-    "png",
-    "pnm",
-    "tiff",
-    "webp",
-];
+use crate::{
+    assembly, conformance, glossary, hardening, onnx, paths, runtimes, shell, tools, workspace,
+};
 
 /// What looks like a foreign library and is none: rayon-core has the key so as to be there once, linux-raw-sys holds the
 /// numbers of Linux's system calls.
@@ -53,7 +22,9 @@ const FUZZ_SECONDS: u64 = 20;
 pub(crate) fn run() -> Result<()> {
     shell::run("cargo", &["fmt", "--all", "--check"])?;
     tidy()?;
-    foreign_libraries()?;
+    glossary::check()?;
+    let metadata = metadata()?;
+    foreign_libraries(&metadata)?;
     deny()?;
     let backends = runtimes::fetch()?;
     let left_out = |name: &str| {
@@ -63,13 +34,16 @@ pub(crate) fn run() -> Result<()> {
         })
     };
     // Package by package: together, one package's features would hide what another one lacks.
-    for package in PACKAGES.into_iter().filter(|package| !left_out(package)) {
+    for package in metadata.published().filter(|package| !left_out(package)) {
         shell::run(
             "cargo",
             &["clippy", "--quiet", "--locked", "--package", package, "--", "-D", "warnings"],
         )?;
     }
-    for features in std::iter::once("").chain(FEATURES).filter(|feature| !left_out(feature)) {
+    for features in std::iter::once("")
+        .chain(metadata.features("lookalike"))
+        .filter(|feature| !left_out(feature))
+    {
         shell::run(
             "cargo",
             &[
@@ -122,6 +96,7 @@ fn tidy() -> Result<()> {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    workspace_members: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -129,9 +104,34 @@ struct Package {
     id: String,
     name: String,
     links: Option<String>,
+    /// Registries the package may be published to; an empty list stands for none.
+    publish: Option<Vec<String>>,
+    features: BTreeMap<String, Vec<String>>,
 }
 
-/// Licences and origins of all dependencies, and what is known against them where the list of that can be had.
+impl Metadata {
+    /// Names of the packages of the workspace that are published.
+    fn published(&self) -> impl Iterator<Item = &str> {
+        let is_published = |package: &&Package| {
+            self.workspace_members.contains(&package.id) && package.publish.is_none()
+        };
+        self.packages.iter().filter(is_published).map(|package| package.name.as_str())
+    }
+
+    /// Features of a package, without the default ones as a whole.
+    fn features(&self, name: &str) -> impl Iterator<Item = &str> {
+        let package = self.packages.iter().find(|package| package.name == name);
+        let features = package.into_iter().flat_map(|package| package.features.keys());
+        features.map(String::as_str).filter(|feature| *feature != "default")
+    }
+}
+
+fn metadata() -> Result<Metadata> {
+    let text = shell::output("cargo", &["metadata", "--format-version", "1", "--locked"])?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Licenses and origins of all dependencies, and what is known against them where the list of that can be had.
 fn deny() -> Result<()> {
     let cargo_deny = tools::cargo_tool("cargo-deny", "0.20.2")?;
     let cargo_deny = cargo_deny.to_string_lossy();
@@ -145,11 +145,13 @@ fn deny() -> Result<()> {
     }
 }
 
-/// The default builds link no foreign library, and the library's holds no engine but our own.
-fn foreign_libraries() -> Result<()> {
-    let text = shell::output("cargo", &["metadata", "--format-version", "1", "--locked"])?;
-    let metadata: Metadata = serde_json::from_str(&text)?;
-    let used = dependencies("lookalike-cli")?;
+/// The default builds link no foreign library and need no C compiler, and the library's holds no engine but our own.
+fn foreign_libraries(metadata: &Metadata) -> Result<()> {
+    let used = dependencies("lookalike-cli", "normal,build")?;
+    ensure!(
+        !used.contains("cc"),
+        "the default build needs a C compiler: see `cargo tree --invert cc`"
+    );
     for package in metadata.packages.iter().filter(|package| used.contains(&package.name)) {
         let foreign = package.links.is_some() || package.name.ends_with("-sys");
         if foreign && !LINKS_NOTHING.contains(&package.name.as_str()) {
@@ -160,7 +162,7 @@ fn foreign_libraries() -> Result<()> {
             );
         }
     }
-    let of_library = dependencies("lookalike")?;
+    let of_library = dependencies("lookalike", "normal")?;
     let tract = of_library.iter().find(|name| name.starts_with("tract"));
     ensure!(tract.is_none(), "the default build of the library holds {tract:?}");
     println!(
@@ -172,8 +174,8 @@ fn foreign_libraries() -> Result<()> {
 }
 
 /// Names of the packages that are part of a default build.
-fn dependencies(package: &str) -> Result<BTreeSet<String>> {
-    let options = ["--edges", "normal", "--prefix", "none", "--format", "{p}"];
+fn dependencies(package: &str, edges: &str) -> Result<BTreeSet<String>> {
+    let options = ["--edges", edges, "--prefix", "none", "--format", "{p}"];
     let tree = [&["tree", "--locked", "--package", package], &options[..]].concat();
     let tree = shell::output("cargo", &tree)?;
     Ok(tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())

@@ -7,6 +7,7 @@ mod assembly;
 mod ci;
 mod conformance;
 mod fixtures;
+mod glossary;
 mod golden;
 mod hardening;
 mod models;

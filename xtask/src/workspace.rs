@@ -14,6 +14,8 @@ const ON_EVERY_BACKEND: [&str; 3] =
 /// What tells cargo to take all packages, with these of the optional backends.
 pub(crate) fn selection(backends: &[&str]) -> Vec<String> {
     let mut arguments: Vec<String> = ["--workspace", "--locked"].map(str::to_owned).to_vec();
+    // What the examples need, and conversions that have tests of their own.
+    arguments.extend(["--features", "lookalike/serde,lookalike/image"].map(str::to_owned));
     for (package, backend) in
         ON_EVERY_BACKEND.iter().flat_map(|package| backends.iter().map(move |it| (package, it)))
     {

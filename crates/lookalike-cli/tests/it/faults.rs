@@ -40,7 +40,10 @@ fn a_full_disk_leaves_the_old_file() {
             file.display()
         ));
         assert_eq!(output.status.code(), Some(2), "{name}: {}", stderr(&output));
-        assert!(stderr(&output).contains("File too large"), "{}", stderr(&output));
+        let said = stderr(&output);
+        assert!(said.contains("File too large") && said.contains(name), "{said}");
+        // The temporary file, of which nobody knows, is not named.
+        assert!(!said.contains(".tmp"), "{said}");
         assert_eq!(fs::read(&file).unwrap(), b"old");
     }
     assert_eq!(entries(folder.path()), ["v.csv", "v.jsonl", "v.npy"]);
@@ -88,6 +91,66 @@ fn one_bad_entry_of_a_directory_does_not_stop_the_others() {
             named("\u{fffd}\u{fffd}.png", false),
         ]
     );
+}
+
+#[test]
+fn names_that_are_no_text_can_be_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [&b"inv\xfe.png"[..], b"inv\xff.png"] {
+        fs::copy(fixtures().join("tiny.png"), folder.path().join(OsStr::from_bytes(name))).unwrap();
+    }
+    let output = run(&["embed", folder.path().to_str().unwrap()]);
+    let hex = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let hex = line["path_hex"].as_str().unwrap().to_owned();
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    };
+    let paths: Vec<Vec<u8>> = stdout(&output).lines().map(hex).collect();
+    for path in &paths {
+        assert!(Path::new(OsStr::from_bytes(path)).exists());
+    }
+    assert_ne!(paths[0], paths[1]);
+    let array = folder.path().join("v.npy");
+    let output = run(&["embed", folder.path().to_str().unwrap(), "-o", array.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let names = fs::read(folder.path().join("v.paths.txt")).unwrap();
+    let names: Vec<&[u8]> =
+        names.split(|&byte| byte == b'\n').filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, paths);
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("v.jsonl");
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let output = run(&["embed", "tiny.png", "-o", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn lists_of_files_come_from_files_and_pipes() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list.txt");
+    fs::write(&list, "tiny.png\r\n\ntiles.png\n").unwrap();
+    let output = run(&["embed", "--files-from", list.to_str().unwrap()]);
+    assert_eq!((output.status.code(), stdout(&output).lines().count()), (Some(0), 2));
+    let output =
+        shell("printf 'tiny.png\\0tiles.png\\0' | \"$0\" embed landscape.png --files-from - -0");
+    assert_eq!((output.status.code(), stdout(&output).lines().count()), (Some(0), 3));
+    let output = shell("\"$0\" embed - < tiny.png");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("{\"path\":\"-\",\"width\":24"), "{}", stdout(&output));
+    let output = shell("\"$0\" compare - tiny.png < tiny.png");
+    assert_eq!(stdout(&output), "Cosine similarity: 1.000000\n");
+    let output = shell("\"$0\" compare - - < tiny.png");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
@@ -155,7 +218,13 @@ fn an_interrupted_run_leaves_the_old_file() {
         }
         let id = child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
-        assert!(child.wait().unwrap().signal().is_some());
+        let status = child.wait().unwrap();
+        if signal == "KILL" {
+            assert!(status.signal().is_some());
+        } else {
+            assert_eq!(status.code(), Some(130), "{signal}");
+            assert_eq!(entries(folder.path()), ["pipe.png", "v.jsonl"], "{signal}");
+        }
         assert_eq!(fs::read(at("v.jsonl")).unwrap(), b"old", "{signal}");
     }
 }

@@ -1,0 +1,131 @@
+//! The terms of the field, in what users read: documents, help and public names.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+
+use crate::{paths, shell};
+
+/// Words that have a better one, with that. Each is matched as a whole word, whatever its case.
+const WORDS: [(&str, &str); 32] = [
+    ("addend", "residual"),
+    ("addends", "residuals"),
+    ("chatter", "stderr_capture"),
+    ("colour", "color"),
+    ("colours", "colors"),
+    ("entry point", "signature (SignatureDef)"),
+    ("entry points", "signatures (SignatureDef)"),
+    ("entrypoint", "SignatureDef"),
+    ("extents", "shape, dimensions, size"),
+    ("grey", "gray"),
+    ("is told", "is reported"),
+    ("licence", "license"),
+    ("licences", "licenses"),
+    ("models of strangers", "untrusted models"),
+    ("models in onnx", "ONNX models"),
+    ("model in onnx", "ONNX model"),
+    ("normalise", "normalize"),
+    ("normalised", "normalized"),
+    ("normalisation", "normalization"),
+    ("picture", "image"),
+    ("pictures", "images"),
+    ("plain loops", "reference ops"),
+    ("programs of strangers", "untrusted programs"),
+    ("quantise", "quantize"),
+    ("quantised", "quantized"),
+    ("quantisation", "quantization"),
+    ("redimension", "reshape"),
+    ("says of itself", "describes"),
+    ("shares of the work", "tasks"),
+    ("the reference's words", "the reference's error message"),
+    ("turned by", "rotated by"),
+    ("turned upright", "rotated upright"),
+];
+
+/// Fails if a document, the help, or the name of a public item has a word of the list.
+pub(crate) fn check() -> Result<()> {
+    let documents = shell::output("git", &["ls-files", "*.md", "*.snap", "*/Cargo.toml"])?;
+    let mut found = Vec::new();
+    for file in documents.lines() {
+        let text = fs::read_to_string(paths::root().join(file))?;
+        for (number, line) in text.lines().enumerate() {
+            found.extend(words(line).map(|word| format!("{file}:{}: {word}", number + 1)));
+        }
+    }
+    let sources = shell::output("git", &["ls-files", "crates/*/src/*.rs"])?;
+    for file in sources.lines().filter(|file| !UNPUBLISHED.iter().any(|part| file.contains(part))) {
+        let text = fs::read_to_string(paths::root().join(file))?;
+        for (number, line) in text.lines().enumerate() {
+            let Some(name) = public_name(line) else { continue };
+            let spoken = spoken(name);
+            found.extend(
+                words(&spoken).map(|word| format!("{file}:{}: {word} in `{name}`", number + 1)),
+            );
+        }
+    }
+    ensure!(found.is_empty(), "words that the glossary replaces:\n{}", found.join("\n"));
+    Ok(())
+}
+
+/// Crates that nobody outside uses.
+const UNPUBLISHED: [&str; 2] = ["lookalike-hardening", "lookalike-conformance"];
+
+/// The words of the list in a line, each with what to write.
+fn words(line: &str) -> impl Iterator<Item = String> {
+    let line = format!(
+        " {} ",
+        line.to_lowercase()
+            .replace(|letter: char| !letter.is_alphanumeric() && letter != '\'', " ")
+    );
+    WORDS.iter().filter_map(move |(word, better)| {
+        line.contains(&format!(" {word} ")).then(|| format!("`{word}`, write `{better}`"))
+    })
+}
+
+/// The name that a line makes public.
+fn public_name(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("pub ")?;
+    let rest = [
+        "const fn ",
+        "unsafe fn ",
+        "fn ",
+        "struct ",
+        "enum ",
+        "trait ",
+        "const ",
+        "static ",
+        "type ",
+        "mod ",
+    ]
+    .iter()
+    .find_map(|kind| rest.strip_prefix(kind))
+    .unwrap_or(rest);
+    let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_')?;
+    Some(&rest[..end]).filter(|name| !name.is_empty() && *name != "use")
+}
+
+/// A name with its words apart.
+fn spoken(name: &str) -> String {
+    let mut spoken = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() {
+            spoken.push(' ');
+        }
+        spoken.push(if letter == '_' { ' ' } else { letter });
+    }
+    spoken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_whole_and_names_apart() {
+        assert_eq!(words("A grey Picture.").count(), 2);
+        assert_eq!(words("The greyhound pictured it.").count(), 0);
+        assert_eq!(public_name("    pub fn decode_picture(data: &[u8]) {"), Some("decode_picture"));
+        assert_eq!(public_name("    pub(crate) fn hidden() {"), None);
+        assert_eq!(words(&spoken("PictureFormat")).count(), 1);
+    }
+}
