@@ -1,4 +1,4 @@
-//! Every backend on the same model and picture, each in a process of its own; and two of them against their bare engines.
+//! Every backend on the same model and image, each in a process of its own; and two of them against their bare engines.
 //!
 //! The model is MobileNetV3-small where `models/cache/` has it, else the built-in one.
 
@@ -62,7 +62,7 @@ fn table() {
     let model = embedder_options().read_model().unwrap();
     println!("{model:?}");
     println!(
-        "| backend | load ms | first run ms | 1 thread ms | 2 threads ms | pictures/s, a session per core | peak MiB |"
+        "| backend | load ms | first run ms | 1 thread ms | 2 threads ms | images/s, a session per core | peak MiB |"
     );
     println!("|---|---|---|---|---|---|---|");
     for backend in backends() {
@@ -140,7 +140,7 @@ fn peak_mebibytes() -> String {
     kibibytes.map_or("unknown".to_owned(), |kibibytes| format!("{:.0}", kibibytes / 1024.0))
 }
 
-/// The input tensor of the picture.
+/// The input tensor of the image.
 fn prepared(model: &Model) -> Tensor {
     let data = pixels();
     let image = ImageView::rgb(&data, WIDTH, HEIGHT).unwrap();

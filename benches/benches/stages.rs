@@ -1,4 +1,4 @@
-//! Each stage between a file and a vector, and all of them together, on a picture of 480x325 pixels.
+//! Each stage between a file and a vector, and all of them together, on an image of 480x325 pixels.
 //!
 //! The model is MobileNetV3-small where `models/cache/` has it, else the built-in one; the id of a benchmark names it.
 

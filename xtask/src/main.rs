@@ -35,7 +35,7 @@ enum Task {
     Ci,
     /// Run the benchmarks of the stages, or of the backends
     Bench {
-        /// Measure every backend on the same model and picture, and two of them against their bare engines
+        /// Measure every backend on the same model and image, and two of them against their bare engines
         #[arg(long, conflicts_with = "filter")]
         backends: bool,
         /// Measure this library against others, which are installed from PyPI
@@ -59,7 +59,7 @@ enum Task {
         /// Only cases whose name contains this
         filter: Option<String>,
     },
-    /// Mutate models and pictures, run them on every backend in processes of their own, and count what becomes of them
+    /// Mutate models and images, run them on every backend in processes of their own, and count what becomes of them
     Campaign {
         /// Mutations of each model
         #[arg(long, value_name = "N", default_value_t = 5000)]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{paths, python, runtimes, shell, workspace};
 
-/// Models with pictures of the size that they take.
+/// Models with images of the size that they take.
 const PAIRS: [(&str, &str); 3] = [
     ("mobilenet_v3_small.tflite", "burger-224.png"),
     ("mobilenet_v1_0.25_224_1_metadata_1.tflite", "burger-224.png"),

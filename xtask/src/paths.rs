@@ -8,7 +8,7 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map_or(manifest.clone(), PathBuf::from)
 }
 
-/// Small models and pictures that are committed.
+/// Small models and images that are committed.
 pub(crate) fn fixtures() -> PathBuf {
     root().join("models/fixtures")
 }
@@ -23,7 +23,7 @@ pub(crate) fn golden() -> PathBuf {
     fixtures().join("golden")
 }
 
-/// Public models and pictures that are not committed.
+/// Public models and images that are not committed.
 pub(crate) fn cache() -> PathBuf {
     root().join("models/cache")
 }

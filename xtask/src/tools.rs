@@ -12,7 +12,7 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     let program = root.join("bin").join(name);
     if !program.exists() {
         let root = root.to_string_lossy();
-        // Built without optimisation they are there sooner, and fast enough.
+        // Built without optimization they are there sooner, and fast enough.
         let arguments = ["install", "--locked", "--quiet", "--debug", name, "--version", version];
         shell::run("cargo", &[&arguments[..], &["--root", &root]].concat())?;
     }

@@ -31,7 +31,7 @@ enum What {
     Load,
     /// From pixels in memory to a vector.
     Embed,
-    /// From a picture file to a vector.
+    /// From an image file to a vector.
     File,
 }
 
@@ -39,7 +39,7 @@ enum What {
 struct Options {
     what: What,
     model: PathBuf,
-    /// The picture to embed
+    /// The image to embed
     #[arg(long)]
     picture: Option<PathBuf>,
     #[arg(long, default_value_t = 1)]
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .custom_backend(std::sync::Arc::new(backend))
                 .threads(threads)
                 .build()?;
-            let path = options.picture.ok_or("name a picture")?;
+            let path = options.picture.ok_or("name an image")?;
             let decode = || decode_file(&path, &DecodeOptions::default());
             if matches!(options.what, What::File) {
                 return serve(|| {
@@ -125,7 +125,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Values of all sizes, as a picture has them.
+/// Values of all sizes, as an image has them.
 fn inputs(model: &Model) -> lookalike::Result<Vec<Tensor>> {
     let tensor = |input: &lookalike::TensorInfo| {
         let shape = Shape::new(&input.dims()?)?;

@@ -1,4 +1,4 @@
-//! Pictures and captured numbers.
+//! Images and captured numbers.
 
 use std::fs;
 use std::path::Path;

@@ -33,7 +33,7 @@ pub type Backend = &'static dyn InferenceBackend;
 /// Where the files are.
 #[derive(Clone, Debug)]
 pub struct Folders {
-    /// Models and pictures that are committed.
+    /// Models and images that are committed.
     pub fixtures: PathBuf,
     /// Public ones, which may be missing.
     pub cache: PathBuf,

@@ -55,7 +55,7 @@ fn converted_is_equal(subject: &Subject, backend: Backend) -> Result<()> {
         .map(|_| ())
 }
 
-/// The same values as those of a model that gives its picture back, but one colour after the other.
+/// The same values as those of a model that gives its image back, but one color after the other.
 fn colours_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
     let picture = read_image(fixtures, "landscape.png")?;
     let vector = |model: &str| -> Result<Vec<f32>> {
@@ -71,6 +71,6 @@ fn colours_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
     let apart = vector("channels_first.onnx")?;
     let expected: Vec<f32> =
         (0..3).flat_map(|colour| plain.iter().skip(colour).step_by(3).copied()).collect();
-    ensure!(apart == expected, "the values are not those of the picture");
+    ensure!(apart == expected, "the values are not those of the image");
     Ok(())
 }

@@ -26,7 +26,7 @@ struct Golden {
     refused: BTreeMap<String, String>,
 }
 
-/// A tensor: extents, element type, base64 of its little-endian elements.
+/// A tensor: shape, element type, base64 of its little-endian elements.
 #[derive(Debug, Deserialize)]
 struct Values {
     shape: Vec<usize>,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::files::{floats, from_base64, read_image};
 use crate::{Backend, Folders};
 
-/// Pictures that the reference was captured on, without those whose decoders differ.
+/// Images that the reference was captured on, without those whose decoders differ.
 const COMMITTED_PICTURES: [&str; 3] = ["landscape.png", "tiles.png", "tiny.png"];
 const PUBLIC_PICTURES: [&str; 3] = ["burger.jpg", "burger_crop.jpg", "burger-224.png"];
 
@@ -84,7 +84,7 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     options: ImageEmbedderOptions,
     pub(crate) is_quantized: bool,
-    /// The two pictures whose similarity is compared.
+    /// The two images whose similarity is compared.
     pub(crate) pair: [&'static str; 2],
     pub(crate) captured: Vec<Captured>,
     /// Pairs of queries with the cosine of their vectors.
@@ -162,7 +162,7 @@ pub(crate) fn all(folders: &Folders) -> Result<Vec<Arc<Subject>>> {
             public(&file, profile, &mut golden)?;
         }
     }
-    // One says nothing of its normalisation.
+    // One says nothing of its normalization.
     for (name, normalization) in [
         ("mobilenet_v3_small.tflite", None),
         ("mobilenet_v1_0.25_224_1_metadata_1.tflite", None),

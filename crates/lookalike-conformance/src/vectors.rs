@@ -78,7 +78,7 @@ pub(crate) fn cases(
     cases
 }
 
-/// Every picture plain; one with all that can be asked for.
+/// Every image plain; one with all that can be asked for.
 fn queries(subject: &Subject) -> Vec<Query> {
     let mut queries: Vec<Query> = subject.pictures().map(Query::of).collect();
     let first = || Query::of(subject.pair[0]);
@@ -126,13 +126,13 @@ pub(crate) fn compare(
                 }
                 worst
             }
-            _ => anyhow::bail!("one vector is quantised and the other is not"),
+            _ => anyhow::bail!("one vector is quantized and the other is not"),
         });
     }
     Ok(worst)
 }
 
-/// Dequantised values, in steps of the output's scale.
+/// Dequantized values, in steps of the output's scale.
 fn quantized_floats(
     subject: &Subject,
     backend: Backend,
@@ -160,7 +160,7 @@ fn quantized_floats(
     bounds.check_steps(&whole(found), &whole(expected))
 }
 
-/// The similarity of two pictures is the same on every backend.
+/// The similarity of two images is the same on every backend.
 fn cosines_agree(
     subject: &Subject,
     usable: &[Backend],

@@ -39,7 +39,7 @@ pub trait InferenceBackend: Debug + Send + Sync {
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>>;
 }
 
-/// What an engine says of itself.
+/// What an engine describes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BackendInfo {
@@ -96,7 +96,7 @@ pub trait InferenceSession: Debug + Send {
     fn run(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [Tensor]) -> Result<()>;
 }
 
-/// A preprocessing profile: from a picture to an input tensor.
+/// A preprocessing profile: from an image to an input tensor.
 ///
 /// # Contract
 ///
@@ -105,12 +105,12 @@ pub trait Preprocessor: Debug + Send + Sync {
     /// The name users give the profile, such as `task-library`.
     fn name(&self) -> &'static str;
 
-    /// Crops, turns, resizes and normalises a picture into the input tensor, whose allocation is reused.
+    /// Crops, turns, resizes and normalizes an image into the input tensor, whose allocation is reused.
     ///
     /// # Errors
     ///
-    /// The region of interest does not lie within the picture, the rotation is not a multiple of 90, or the profile cannot
-    /// bring the picture to the size asked for.
+    /// The region of interest does not lie within the image, the rotation is not a multiple of 90, or the profile cannot
+    /// bring the image to the size asked for.
     fn prepare(
         &self,
         image: &ImageView<'_>,

@@ -30,7 +30,7 @@ impl FeatureVector {
         self.len() == 0
     }
 
-    /// The real values, `None` for a quantised vector.
+    /// The real values, `None` for a quantized vector.
     pub fn as_float(&self) -> Option<&[f32]> {
         match self {
             Self::Float(values) => Some(values),
@@ -131,12 +131,12 @@ impl Deref for Embedding {
 pub struct EmbeddingResult {
     /// One embedding per head, in graph order.
     pub embeddings: Vec<Embedding>,
-    /// When the frame of a stream was taken, in milliseconds; `None` for a still picture.
+    /// When the frame of a stream was taken, in milliseconds; `None` for a still image.
     pub timestamp_ms: Option<i64>,
 }
 
 impl EmbeddingResult {
-    /// The result of a still picture.
+    /// The result of a still image.
     pub fn new(embeddings: Vec<Embedding>) -> Self {
         Self { embeddings, timestamp_ms: None }
     }
@@ -193,7 +193,7 @@ pub fn l2_normalize(values: &mut [f32]) {
 
 /// Values times 128, rounded half away from zero and kept between -128 and 127; NaN becomes 0.
 ///
-/// Only values in -1 to 1 keep their meaning, so vectors are usually normalised first.
+/// Only values in -1 to 1 keep their meaning, so vectors are usually normalized first.
 pub fn scalar_quantize(values: &[f32]) -> Vec<i8> {
     values.iter().map(|&value| (value * 128.0).round() as i8).collect()
 }

@@ -126,7 +126,7 @@ pub enum ErrorKind {
     FailedPrecondition,
     /// An invariant broke, or an engine failed.
     Internal,
-    /// An argument, a model or a picture is not valid.
+    /// An argument, a model or an image is not valid.
     InvalidArgument,
     /// A file or a needed piece of metadata is missing.
     NotFound,

@@ -28,7 +28,7 @@ impl PixelFormat {
     /// The Task Library's name for [`PixelFormat::I420`].
     pub const YV21: Self = Self::I420;
 
-    /// Extent of each plane of a picture of this size: samples in a row, rows, bytes a sample.
+    /// Extent of each plane of an image of this size: samples in a row, rows, bytes a sample.
     fn planes(self, width: usize, height: usize) -> Vec<(usize, usize, usize)> {
         let (chroma_width, chroma_height) = (width.div_ceil(2), height.div_ceil(2));
         match self {
@@ -129,7 +129,7 @@ impl Orientation {
     /// This turn, followed by another one.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
-        // A turn is known by where it sends two neighbouring corners of a picture.
+        // A turn is known by where it sends two neighboring corners of an image.
         let image = |corner| next.turn_corner(self.turn_corner(corner));
         let found = Self::ALL.into_iter().find(|candidate| {
             candidate.turn_corner((0, 0)) == image((0, 0))
@@ -223,7 +223,7 @@ impl<'a> ImageView<'a> {
         Self::from_planes(format, width, height, &[Plane { data, row_stride }])
     }
 
-    /// A picture of any format and any row strides; the planes in the order the format names them.
+    /// An image of any format and any row strides; the planes in the order the format names them.
     ///
     /// # Errors
     ///
@@ -270,7 +270,7 @@ impl<'a> ImageView<'a> {
         Ok(Self { format, width, height, planes: all, orientation: Orientation::TopLeft })
     }
 
-    /// The picture with this orientation.
+    /// The image with this orientation.
     #[must_use]
     pub fn with_orientation(mut self, orientation: Orientation) -> Self {
         self.orientation = orientation;

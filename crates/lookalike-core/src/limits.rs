@@ -1,8 +1,8 @@
-//! What a model or a picture may cost.
+//! What a model or an image may cost.
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a model or a picture of a stranger may cost. A limit is checked before the memory or the time is spent.
+/// What a model or an image of a stranger may cost. A limit is checked before the memory or the time is spent.
 ///
 /// ```
 /// use lookalike_core::Limits;
@@ -24,12 +24,12 @@ pub struct Limits {
     /// Most multiplications of an inference, an operation on an element counted as one. Default 10¹¹: half a minute on a slow
     /// engine.
     pub max_multiplications: u64,
-    /// Most bytes of a picture file. Default 256 MiB.
+    /// Most bytes of an image file. Default 256 MiB.
     pub max_image_bytes: u64,
-    /// Most pixels of a picture. Default 100 million.
+    /// Most pixels of an image. Default 100 million.
     pub max_pixels: u64,
-    /// Most bytes a decoder may hold at a time, the decoded picture included. Default 1 GiB. JPEG and WebP decoders do not count:
-    /// they are taken to need three times the decoded picture, which is what a progressive JPEG does need.
+    /// Most bytes a decoder may hold at a time, the decoded image included. Default 1 GiB. JPEG and WebP decoders do not count:
+    /// they are taken to need three times the decoded image, which is what a progressive JPEG does need.
     pub max_decoder_bytes: u64,
 }
 

@@ -76,7 +76,7 @@ impl Model {
 
     /// Verifies a model and reads its inputs and outputs, metadata and associated files.
     ///
-    /// The graph is checked operator by operator: number, types and extents of operands and results, parameters, and that each
+    /// The graph is checked operator by operator: number, types and shape of operands and results, parameters, and that each
     /// value is computed before it is used. A model that leaves the size of its input open, or uses what is not supported, is checked
     /// no further than its indices here, and by [`shapes_for`](Self::shapes_for) before an engine gets it.
     ///
@@ -129,7 +129,7 @@ impl Model {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// A model in ONNX, as a reader of that format describes it: `lookalike_onnx::read`. Pictures and results have their
+    /// An ONNX model, as a reader of that format describes it: `lookalike_onnx::read`. Images and results have their
     /// channels last in its inputs, whatever order the model itself has.
     pub fn from_onnx(
         bytes: impl Into<Cow<'static, [u8]>>,
@@ -222,7 +222,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// The reference's words for the first operator that is missing, custom ones before others; then all that are missing.
+    /// the reference's error message for the first operator that is missing, custom ones before others; then all that are missing.
     pub fn check_operators(&self, reader: &str, has: impl Fn(&OperatorInfo) -> bool) -> Result<()> {
         let missing = || self.operators().iter().filter(|operator| !has(operator));
         let custom = missing().find(|operator| operator.is_custom);
@@ -243,7 +243,7 @@ impl Model {
         .with_support_code(support_code))
     }
 
-    /// What the model says of itself, if it does.
+    /// What the model describes, if it does.
     pub fn metadata(&self) -> Option<&ModelMetadata> {
         self.inner.metadata.as_ref()
     }
@@ -253,18 +253,18 @@ impl Model {
         self.root()?.description()
     }
 
-    /// All tensors of the graph, constants included; an operator's indices point here. None for a model in ONNX.
+    /// All tensors of the graph, constants included; an operator's indices point here. None for an ONNX model.
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.inner.tensors
     }
 
     /// Extents of the inputs as the model declares them, one list for each; an open batch is 1. `None` for a model that leaves other
-    /// extents open.
+    /// shape open.
     pub fn fixed_input_dims(&self) -> Option<Vec<Vec<usize>>> {
         fixed_input_dims(self.io())
     }
 
-    /// Verifies the graph for inputs of these extents, one list for each input, and tells the extents of all its values. What is
+    /// Verifies the graph for inputs of these shape, one list for each input, and tells the shape of all its values. What is
     /// known only with the size of the input, and what an inference costs, is checked here.
     ///
     /// # Errors
@@ -273,12 +273,12 @@ impl Model {
     /// the model was read with; or the model is in ONNX.
     pub fn shapes_for(&self, input_dims: &[Vec<usize>]) -> Result<Shapes> {
         let (Some(root), Some(graph)) = (self.root(), self.graph()) else {
-            return Err(Error::unimplemented("the graph of a model in ONNX is not looked at"));
+            return Err(Error::unimplemented("the graph of an ONNX model is not looked at"));
         };
         let inputs = self.io().inputs.len();
         if input_dims.len() != inputs {
             return Err(Error::invalid_argument(format!(
-                "extents for {} inputs, of which the model has {inputs}",
+                "shape for {} inputs, of which the model has {inputs}",
                 input_dims.len()
             )));
         }
@@ -314,7 +314,7 @@ impl Model {
         }
     }
 
-    /// The named entry points.
+    /// The named signatures.
     pub fn signature_defs(&self) -> Vec<SignatureDef> {
         let names = |maps: Tables<'_, tflite::TensorMapRef<'_>>| {
             maps.iter()
@@ -386,7 +386,7 @@ impl ModelIo {
     ///
     /// # Errors
     ///
-    /// Not one tensor for each input and each output; or an input of another element type or other extents than the model
+    /// Not one tensor for each input and each output; or an input of another element type or other shape than the model
     /// declares. An extent that the model leaves open may be any above 0, but for the first one, the batch, which is as
     /// declared.
     pub fn check_run(&self, inputs: &[TensorRef<'_>], outputs: usize) -> Result<()> {
@@ -421,7 +421,7 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
-    /// A tensor that is not quantised. Extents of -1 are those that are left open.
+    /// A tensor that is not quantized. Extents of -1 are those that are left open.
     pub fn new(
         name: impl Into<String>,
         shape_signature: Vec<i32>,
@@ -445,7 +445,7 @@ impl TensorInfo {
         self.shape_signature.iter().skip(1).any(|&extent| extent == -1)
     }
 
-    /// The extents as counts.
+    /// The shape as counts.
     ///
     /// # Errors
     ///
@@ -532,7 +532,7 @@ impl TensorInfo {
     }
 }
 
-/// Affine quantisation, `real = scale * (stored - zero_point)`: one pair, or one per slice of a dimension.
+/// Affine quantization, `real = scale * (stored - zero_point)`: one pair, or one per slice of a dimension.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Quantization {
@@ -568,7 +568,7 @@ impl OperatorInfo {
     }
 }
 
-/// A named entry point of a model (`SignatureDef`).
+/// A named signature of a model (`SignatureDef`).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SignatureDef {
@@ -687,7 +687,7 @@ fn read_graphs(root: tflite::ModelRef<'_>, limits: &Limits, file: usize) -> Resu
     first.ok_or_else(|| broken_graph("the model has no subgraph"))
 }
 
-/// An input without elements is refused by the rules for pictures, in the reference's words.
+/// An input without elements is refused by the rules for images, with the reference's error message.
 fn fixed_input_dims(io: &ModelIo) -> Option<Vec<Vec<usize>>> {
     let dims = |input: &TensorInfo| {
         let extent = |&extent: &i32| usize::try_from(extent).ok().filter(|&extent| extent > 0);

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use crate::error::{Error, Result, SupportCode};
 use crate::image::Orientation;
 
-/// Part of a picture, in the frame in which its pixels are stored: before orientation and rotation.
+/// Part of an image, in the frame in which its pixels are stored: before orientation and rotation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Region {
@@ -33,7 +33,7 @@ pub enum Region {
     },
 }
 
-/// A region in whole pixels that lies within its picture.
+/// A region in whole pixels that lies within its image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PixelRect {
     /// First column.
@@ -85,11 +85,11 @@ impl Region {
         Ok(())
     }
 
-    /// The region in whole pixels of a picture of this size; fractions are rounded to the nearest pixel border.
+    /// The region in whole pixels of an image of this size; fractions are rounded to the nearest pixel border.
     ///
     /// # Errors
     ///
-    /// The region is empty, or reaches out of the picture.
+    /// The region is empty, or reaches out of the image.
     pub fn to_pixels(self, image_width: usize, image_height: usize) -> Result<PixelRect> {
         let (x, y, width, height) = match self {
             Self::Pixels { x, y, width, height } => (x, y, width, height),
@@ -116,10 +116,10 @@ impl Region {
     }
 }
 
-/// How one picture is to be prepared.
+/// How one image is to be prepared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImageProcessingOptions {
-    /// The part to embed; the whole picture by default.
+    /// The part to embed; the whole image by default.
     pub region_of_interest: Option<Region>,
     /// Turn by this many degrees clockwise, a multiple of 90, after the crop and after the image's own orientation.
     pub rotation_degrees: i32,

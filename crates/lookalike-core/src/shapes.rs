@@ -1,7 +1,7 @@
-//! Shape inference: the extents of every value of a graph, from those of its inputs.
+//! Shape inference: the shape of every value of a graph, from those of its inputs.
 //!
 //! It is what a model must pass before an engine sees it. For each operator there is a rule that checks its operands' number,
-//! types and extents and its parameters, and tells the extents of its results. Engines trust what their converter would never
+//! types and shape and its parameters, and tells the shape of its results. Engines trust what their converter would never
 //! write; the rules are as strict as the strictest of them. Extents follow from the inputs alone: lists of integers that a graph
 //! computes on the way to a shape are computed here.
 
@@ -26,8 +26,8 @@ use crate::tensor::MAX_RANK;
 pub use layout::{SliceRange, strided_ranges};
 pub use windows::{Places, Window};
 
-/// Extents of all values of a graph, for certain extents of its inputs; and the values of those that are lists of integers which
-/// the graph makes out of extents and constants.
+/// Extents of all values of a graph, for certain shape of its inputs; and the values of those that are lists of integers which
+/// the graph makes out of shape and constants.
 #[derive(Clone, Debug)]
 pub struct Shapes {
     values: Vec<Option<Value>>,
@@ -45,7 +45,7 @@ impl Shapes {
         self.values.get(tensor)?.as_ref().map(|value| value.dims.as_slice())
     }
 
-    /// The integers of a value that the graph computes, where they follow from extents and constants.
+    /// The integers of a value that the graph computes, where they follow from shape and constants.
     pub fn computed_integers(&self, tensor: usize) -> Option<&[i64]> {
         self.values.get(tensor)?.as_ref()?.integers.as_deref()
     }
@@ -89,7 +89,7 @@ impl Budget {
     }
 }
 
-/// Infers the extents of all values of a graph whose inputs have these. With `declared`, they must be those that the model
+/// Infers the shape of all values of a graph whose inputs have these. With `declared`, they must be those that the model
 /// declares.
 ///
 /// # Errors
@@ -257,7 +257,7 @@ impl<'m> Inference<'m> {
         }
     }
 
-    /// Gives a tensor its extents, and its integers where they are known.
+    /// Gives a tensor its shape, and its integers where they are known.
     fn define(
         &mut self,
         tensor: usize,
@@ -356,7 +356,7 @@ impl<'m> Inference<'m> {
     /// What a model declares of a value must be what follows, but for what it leaves open.
     fn check_declared(&self, tensor: usize) -> Result<()> {
         let (info, dims) = (&self.graph.tensors[tensor], self.dims(tensor)?);
-        // Without extents a tensor is a single number, or one of which nothing is known.
+        // Without shape a tensor is a single number, or one of which nothing is known.
         if info.shape.is_empty() {
             return Ok(());
         }
@@ -477,7 +477,7 @@ impl<'m> Op<'_, 'm> {
         &self.inference.graph.tensors[tensor].name
     }
 
-    /// Extents of a picture: batch, rows, columns, channels.
+    /// Extents of an image: batch, rows, columns, channels.
     fn picture(&self, tensor: usize) -> Result<[usize; 4]> {
         let dims = self.dims(tensor)?;
         dims.try_into().map_err(|dims: Vec<usize>| {
@@ -541,13 +541,13 @@ impl<'m> Op<'_, 'm> {
         Error::invalid_argument(format!("it does not take `{name}`, of {element_type}{scales}"))
     }
 
-    /// The one scale of a quantised tensor.
+    /// The one scale of a quantized tensor.
     fn scale(&self, tensor: usize) -> Option<f32> {
         let quantization = self.inference.graph.tensors[tensor].quantization.as_ref()?;
         quantization.scale.first().copied()
     }
 
-    /// Integers that must be known, such as axes and extents: two for each dimension at most.
+    /// Integers that must be known, such as axes and shape: two for each dimension at most.
     fn integers(&self, tensor: usize) -> Result<Vec<i64>> {
         let count = self.count(tensor)?;
         if count > 2 * MAX_RANK {
@@ -580,7 +580,7 @@ impl<'m> Op<'_, 'm> {
         self.inference.integers(tensor).map(Cow::into_owned)
     }
 
-    /// Gives the only result its extents.
+    /// Gives the only result its shape.
     fn define(&mut self, dims: Vec<usize>) -> Result<()> {
         self.inference.define(self.output(), dims, None)
     }

@@ -1,4 +1,4 @@
-//! What a model's tensors and metadata say about its input picture and its heads.
+//! What a model's tensors and metadata say about its input image and its heads.
 //!
 //! The rules, their order, messages and codes are the Task Library's; where it needs metadata that a model lacks, the caller
 //! may give it instead.
@@ -73,13 +73,13 @@ impl Normalization {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum InputElement {
-    /// Normalised floats.
+    /// Normalized floats.
     F32(Normalization),
     /// The pixels' bytes as they are.
     U8,
 }
 
-/// The picture a model wants: RGB, batch 1, rows first.
+/// The image a model wants: RGB, batch 1, rows first.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputSpec {
@@ -92,7 +92,7 @@ pub struct InputSpec {
 }
 
 impl InputSpec {
-    /// A picture of this size.
+    /// An image of this size.
     pub fn new(height: usize, width: usize, element: InputElement) -> Self {
         Self { height: Some(height), width: Some(width), element }
     }
@@ -242,7 +242,7 @@ impl HeadSpec {
         Ok(Self { index, name, dimension, scale, zero_point })
     }
 
-    /// The feature vector of this head's raw output: dequantised, then L2-normalised and scalar-quantised if asked for.
+    /// The feature vector of this head's raw output: dequantized, then L2-normalized and scalar-quantized if asked for.
     ///
     /// Of an output that is longer than the model declares, the first values count, as in the reference.
     ///
@@ -306,7 +306,7 @@ fn input_metadata(model: &Model) -> Result<Option<&TensorMetadata>> {
     }
 }
 
-/// Whether the input is an RGB picture, as it is when the metadata does not say.
+/// Whether the input is an RGB image, as it is when the metadata does not say.
 fn has_rgb_content(metadata: &TensorMetadata) -> Result<bool> {
     match metadata.content.as_ref().map(|content| &content.content_properties) {
         // A kind of content of which nothing is said counts as none.

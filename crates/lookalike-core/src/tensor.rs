@@ -15,11 +15,11 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape of these extents.
+    /// A shape of these shape.
     ///
     /// # Errors
     ///
-    /// More than [`MAX_RANK`] extents, or more elements than a `usize` can count.
+    /// More than [`MAX_RANK`] shape, or more elements than a `usize` can count.
     pub fn new(dims: &[usize]) -> Result<Self> {
         if dims.len() > MAX_RANK {
             return Err(Error::invalid_argument(format!(
@@ -37,7 +37,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The extents, outermost first.
+    /// The shape, outermost first.
     pub fn dims(&self) -> &[usize] {
         &self.dims[..self.rank]
     }
@@ -124,7 +124,7 @@ impl Tensor {
         Self { shape: Shape { dims: [0; MAX_RANK], rank: 1 }, data: Data::U8(Vec::new()) }
     }
 
-    /// The extents.
+    /// The shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -219,7 +219,7 @@ impl<'a> TensorRef<'a> {
         }
     }
 
-    /// The extents.
+    /// The shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }

@@ -1,4 +1,4 @@
-//! What TIFF and WebP files make their decoders hold and do besides the picture, which these do not count.
+//! What TIFF and WebP files make their decoders hold and do besides the image, which these do not count.
 
 #[cfg(feature = "webp")]
 use crate::broken;
@@ -43,8 +43,8 @@ mod of_tiff {
     const JPEG: u16 = 7;
     const ONE_SAMPLE_A_PIECE: u16 = 2;
 
-    /// Refuses a file whose pieces, strips or tiles, need more memory or work than a picture may: a tile may be larger than its picture, pieces
-    /// may share their data, and one may hold a JPEG of other extents.
+    /// Refuses a file whose pieces, strips or tiles, need more memory or work than an image may: a tile may be larger than its image, pieces
+    /// may share their data, and one may hold a JPEG of other shape.
     pub(crate) fn check_tiff(bytes: &[u8], limits: &Limits) -> Result<()> {
         let failure = |error: TiffError| {
             let error = one_line(&error.to_string());
@@ -115,7 +115,7 @@ mod of_tiff {
         while let Some(at) = jpeg.iter().position(|&byte| byte == 0xff) {
             jpeg = &jpeg[at + 1..];
             match *jpeg {
-                // What stands within data, alone, or begins and ends a picture; or this byte fills up, and the next may be a marker's.
+                // What stands within data, alone, or begins and ends an image; or this byte fills up, and the next may be a marker's.
                 [0x00 | 0x01 | 0xd0..=0xd9 | 0xff, ..] => {}
                 [
                     0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf,

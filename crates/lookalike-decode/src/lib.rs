@@ -1,9 +1,9 @@
-//! Picture files to pixels.
+//! Image files to pixels.
 //!
 //! | stored | becomes |
 //! |---|---|
-//! | grey of 1, 2, 4 or 8 bits | grey, scaled to 0..255 |
-//! | grey with alpha | grey; alpha is dropped |
+//! | gray of 1, 2, 4 or 8 bits | gray, scaled to 0..255 |
+//! | gray with alpha | gray; alpha is dropped |
 //! | RGB, palette, CMYK, YCbCr | RGB |
 //! | RGBA, palette with transparency, GIF | RGBA; alpha is dropped when a tensor is filled, nothing is composited |
 //! | 16 bits a sample | the high byte |
@@ -287,7 +287,7 @@ fn ends_early(error: &ImageError) -> bool {
     false
 }
 
-/// Brings samples to eight bits and drops the alpha of grey pictures, within the memory the samples have.
+/// Brings samples to eight bits and drops the alpha of gray images, within the memory the samples have.
 fn to_bytes(color: ColorType, mut raw: Vec<u8>) -> Result<(PixelFormat, Vec<u8>)> {
     let high_byte = |sample: &[u8]| (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8;
     let scaled = |sample: &[u8]| {

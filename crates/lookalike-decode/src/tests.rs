@@ -1,4 +1,4 @@
-//! One picture of every kind, written by hand or by the encoders of `image`.
+//! One image of every kind, written by hand or by the encoders of `image`.
 
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage};
@@ -234,7 +234,7 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
     }
 }
 
-/// A WebP with a chunk of EXIF data behind its picture: the extended form of the file has it.
+/// A WebP with a chunk of EXIF data behind its image: the extended form of the file has it.
 fn webp_with_exif(data: &[u8]) -> Vec<u8> {
     let plain = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::WebP);
     let chunk = |name: &[u8; 4], data: &[u8]| {
@@ -251,7 +251,7 @@ fn webp_with_exif(data: &[u8]) -> Vec<u8> {
     chunk(b"RIFF", &body)
 }
 
-/// A TIFF of one grey pixel with an orientation.
+/// A TIFF of one gray pixel with an orientation.
 fn tiff_with_orientation(orientation: u16) -> Vec<u8> {
     let entries: [(u16, u16, u32, u32); 10] = [
         (256, 3, 1, 1),
@@ -423,7 +423,7 @@ fn a_jpeg_of_four_components_is_taken_to_need_more() {
     assert!(needs(&jpeg, 20 * 12 * 12 - 1));
 }
 
-/// A TIFF of grey pixels: values of its tags, which are lists behind the directory where there are several.
+/// A TIFF of gray pixels: values of its tags, which are lists behind the directory where there are several.
 fn tiff_of_pieces(entries: &[(u16, &[u32])], behind: &[u8]) -> Vec<u8> {
     let mut bytes = b"II*\0\x08\0\0\0".to_vec();
     bytes.extend((entries.len() as u16).to_le_bytes());

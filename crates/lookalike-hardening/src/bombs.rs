@@ -1,4 +1,4 @@
-//! Pictures that promise much more than they are.
+//! Images that promise much more than they are.
 
 use std::io::Write;
 
@@ -121,7 +121,7 @@ fn tiff_entry(tag: u16, count: u32, value: u32) -> Vec<u8> {
         .concat()
 }
 
-/// A grey picture whose directory is followed by the one at an offset: its own is at 8.
+/// A gray image whose directory is followed by the one at an offset: its own is at 8.
 fn tiff(width: u32, height: u32, next: u32) -> Vec<u8> {
     let entries = [
         tiff_entry(256, 1, width),

@@ -29,9 +29,9 @@ pub struct Tally {
     pub files: usize,
     /// Number of cases.
     pub cases: usize,
-    /// Cases that were refused before an engine saw them, or pictures that were.
+    /// Cases that were refused before an engine saw them, or images that were.
     pub refused: usize,
-    /// For each backend: cases that the engine refused, and cases that gave a result. For pictures there is one column.
+    /// For each backend: cases that the engine refused, and cases that gave a result. For images there is one column.
     pub engines: Vec<[usize; 2]>,
     /// What must not be: cases that ended their process or took too long.
     pub faults: Vec<String>,
@@ -200,14 +200,14 @@ pub fn run_all(
     Ok(results.into_iter().map(|(_, tally)| tally).collect())
 }
 
-/// The table of a campaign: a row for each group of models, public ones by name, and one for pictures.
+/// The table of a campaign: a row for each group of models, public ones by name, and one for images.
 pub fn table(subjects: &[Subject], tallies: &[Tally]) -> String {
     let mut rows: Vec<(String, Kind, Tally)> = Vec::new();
     for (subject, tally) in subjects.iter().zip(tallies) {
         let name = match (subject.kind, subject.group) {
             (Kind::Model, "public") => subject.name(),
             (Kind::Model, group) => group.to_owned(),
-            (Kind::Picture, group) => format!("pictures, {group}"),
+            (Kind::Picture, group) => format!("images, {group}"),
         };
         match rows.iter_mut().find(|(known, ..)| *known == name) {
             Some((_, _, sum)) => sum.add(tally),

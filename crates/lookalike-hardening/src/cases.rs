@@ -68,7 +68,7 @@ impl Cases {
                 self.with_broken_bytes(&mut random, end - region..end)
             }
             None => {
-                // Headers of pictures are at the front.
+                // Headers of images are at the front.
                 let end = self.bytes.len();
                 let region = if mutation % 2 == 0 { end.min(512) } else { end };
                 self.with_broken_bytes(&mut random, 0..region)

@@ -1,4 +1,4 @@
-//! What is thrown at lookalike: fuzz targets, mutations of models and pictures, and the campaign that runs them.
+//! What is thrown at lookalike: fuzz targets, mutations of models and images, and the campaign that runs them.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]

@@ -22,12 +22,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Mutate models and pictures and see what becomes of them
+    /// Mutate models and images and see what becomes of them
     Campaign {
         /// Mutations of each model
         #[arg(long, value_name = "N", default_value_t = 5000)]
         models: usize,
-        /// Mutations of each picture; as many as of models by default
+        /// Mutations of each image; as many as of models by default
         #[arg(long, value_name = "N")]
         pictures: Option<usize>,
         /// Take as many truncations as mutations at most

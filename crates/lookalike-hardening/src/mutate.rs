@@ -20,7 +20,7 @@ pub(crate) fn mutate(model: &mut Model, choices: &mut Unstructured<'_>) -> Resul
     Ok(())
 }
 
-/// Leaves the extents of all computed values open.
+/// Leaves the shape of all computed values open.
 fn forget_declared_shapes(model: &mut Model) {
     for graph in &mut model.subgraphs {
         for (index, tensor) in graph.tensors.iter_mut().enumerate() {
@@ -48,7 +48,7 @@ fn mutate_once(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> 
             if let Some(extent) = pick(&mut tensor.shape, choices)? {
                 let before = *extent;
                 *extent = number(*extent, choices)?;
-                // The data of a constant follows its extents.
+                // The data of a constant follows its shape.
                 if let Some(buffer) = model.buffers.get_mut(tensor.buffer as usize)
                     && before > 0
                     && (0..64).contains(extent)
@@ -102,7 +102,7 @@ fn mutate_once(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> 
                         buffer.data.pop();
                     }
                     1 if buffer.data.len() >= 4 => {
-                        // A 32-bit number in a list of extents, places or axes.
+                        // A 32-bit number in a list of shape, places or axes.
                         let place = choices.choose_index(buffer.data.len() / 4)? * 4;
                         let old = i32::from_le_bytes([
                             buffer.data[place],

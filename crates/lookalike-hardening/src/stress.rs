@@ -27,7 +27,7 @@ pub fn subjects() -> Vec<(String, ImageEmbedderOptions)> {
     named.chain([toy]).collect()
 }
 
-/// Embeds pictures on 64 threads for as long as is said; every vector must be, bit for bit, what one thread alone gave. Returns how
+/// Embeds images on 64 threads for as long as is said; every vector must be, bit for bit, what one thread alone gave. Returns how
 /// many there were.
 ///
 /// # Errors
@@ -51,7 +51,7 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
     let (is_over, count, failure) = (AtomicBool::new(false), AtomicU64::new(0), Mutex::new(None));
     let check = |embedder: &ImageEmbedder, place: usize| -> Result<()> {
         let vector = embed(embedder, &pictures[place])?;
-        ensure!(vector == expected[place], "picture {place} has another vector");
+        ensure!(vector == expected[place], "image {place} has another vector");
         count.fetch_add(1, Ordering::Relaxed);
         Ok(())
     };
@@ -115,7 +115,7 @@ fn stream(
 }
 
 /// An engine in a few lines, for runs in which the others would be too much: the mean of each of the first values with its
-/// neighbours.
+/// neighbors.
 #[derive(Debug)]
 struct Toy;
 

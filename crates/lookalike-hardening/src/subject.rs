@@ -13,7 +13,7 @@ use crate::subjects::{files, fixtures};
 pub enum Kind {
     /// A model, for every backend.
     Model,
-    /// A picture, for the decoders.
+    /// An image, for the decoders.
     Picture,
 }
 
@@ -52,7 +52,7 @@ impl Subject {
     }
 }
 
-/// All models and pictures of the checkout, the public ones included where they are there.
+/// All models and images of the checkout, the public ones included where they are there.
 ///
 /// # Errors
 ///

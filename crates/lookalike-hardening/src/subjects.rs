@@ -1,4 +1,4 @@
-//! What is mutated: the models and pictures of the checkout.
+//! What is mutated: the models and images of the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};

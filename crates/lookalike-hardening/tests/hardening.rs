@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     for (name, options) in stress::subjects() {
         trials.push(Trial::test(format!("stress/{name}"), move || {
             let count = stress::stress(&options, STRESS).map_err(|error| format!("{error:#}"))?;
-            if count > 0 { Ok(()) } else { Err("no picture was embedded".into()) }
+            if count > 0 { Ok(()) } else { Err("no image was embedded".into()) }
         }));
     }
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions");

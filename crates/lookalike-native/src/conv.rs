@@ -133,7 +133,7 @@ impl Layout {
         if shares_pixels(self.output_pixels(), threads) { threads } else { 1 }
     }
 
-    /// Shares of the rows of the result: parts of each picture, and all of them. A ring is begun for each.
+    /// Shares of the rows of the result: parts of each image, and all of them. A ring is begun for each.
     fn shares(&self, threads: usize) -> (usize, usize) {
         let rows = self.window.rows.output;
         let parts = if threads == 1 { 1 } else { (4 * threads).min(rows.div_ceil(2)).max(1) };
@@ -281,7 +281,7 @@ impl FloatConv {
         self.layout.blocks.iter().any(|block| block.ends_in_half)
     }
 
-    /// For how many shares of the work a ring is begun.
+    /// For how many tasks a ring is begun.
     pub(crate) fn shares(&self, threads: usize) -> usize {
         self.layout.shares(threads).1
     }
@@ -582,7 +582,7 @@ pub(crate) struct ByteConv {
     requantizing: Requantizing,
     /// What makes the input unsigned.
     flip: u8,
-    /// What lies around a picture.
+    /// What lies around an image.
     padding: u8,
     /// How often the sum of a window's bytes is added, for each block; 0 for never.
     sum_factors: Vec<i32>,
@@ -714,7 +714,7 @@ impl ByteConv {
         }
     }
 
-    /// For how many shares of the work a ring is begun.
+    /// For how many tasks a ring is begun.
     pub(crate) fn shares(&self, threads: usize) -> usize {
         self.layout.shares(threads).1
     }

@@ -111,7 +111,7 @@ impl Depthwise {
         let seam = rows.reach().saturating_sub(rows.stride).max(1);
         let parts = (1 + rows.input / (MOST_SEAMS * seam)).min(threads).min(rows.output);
         let threads = threads.div_ceil(parts);
-        // However small the picture is: a block must fit into the first cache.
+        // However small the image is: a block must fit into the first cache.
         const SEVERAL: usize = 2;
         let size = |vectors: usize| vectors * lanes * (1 + taps);
         let division = divide(conv, SEVERAL, kernels, threads);
@@ -225,7 +225,7 @@ impl Depthwise {
                 return;
             };
             let groups = if groups == 1 { &self.groups[..] } else { &self.groups[group..=group] };
-            // SAFETY: the plan made room for them for each thread; the set is there; input and output have the extents of the
+            // SAFETY: the plan made room for them for each thread; the set is there; input and output have the shape of the
             // window, which was just seen.
             unsafe {
                 let (memory, places) = worker.scratch(floats, places);
@@ -282,7 +282,7 @@ impl Depthwise {
     ///
     /// # Safety
     ///
-    /// The set is there, and input and output are of the extents of the window.
+    /// The set is there, and input and output are of the shape of the window.
     unsafe fn group(
         &self,
         kernels: &Kernels,

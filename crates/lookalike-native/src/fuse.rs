@@ -136,7 +136,7 @@ impl Fusion {
         false
     }
 
-    /// A factor and a difference are applied to the rows of a picture as a convolution takes them up.
+    /// A factor and a difference are applied to the rows of an image as a convolution takes them up.
     fn prologue(&mut self, place: usize) -> bool {
         let Some(Node { op: Op::Conv(conv), inputs, .. }) = self.node(place) else { return false };
         let window = &conv.window;
@@ -163,7 +163,7 @@ impl Fusion {
         let is_fitting = conv.outputs == conv.window.channels;
         let Some(maker) = self.only_maker(inputs[0]).filter(|_| is_fitting) else { return false };
         let window = &conv.window;
-        // A fully connected layer may make a picture of what are pixels of one row to it.
+        // A fully connected layer may make an image of what are pixels of one row to it.
         let is_plain = matches!(
             self.node(maker),
             Some(Node { op: Op::Conv(before), inputs, .. })

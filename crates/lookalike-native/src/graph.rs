@@ -1,7 +1,7 @@
 //! A model as the engine sees it: values and the operators between them.
 //!
-//! It has few kinds of operators. Whatever moves values about is a [`Remap`]; what takes quantised values and has no arithmetic of
-//! its own is surrounded by conversions; lists of integers that follow from extents are not there at all.
+//! It has few kinds of operators. Whatever moves values about is a [`Remap`]; what takes quantized values and has no arithmetic of
+//! its own is surrounded by conversions; lists of integers that follow from shape are not there at all.
 
 mod elementwise;
 mod layout;
@@ -215,7 +215,7 @@ pub(crate) enum Op {
     Quantize,
     Dequantize,
     Cast,
-    /// The same elements with other extents.
+    /// The same elements with other shape.
     Reshape,
 }
 
@@ -256,10 +256,10 @@ pub(crate) enum Reduction {
     Min,
 }
 
-/// A window that moves along one side of a picture.
+/// A window that moves along one side of an image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Side {
-    /// Pixels of the picture.
+    /// Pixels of the image.
     pub(crate) input: usize,
     /// Places of the window.
     pub(crate) output: usize,
@@ -292,7 +292,7 @@ impl Side {
     }
 }
 
-/// A window over a picture of some channels.
+/// A window over an image of some channels.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Window2 {
     pub(crate) batch: usize,

@@ -1,4 +1,4 @@
-//! Operators that need no preparation, in plain loops.
+//! Operators that need no preparation, in reference ops.
 
 use std::ops::Range;
 
@@ -114,7 +114,7 @@ fn map(function: Unary, from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// The part of a window that lies within the picture: rows of the whole batch, and columns.
+/// The part of a window that lies within the image: rows of the whole batch, and columns.
 fn taps(window: &Window2, place: usize) -> (Range<usize>, Range<usize>) {
     let within = |side: &Side, place: usize| {
         let start = place * side.stride;
@@ -210,7 +210,7 @@ fn multiply(
 /// How two operands meet: the smaller one is repeated along dimensions in which its extent is 1.
 #[derive(Debug)]
 pub(crate) struct Broadcast {
-    /// Rows of the result: extents of the dimensions before the last one.
+    /// Rows of the result: shape of the dimensions before the last one.
     dims: Vec<usize>,
     /// For each of them how far an operand goes on.
     strides: [Vec<usize>; 2],
@@ -221,7 +221,7 @@ pub(crate) struct Broadcast {
 }
 
 impl Broadcast {
-    /// For the extents of two operands and of the result.
+    /// For the shape of two operands and of the result.
     pub(crate) fn new([left, right, result]: [&[usize]; 3]) -> Self {
         let rank = result.len();
         let extent = |dims: &[usize], axis: usize| {

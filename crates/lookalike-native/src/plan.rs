@@ -13,7 +13,7 @@ use crate::pack::divide;
 use crate::plain::Broadcast;
 use crate::simd;
 
-/// A model for inputs of certain extents. Sessions share it.
+/// A model for inputs of certain shape. Sessions share it.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) set: InstructionSet,
@@ -69,7 +69,7 @@ const LINE: usize = 64;
 const MOST_BYTES: usize = 1 << 30;
 
 /// Most floats of rings that are begun in a run: some seconds. What is counted of a model beforehand are its products, and a window may reach
-/// far beyond a picture of one pixel, of which there are many.
+/// far beyond an image of one pixel, of which there are many.
 const MOST_BEGUN: u64 = 1 << 33;
 
 impl Plan {

@@ -3,7 +3,7 @@
 //! An inference has some fifty operators and takes less than a millisecond, so that a thread must begin within a microsecond: it
 //! spins for a while after each operator, and parks when nothing comes any more. Word from one core to another takes a fifth of
 //! a microsecond, so that as little as possible is said: each thread has a range of shares of its own, and touches what belongs to
-//! another one only when it has done them. As ranges are of neighbouring shares, a thread finds in its cache what it made before.
+//! another one only when it has done them. As ranges are of neighboring shares, a thread finds in its cache what it made before.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -42,7 +42,7 @@ struct Shared {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-// SAFETY: the work is written when all shares of the work before have been done, and read by those only who have taken a share of it.
+// SAFETY: the work is written when all tasks before have been done, and read by those only who have taken a share of it.
 #[expect(unsafe_code, reason = "who has taken a share reads the work without a lock")]
 unsafe impl Sync for Shared {}
 
@@ -114,7 +114,7 @@ impl Pool {
         self.threads.len() + 1
     }
 
-    /// Does all shares of some work, each once: neighbours on one thread, as far as threads come in time.
+    /// Does all shares of some work, each once: neighbors on one thread, as far as threads come in time.
     pub(crate) fn run(&mut self, shares: usize, work: Work<'_>) {
         if self.threads.is_empty() || shares < 2 {
             (0..shares).for_each(|share| work(0, share));

@@ -1,7 +1,7 @@
 //! Vectors of numbers, one implementation for each instruction set, and the choice of the set.
 //!
 //! The inner loops are written once, over the trait [`Vector`], and compiled once for each set: see [`Kernels`]. The portable
-//! implementation is both the fallback and, on arrays that the compiler vectorises, what ARM's NEON is reached through.
+//! implementation is both the fallback and, on arrays that the compiler vectorizes, what ARM's NEON is reached through.
 #![expect(
     unsafe_code,
     reason = "the instructions are unsafe to use where the processor lacks them"
@@ -209,7 +209,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }
 
-/// The same pointer, of which the compiler knows nothing: it computes from it, and loads, where it is told to, in place of keeping what
+/// The same pointer, of which the compiler knows nothing: it computes from it, and loads, where it is reported to, in place of keeping what
 /// registers have no room for.
 #[inline(always)]
 pub(crate) fn opaque<T>(pointer: *const T) -> *const T {

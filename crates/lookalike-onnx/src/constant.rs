@@ -16,7 +16,7 @@ pub(crate) struct Constant {
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
     F32(Vec<f32>),
-    /// Bytes of a quantised constant, signed ones as their bits.
+    /// Bytes of a quantized constant, signed ones as their bits.
     Quantized(Vec<u8>, TensorType, Quantization),
     Int(Vec<i64>, TensorType),
 }
@@ -57,7 +57,7 @@ impl Constant {
         Ok(Some(Self { dims, values }))
     }
 
-    /// Number of values that are there, whatever the extents say.
+    /// Number of values that are there, whatever the shape say.
     pub(crate) fn element_count(&self) -> usize {
         match &self.values {
             Values::F32(values) => values.len(),
@@ -96,7 +96,7 @@ impl Constant {
         }
     }
 
-    /// The same elements with other extents of the same count. A scale per slice is lost with its dimension: such
+    /// The same elements with other shape of the same count. A scale per slice is lost with its dimension: such
     /// constants become floats.
     pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
         let values = match &self.values {

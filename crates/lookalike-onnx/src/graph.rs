@@ -12,7 +12,7 @@ use crate::proto::{
     TensorTypeProto, TypeProto, ValueInfoProto, element,
 };
 
-/// Order of the dimensions of a picture.
+/// Order of the dimensions of an image.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Layout {
     /// As in TensorFlow Lite: batch, rows, columns, channels. Also of everything that has not four dimensions.
@@ -45,15 +45,15 @@ impl Layout {
 }
 
 /// The graph. Extents are those that follow from the inputs' sizes; what the model declares between the operators is not
-/// looked at, because it has 1 for whatever depends on the size of the batch or of the picture.
+/// looked at, because it has 1 for whatever depends on the size of the batch or of the image.
 pub(crate) struct Graph<'m> {
     model: &'m Model,
     tensors: &'m [TensorInfo],
     shapes: Shapes,
     constants: HashMap<usize, Rc<Constant>>,
-    /// Values as they are stored, by tensor and layout; quantised ones as integers.
+    /// Values as they are stored, by tensor and layout; quantized ones as integers.
     stored: HashMap<(usize, Layout), String>,
-    /// Quantised values as floats.
+    /// Quantized values as floats.
     floats: HashMap<(usize, Layout), String>,
     /// Names that inputs and outputs have.
     edges: Edges,
@@ -74,7 +74,7 @@ struct Edges {
 }
 
 impl<'m> Graph<'m> {
-    /// Begins a graph of values with these extents.
+    /// Begins a graph of values with these shape.
     pub(crate) fn new(model: &'m Model, shapes: Shapes) -> Self {
         let tensors = model.tensors();
         let (mut all, mut counts) = (HashSet::new(), HashMap::new());
@@ -120,12 +120,12 @@ impl<'m> Graph<'m> {
         dims.ok_or_else(|| self.not_computed(tensor))
     }
 
-    /// Whether a value follows from extents and constants, so that nothing computes it.
+    /// Whether a value follows from shape and constants, so that nothing computes it.
     pub(crate) fn is_computed(&self, tensor: usize) -> bool {
         self.shapes.computed_integers(tensor).is_some()
     }
 
-    /// Extents of a picture.
+    /// Extents of an image.
     pub(crate) fn picture(&self, tensor: usize) -> Result<[usize; 4]> {
         let dims = self.dims(tensor)?;
         dims.try_into().map_err(|dims: Vec<usize>| {
@@ -291,7 +291,7 @@ impl<'m> Graph<'m> {
         Ok(name)
     }
 
-    /// A value as floats with other extents of the same count.
+    /// A value as floats with other shape of the same count.
     pub(crate) fn reshaped_float(&mut self, tensor: usize, dims: &[usize]) -> Result<String> {
         if self.constant(tensor)?.is_some() || self.dims(tensor)? == dims {
             let name = self.float(tensor, Layout::Plain)?;
@@ -305,7 +305,7 @@ impl<'m> Graph<'m> {
         self.dequantize(tensor, &stored)
     }
 
-    /// A constant as floats: a quantised one keeps its integers in the model.
+    /// A constant as floats: a quantized one keeps its integers in the model.
     pub(crate) fn dequantized(&mut self, constant: &Constant) -> Result<String> {
         let name = self.initializer(constant)?;
         Ok(match &constant.values {
@@ -331,7 +331,7 @@ impl<'m> Graph<'m> {
         Ok(self.node("DequantizeLinear", &[stored, &scale, &zero_point], vec![]))
     }
 
-    /// Floats in the way a tensor is stored: quantised if it is.
+    /// Floats in the way a tensor is stored: quantized if it is.
     pub(crate) fn quantized(&mut self, tensor: usize, float: String) -> Result<String> {
         if self.quantization(tensor).is_none() {
             return Ok(float);
@@ -340,7 +340,7 @@ impl<'m> Graph<'m> {
         Ok(self.node("QuantizeLinear", &[&float, &scale, &zero_point], vec![]))
     }
 
-    /// Scale and zero point of a quantised value that is computed.
+    /// Scale and zero point of a quantized value that is computed.
     fn value_parameters(&mut self, tensor: usize) -> Result<(String, String)> {
         let info = &self.tensors[tensor];
         let (element_type, quantization) = (info.element_type, info.quantization.clone());
@@ -363,7 +363,7 @@ impl<'m> Graph<'m> {
         Ok((self.initializer(&scale)?, self.initializer(&zero_point)?))
     }
 
-    /// Gives a tensor its value from floats, which are quantised here if the tensor is.
+    /// Gives a tensor its value from floats, which are quantized here if the tensor is.
     pub(crate) fn define(&mut self, tensor: usize, layout: Layout, float: String) -> Result<()> {
         let stored = self.quantized(tensor, float)?;
         self.define_stored(tensor, layout, stored);
@@ -459,7 +459,7 @@ impl<'m> Graph<'m> {
         self.initializer(&scales(&[value]))
     }
 
-    /// Reshapes to extents of the same count.
+    /// Reshapes to shape of the same count.
     pub(crate) fn reshape(&mut self, name: &str, dims: &[usize]) -> Result<String> {
         let dims: Vec<i64> = dims.iter().map(|&extent| extent as i64).collect();
         let shape = self.list(&dims)?;
@@ -498,7 +498,7 @@ impl<'m> Graph<'m> {
     }
 }
 
-/// Whether a picture has the same elements in the same order whatever the layout.
+/// Whether an image has the same elements in the same order whatever the layout.
 fn is_layout_free([_, height, width, channels]: &[usize; 4]) -> bool {
     height * width == 1 || *channels == 1
 }

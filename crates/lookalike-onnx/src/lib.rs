@@ -1,10 +1,10 @@
 //! TensorFlow Lite models translated to ONNX.
 //!
 //! The inputs and outputs of the ONNX model are those of the TensorFlow Lite model: names, types, shapes, channels last. In
-//! between, pictures have their channels first where ONNX's operators want them so; a transposition stands only where the
+//! between, images have their channels first where ONNX's operators want them so; a transposition stands only where the
 //! order really changes, so that a convolutional network has one behind its input and at most one before its output.
-//! Quantised models become `QuantizeLinear` and `DequantizeLinear` around operators of floats, which engines fuse into
-//! operators of integers. Quantised weights of an operator that computes with floats stand for their real values.
+//! Quantized models become `QuantizeLinear` and `DequantizeLinear` around operators of floats, which engines fuse into
+//! operators of integers. Quantized weights of an operator that computes with floats stand for their real values.
 //!
 //! ```no_run
 //! let model = lookalike_core::Model::from_bytes(std::fs::read("model.tflite")?)?;
@@ -40,7 +40,7 @@ const IR_VERSION: i64 = 8;
 /// # Errors
 ///
 /// The model has operators that have no translation, all of which are named; it uses one in a form that has none; it
-/// contradicts itself; or it leaves extents other than the batch open, for which there is [`translate_for`].
+/// contradicts itself; or it leaves shape other than the batch open, for which there is [`translate_for`].
 pub fn translate(model: &Model) -> Result<Vec<u8>> {
     let input_dims = model.fixed_input_dims().ok_or_else(|| {
         let open = model.io().inputs.iter().find(|input| input.has_open_size());
@@ -52,7 +52,7 @@ pub fn translate(model: &Model) -> Result<Vec<u8>> {
     translate_for(model, &input_dims)
 }
 
-/// Translates a model for inputs of these extents, one list for each input.
+/// Translates a model for inputs of these shape, one list for each input.
 ///
 /// # Errors
 ///

@@ -126,7 +126,7 @@ pub(crate) fn translation(name: &str) -> Option<Translation> {
 
 /// Applies the activation that is part of an operator whose result becomes this tensor.
 ///
-/// A quantised tensor that holds nothing beyond the activation's bounds needs none: quantising saturates there.
+/// A quantized tensor that holds nothing beyond the activation's bounds needs none: quantizing saturates there.
 fn activate(
     graph: &mut Graph<'_>,
     tensor: usize,

@@ -14,7 +14,7 @@ use prost::Message;
 
 use crate::proto::{GraphOutline, ModelOutline, StringStringEntryProto, ValueInfoProto, element};
 
-/// Keys of the metadata properties that tell how pixels are normalised, in units of 0 to 255: one number, or three for R, G, B.
+/// Keys of the metadata properties that tell how pixels are normalized, in units of 0 to 255: one number, or three for R, G, B.
 pub(crate) const MEAN: &str = "mean";
 pub(crate) const STD: &str = "std";
 
@@ -29,9 +29,9 @@ pub fn is_onnx(bytes: &[u8]) -> bool {
 
 /// Reads an ONNX model; its weights are not copied.
 ///
-/// A picture whose channels come first, such as `[1, 3, 224, 224]`, stands in the signature with its channels last, and so does a
+/// An image whose channels come first, such as `[1, 3, 224, 224]`, stands in the signature with its channels last, and so does a
 /// result such as `[1, 512, 1, 1]`. Outputs name the heads. The metadata properties `mean` and `std`, each one number or three
-/// with commas between them, tell the normalisation of pixels of 0 to 255.
+/// with commas between them, tell the normalization of pixels of 0 to 255.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ fn outputs(graph: &GraphOutline) -> Result<Vec<TensorInfo>> {
         .collect()
 }
 
-/// Whether extents are those of a picture whose colours come before its rows.
+/// Whether shape are those of an image whose colors come before its rows.
 pub fn has_channels_first(shape: &[i32]) -> bool {
     matches!(shape, [_, 3, _, last] if *last != 3)
 }
@@ -96,7 +96,7 @@ pub fn has_channels_first(shape: &[i32]) -> bool {
 fn shape(value: &ValueInfoProto) -> Result<Vec<i32>> {
     let tensor_type = value.r#type.as_ref().and_then(|of| of.tensor_type.as_ref());
     let Some(shape) = tensor_type.and_then(|of| of.shape.as_ref()) else {
-        return Err(Error::invalid_argument(format!("`{}` has no known extents", value.name)));
+        return Err(Error::invalid_argument(format!("`{}` has no known shape", value.name)));
     };
     let extent = |(axis, extent): (usize, Option<i64>)| match extent.map(i32::try_from) {
         Some(Ok(extent)) if extent >= 0 => Ok(extent),
@@ -165,7 +165,7 @@ fn metadata(properties: &[StringStringEntryProto], signature: &ModelIo) -> Resul
     Ok(ModelMetadata { subgraph_metadata: vec![graph], ..ModelMetadata::default() })
 }
 
-/// Properties that tell the normalisation of a model that declares one.
+/// Properties that tell the normalization of a model that declares one.
 pub(crate) fn properties(model: &Model) -> Vec<StringStringEntryProto> {
     let graph = model.metadata().and_then(|metadata| metadata.subgraph_metadata.first());
     let input = graph.and_then(|graph| graph.input_tensor_metadata.first());
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(shapes(&first), (vec![1, 224, 200, 3], vec![1, 1, 1, 512]));
         let last = outline(&picture([1, 224, 200, 3]), &[Some(1), Some(512)]);
         assert_eq!(shapes(&last), (vec![1, 224, 200, 3], vec![1, 512]));
-        // Three rows of three pixels: TensorFlow Lite's order is the one that is not recognised but assumed.
+        // Three rows of three pixels: TensorFlow Lite's order is the one that is not recognized but assumed.
         let both = outline(&picture([1, 3, 3, 3]), &[Some(1), Some(512)]);
         assert_eq!(shapes(&both).0, [1, 3, 3, 3]);
     }

@@ -1,4 +1,4 @@
-//! One loaded model in ONNX Runtime.
+//! One loaded ONNX model Runtime.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -33,13 +33,13 @@ struct Source {
     threads: Threads,
 }
 
-/// The engine's session is one for inputs of certain extents, until others ask for another one.
+/// The engine's session is one for inputs of certain shape, until others ask for another one.
 struct OrtSession {
     source: Source,
     planned: Option<Planned>,
 }
 
-/// The engine's session for inputs of certain extents.
+/// The engine's session for inputs of certain shape.
 struct Planned {
     input_dims: Vec<Vec<usize>>,
     session: Session,
@@ -98,7 +98,7 @@ impl Source {
         self.model.format() == ModelFormat::TfLite
     }
 
-    /// The extents a session can be made for before inputs are there. An ONNX model is planned once, for whatever sizes it takes.
+    /// The shape a session can be made for before inputs are there. An ONNX model is planned once, for whatever sizes it takes.
     fn fixed_dims(&self) -> Option<Vec<Vec<usize>>> {
         if self.is_translated() { self.model.fixed_input_dims() } else { Some(Vec::new()) }
     }
@@ -193,7 +193,7 @@ fn to_ort<'a>(declared: &Input, input: &'a TensorRef<'a>) -> ort::Result<Session
     })
 }
 
-/// Pictures of as many values each, their colours taken apart.
+/// Images of as many values each, their colors taken apart.
 fn channels_first<T: Copy>(pictures: &[T], size: usize, channels: usize) -> Vec<T> {
     let mut apart = Vec::with_capacity(pictures.len());
     for picture in pictures.chunks(size.max(1)) {

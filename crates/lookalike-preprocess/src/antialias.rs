@@ -13,16 +13,16 @@ use crate::kernels::{Kernels, NormalizationTable};
 use crate::target::Target;
 use crate::upright::Upright;
 
-/// Input tensors of better pictures than the references': every pixel of the region counts in the result.
+/// Input tensors of better images than the references': every pixel of the region counts in the result.
 ///
-/// Both references look at four pixels for each one of the tensor, however large the picture, so that fine patterns become coarse
+/// Both references look at four pixels for each one of the tensor, however large the image, so that fine patterns become coarse
 /// ones that are not there. This profile weighs all pixels with a triangle as wide as two pixels of the tensor, the antialiased
-/// bilinear filter of Pillow and of torchvision. Enlarged pictures are interpolated bilinearly with pixel centres aligned. No
+/// bilinear filter of Pillow and of torchvision. Enlarged images are interpolated bilinearly with pixel centres aligned. No
 /// reference gives these tensors, and vectors differ from theirs.
 ///
-/// The picture is first brought upright as its orientation says; the region of interest counts there, in fractions of pixels
-/// where it is normalised. Then it is stretched to the model's size whatever its aspect, turned, and normalised as
-/// `(1 / std) * (value - mean)` in f32. Grey pictures count as RGB, YUV pictures become RGB at their full size first, and alpha is
+/// The image is first brought upright as its orientation says; the region of interest counts there, in fractions of pixels
+/// where it is normalized. Then it is stretched to the model's size whatever its aspect, turned, and normalized as
+/// `(1 / std) * (value - mean)` in f32. Gray images count as RGB, YUV images become RGB at their full size first, and alpha is
 /// dropped. A model that leaves its input size open gets the region's size, turned.
 ///
 /// ```
@@ -133,10 +133,10 @@ fn resize(upright: &Upright<'_>, size: Size, crop: &Crop, target: &mut Target<'_
 /// Pixels of a side that are too many for the weights of the resizer.
 const MAX_SIDE: usize = 1 << 21;
 
-/// Most pixels of the picture between the two passes of the resizer; a long picture must not ask for all memory.
+/// Most pixels of the image between the two passes of the resizer; a long image must not ask for all memory.
 const MAX_PIXELS_BETWEEN: usize = 1 << 27;
 
-/// A region in pixels of the upright picture.
+/// A region in pixels of the upright image.
 struct Crop {
     left: f64,
     top: f64,

@@ -6,7 +6,7 @@ pub(crate) const ONE: i64 = 1 << 16;
 /// The longest side that can be resized.
 pub(crate) const LONGEST_SIDE: usize = 32_768;
 
-/// How neighbouring samples are combined.
+/// How neighboring samples are combined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Filter {
     /// Point sampling.

@@ -57,7 +57,7 @@ impl Kernels {
         }
     }
 
-    /// Normalised values of R, G, B bytes.
+    /// Normalized values of R, G, B bytes.
     pub(crate) fn normalize(self, pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) {
         match self {
             Self::Scalar => scalar::normalize(pixels, table, out),
@@ -67,10 +67,10 @@ impl Kernels {
     }
 }
 
-/// Where the pixels of a target row come from: left neighbour and 7-bit fraction of each.
+/// Where the pixels of a target row come from: left neighbor and 7-bit fraction of each.
 #[derive(Debug)]
 pub(crate) struct Taps {
-    /// Left neighbours; they never decrease.
+    /// Left neighbors; they never decrease.
     left: Vec<u32>,
     fraction: Vec<u8>,
     /// Weights as bytes (left, right), four times over: one 64-bit word a pixel for the vector kernels.
@@ -108,7 +108,7 @@ impl NormalizationTable {
         Self::new([1.0; 3], mean.map(|mean| -mean), std.map(|std| 1.0 / std))
     }
 
-    /// `byte * factor + offset`, so that 0 and 255 become the normalised ends of the range: MediaPipe's way. The scale of 1
+    /// `byte * factor + offset`, so that 0 and 255 become the normalized ends of the range: MediaPipe's way. The scale of 1
     /// changes nothing.
     pub(crate) fn stretched(mean: [f32; 3], std: [f32; 3]) -> Self {
         let end = |byte: f32| [0, 1, 2].map(|channel| (byte - mean[channel]) / std[channel]);
@@ -127,7 +127,7 @@ impl NormalizationTable {
         Self { values, factor, offset, scale }
     }
 
-    /// The normalised value of a byte.
+    /// The normalized value of a byte.
     pub(crate) fn value(&self, channel: usize, byte: u8) -> f32 {
         self.values[channel][usize::from(byte)]
     }

@@ -1,8 +1,8 @@
-//! Preprocessing profiles: from a picture to the input tensor of a model.
+//! Preprocessing profiles: from an image to the input tensor of a model.
 //!
 //! [`TaskLibrary`] gives the tensors of the TensorFlow Lite Task Library 0.4.4 (x86-64), bit for bit: crop, fixed-point
-//! bilinear resize, orientation, normalisation. [`MediaPipe`] gives those of MediaPipe Tasks 1.2.2.
-//! [`Antialias`] gives tensors of better pictures, which no reference has.
+//! bilinear resize, orientation, normalization. [`MediaPipe`] gives those of MediaPipe Tasks 1.2.2.
+//! [`Antialias`] gives tensors of better images, which no reference has.
 
 mod antialias;
 mod geometry;

@@ -14,15 +14,15 @@ use crate::upright::Upright;
 
 /// Input tensors equal to those of MediaPipe Tasks 1.2.2 on x86-64, bit for bit.
 ///
-/// The picture is first brought upright as its orientation says. Then the region of interest, which counts in the upright picture,
+/// The image is first brought upright as its orientation says. Then the region of interest, which counts in the upright image,
 /// is turned and stretched to the model's size: bilinear with places in 32nds of a pixel, without antialiasing, the first pixel of
-/// the tensor on the first one of the region; neighbours outside of the region count, those outside of the picture repeat its
-/// border. Pixels of 0 to 255 are stretched in f32 to the normalised ends of that range. Alpha is resampled and dropped.
+/// the tensor on the first one of the region; neighbors outside of the region count, those outside of the image repeat its
+/// border. Pixels of 0 to 255 are stretched in f32 to the normalized ends of that range. Alpha is resampled and dropped.
 ///
-/// What MediaPipe refuses, or aborts over, has a result here: grey pictures count as RGB with three equal channels; YUV pictures
+/// What MediaPipe refuses, or aborts over, has a result here: gray images count as RGB with three equal channels; YUV images
 /// become RGB at their full size before all else, by the Task Library's formula, each chroma sample counting for its four pixels;
 /// means and standard deviations may differ from channel to channel; sides may have up to 2^26 pixels. A model that leaves its input size
-/// open gets the region's size, with width and height exchanged where it is turned by 90° or 270°.
+/// open gets the region's size, with width and height exchanged where it is rotated by 90° or 270°.
 ///
 /// ```
 /// use lookalike_core::{ImageProcessingOptions, ImageView, InputElement, InputSpec, Preprocessor, Tensor};
@@ -118,7 +118,7 @@ struct Rectangle {
 
 impl Rectangle {
     fn new(image: Size, processing: &ImageProcessingOptions) -> Result<Self> {
-        // A rotation that no picture can have is told before a region.
+        // A rotation that no image can have is reported before a region.
         processing.orientation(Orientation::TopLeft)?;
         let [width, height] = [image.width as f32, image.height as f32];
         let (mut centre, mut extent) = ([0.5f32; 2], [1f32; 2]);
@@ -175,7 +175,7 @@ impl Rectangle {
         ]
     }
 
-    /// From places in a tensor of this size to places in the picture.
+    /// From places in a tensor of this size to places in the image.
     fn inverse_map(&self, target: Size) -> Matrix {
         let [w, h] = [target.width as f32, target.height as f32];
         invert(&perspective(self.corners(), [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]))
@@ -249,7 +249,7 @@ fn invert(m: &Matrix) -> Matrix {
     ]
 }
 
-/// Where the pixels of the tensor lie in the picture.
+/// Where the pixels of the tensor lie in the image.
 #[derive(Debug)]
 struct Places {
     source: Size,
@@ -304,7 +304,7 @@ impl Places {
     }
 }
 
-/// The nearer neighbour of a place along a side, and the weight of the next one in 32nds. Beyond the border the picture repeats it.
+/// The nearer neighbor of a place along a side, and the weight of the next one in 32nds. Beyond the border the image repeats it.
 fn neighbour(place: i32, extent: usize) -> (u32, u8) {
     let whole = place >> 5;
     let last = i32::try_from(extent - 1).unwrap_or(i32::MAX);

@@ -26,7 +26,7 @@ impl<'a, const C: usize> Rows<'a, C> {
     }
 }
 
-/// How the mean of 2x2 pixels is rounded when a picture shrinks by even factors.
+/// How the mean of 2x2 pixels is rounded when an image shrinks by even factors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BoxRounding {
     /// Once.

@@ -1,4 +1,4 @@
-//! Where prepared pixels go: into a tensor of bytes or of normalised floats, turned on the way.
+//! Where prepared pixels go: into a tensor of bytes or of normalized floats, turned on the way.
 
 use lookalike_core::{
     Error, ErrorKind, InputElement, Orientation, Result, Shape, SupportCode, Tensor,
@@ -10,7 +10,7 @@ use crate::kernels::{Kernels, NormalizationTable};
 /// Most pixels of an input tensor, whatever a model asks for: 8192 x 8192.
 const MAX_INPUT_PIXELS: usize = 1 << 26;
 
-/// The tensor that is being filled, of the size of the upright picture.
+/// The tensor that is being filled, of the size of the upright image.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
     size: Size,
@@ -38,7 +38,7 @@ impl<'a> Target<'a> {
         let Size { width, height } = size;
         if width == 0 || height == 0 {
             return Err(Error::invalid_argument(format!(
-                "an input tensor of {width}x{height} pixels holds no picture"
+                "an input tensor of {width}x{height} pixels holds no image"
             )));
         }
         if width.saturating_mul(height) > MAX_INPUT_PIXELS {
@@ -82,7 +82,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Writes a row of the picture as it is stored: pixels of three or more bytes, of which three count, or of one grey byte.
+    /// Writes a row of the image as it is stored: pixels of three or more bytes, of which three count, or of one gray byte.
     pub(crate) fn write_row<const C: usize>(&mut self, y: usize, row: &[u8]) {
         if self.orientation == Orientation::TopLeft && C == 3 {
             return self.write_upright_row(y, row);
@@ -112,7 +112,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Pixel index of a stored row's first pixel in the upright picture, and the step from one pixel to the next.
+    /// Pixel index of a stored row's first pixel in the upright image, and the step from one pixel to the next.
     fn path(&self, y: usize) -> (isize, isize) {
         let (width, height, y) = (self.size.width as isize, self.size.height as isize, y as isize);
         match self.orientation {

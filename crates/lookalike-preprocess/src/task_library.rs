@@ -13,12 +13,12 @@ use crate::{packed, yuv};
 
 /// Input tensors equal to those of tflite-support 0.4.4 on x86-64, bit for bit.
 ///
-/// The region of interest is cut out of the stored picture, stretched to the model's size whatever its aspect (bilinear in
-/// fixed point, without antialiasing), turned upright, and normalised as `(1 / std) * (value - mean)` in f32. Alpha has no
-/// influence. Grey pictures, which the reference refuses, count as RGB with three equal channels.
+/// The region of interest is cut out of the stored image, stretched to the model's size whatever its aspect (bilinear in
+/// fixed point, without antialiasing), rotated upright, and normalized as `(1 / std) * (value - mean)` in f32. Alpha has no
+/// influence. Gray images, which the reference refuses, count as RGB with three equal channels.
 ///
 /// A model that leaves its input size open gets the region's own size; the reference does not swap width and height for
-/// pictures that are turned by 90°, and neither does this profile.
+/// images that are rotated by 90°, and neither does this profile.
 ///
 /// ```
 /// use lookalike_core::{ImageProcessingOptions, ImageView, InputElement, InputSpec, Preprocessor, Tensor};

@@ -1,4 +1,4 @@
-//! Whole pictures as upright RGB or RGBA pixels.
+//! Whole images as upright RGB or RGBA pixels.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::geometry::Size;
 use crate::kernels::Pixels;
 use crate::yuv;
 
-/// A picture that stands upright: its own pixels where they do, else a copy.
+/// An image that stands upright: its own pixels where they do, else a copy.
 #[derive(Debug)]
 pub(crate) struct Upright<'a> {
     data: Cow<'a, [u8]>,
@@ -81,7 +81,7 @@ impl<'a> Upright<'a> {
     }
 }
 
-/// Where the pixels of an upright picture lie in the stored one.
+/// Where the pixels of an upright image lie in the stored one.
 #[derive(Debug)]
 pub(crate) struct Turned {
     orientation: Orientation,

@@ -1,4 +1,4 @@
-//! YUV pictures: planes are resized and turned each on its own, then become RGB.
+//! YUV images: planes are resized and turned each on its own, then become RGB.
 
 use lookalike_core::{ImageView, Orientation, PixelFormat, PixelRect, Plane};
 
@@ -76,7 +76,7 @@ fn to_rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
         .map(|value| (value >> 6).clamp(0, 255) as u8)
 }
 
-/// The pixels of a picture of any format as R, G, B, by column and row of the stored picture.
+/// The pixels of an image of any format as R, G, B, by column and row of the stored image.
 pub(crate) fn pixels<'a>(image: &ImageView<'a>) -> impl Fn(usize, usize) -> [u8; 3] + 'a {
     let format = image.format();
     let first = image.plane(0);

@@ -47,7 +47,7 @@ enumerations! {
 }
 
 tables! {
-    /// The root: what a model is, says of itself and expects.
+    /// The root: what a model is, describes and expects.
     table ModelMetadata, ModelMetadataRef {
         /// Name of the model.
         0 name: text(),
@@ -134,9 +134,9 @@ tables! {
     /// Plain features.
     table FeatureProperties, FeaturePropertiesRef {}
 
-    /// A picture.
+    /// An image.
     table ImageProperties, ImagePropertiesRef {
-        /// Its colours.
+        /// Its colors.
         0 color_space: code(ColorSpaceType, i8 = 0),
         /// Its size where the tensor leaves it open.
         1 default_size: table(ImageSize, ImageSizeRef),
@@ -256,7 +256,7 @@ unions! {
     union ContentProperties, ContentPropertiesRef {
         /// Plain features.
         1 FeatureProperties(FeaturePropertiesRef),
-        /// A picture.
+        /// An image.
         2 ImageProperties(ImagePropertiesRef),
         /// A bounding box.
         3 BoundingBoxProperties(BoundingBoxPropertiesRef),
@@ -266,7 +266,7 @@ unions! {
 
     /// A step between raw data and tensor.
     union ProcessUnitOptions, ProcessUnitOptionsRef {
-        /// Normalisation.
+        /// Normalization.
         1 NormalizationOptions(NormalizationOptionsRef),
         /// Score calibration.
         2 ScoreCalibrationOptions(ScoreCalibrationOptionsRef),

@@ -230,7 +230,7 @@ tables! {
         5 metadata_buffer: list(i32),
         /// Named metadata buffers.
         6 metadata: tables(Metadata, MetadataRef),
-        /// Named entry points.
+        /// Named signatures.
         7 signature_defs: tables(SignatureDef, SignatureDefRef),
     }
 
@@ -290,7 +290,7 @@ tables! {
         1 block_map: list(i32),
     }
 
-    /// Affine quantisation: real = scale * (stored - zero_point).
+    /// Affine quantization: real = scale * (stored - zero_point).
     table QuantizationParameters, QuantizationParametersRef {
         /// Smallest real value seen.
         0 min: list(f32),
@@ -344,13 +344,13 @@ tables! {
         1 tensor_index: scalar(u32 = 0),
     }
 
-    /// A named entry point.
+    /// A named signature.
     table SignatureDef, SignatureDefRef {
         /// Inputs by name.
         0 inputs: tables(TensorMap, TensorMapRef),
         /// Outputs by name.
         1 outputs: tables(TensorMap, TensorMapRef),
-        /// Name of the entry point, often `serving_default`.
+        /// Name of the signature, often `serving_default`.
         2 signature_key: text(),
         /// The subgraph it runs.
         4 subgraph_index: scalar(u32 = 0),
@@ -414,7 +414,7 @@ tables! {
         1 weights_format: scalar(i8 = 0),
         /// Whether the outer dimensions are kept.
         2 keep_num_dims: scalar(bool = false),
-        /// Whether inputs are quantised asymmetrically at run time.
+        /// Whether inputs are quantized asymmetrically at run time.
         3 asymmetric_quantize_inputs: scalar(bool = false),
     }
 
@@ -440,7 +440,7 @@ tables! {
 
     /// Parameters of RESHAPE.
     table ReshapeOptions, ReshapeOptionsRef {
-        /// The new extents; one may be -1.
+        /// The new shape; one may be -1.
         0 new_shape: list(i32),
     }
 
@@ -524,7 +524,7 @@ tables! {
         0 adj_x: scalar(bool = false),
         /// Whether the second operand is transposed.
         1 adj_y: scalar(bool = false),
-        /// Whether inputs are quantised asymmetrically at run time.
+        /// Whether inputs are quantized asymmetrically at run time.
         2 asymmetric_quantize_inputs: scalar(bool = false),
     }
 

@@ -1,4 +1,4 @@
-//! From pictures to vectors.
+//! From images to vectors.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::backends::{self, Loaded};
 use crate::options::{HeadChoice, ImageEmbedderOptions};
 use crate::pool::SessionPool;
 
-/// Turns pictures into feature vectors.
+/// Turns images into feature vectors.
 ///
 /// One embedder serves any number of threads at a time; each gets a session of its own, and equal images give equal bits
 /// whichever thread asks. A clone is the same embedder.
@@ -58,7 +58,7 @@ struct Inner {
 pub struct EmbedderInfo {
     /// Name of the engine that runs the model, asked for or not.
     pub backend: &'static str,
-    /// What the engine says of itself.
+    /// What the engine describes.
     pub engine: BackendInfo,
     /// Name of the preprocessing profile.
     pub preprocessor: &'static str,
@@ -169,8 +169,8 @@ impl ImageEmbedder {
     /// use lookalike::{ImageEmbedder, ImageView};
     ///
     /// let embedder = ImageEmbedder::builder().build()?;
-    /// let pictures = [vec![0; 48], vec![255; 48]];
-    /// let views = pictures.iter().map(|pixels| ImageView::rgb(pixels, 4, 4)).collect::<Result<Vec<_>, _>>()?;
+    /// let images = [vec![0; 48], vec![255; 48]];
+    /// let views = images.iter().map(|pixels| ImageView::rgb(pixels, 4, 4)).collect::<Result<Vec<_>, _>>()?;
     /// assert_eq!(embedder.embed_batch(views).len(), 2);
     /// # Ok::<(), lookalike::Error>(())
     /// ```
@@ -208,7 +208,7 @@ impl ImageEmbedder {
         &self.0.heads
     }
 
-    /// The picture that the model takes.
+    /// The image that the model takes.
     pub fn input(&self) -> &InputSpec {
         &self.0.input
     }
@@ -223,7 +223,7 @@ impl ImageEmbedder {
         self.0.info.backend
     }
 
-    /// What runs the model, and what prepares its pictures.
+    /// What runs the model, and what prepares its images.
     pub fn info(&self) -> &EmbedderInfo {
         &self.0.info
     }

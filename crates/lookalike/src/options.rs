@@ -131,14 +131,14 @@ impl ImageEmbedderOptions {
         self
     }
 
-    /// Prepares pictures in this way; as the Task Library does by default.
+    /// Prepares images in this way; as the Task Library does by default.
     #[must_use]
     pub fn preprocessor(mut self, preprocessor: Arc<dyn Preprocessor>) -> Self {
         self.preprocessor = Some(preprocessor);
         self
     }
 
-    /// Normalises pixels with these means and standard deviations, in units of 0 to 255, instead of the model's own.
+    /// Normalizes pixels with these means and standard deviations, in units of 0 to 255, instead of the model's own.
     ///
     /// One value for all channels, or three for R, G and B. Needed for a float model without metadata; models that take bytes
     /// have no use for it.
@@ -213,7 +213,7 @@ impl ImageEmbedderOptions {
         self
     }
 
-    /// What a model that is read here may cost; it is refused if it costs more. Of a model in ONNX only the bytes are counted, and one
+    /// What a model that is read here may cost; it is refused if it costs more. Of an ONNX model only the bytes are counted, and one
     /// that was [read before](Self::model) keeps its limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -234,7 +234,7 @@ impl ImageEmbedderOptions {
     ///
     /// # Errors
     ///
-    /// The model cannot be read, breaks a rule of the Task Library, or lacks normalisation that was not given; the engine is
+    /// The model cannot be read, breaks a rule of the Task Library, or lacks normalization that was not given; the engine is
     /// not in this build, cannot run here or lacks operators of the model; a head was chosen that the model has not, or none was left.
     pub fn build(self) -> Result<ImageEmbedder> {
         let model = self.model.load(&self.limits)?;

@@ -185,7 +185,7 @@ impl LiveStreamEmbedder {
     /// # Errors
     ///
     /// The frame is not later than the one before, whatever became of that, or its time does not fit 64 bits of microseconds: the
-    /// time then stays where it was. Or the stream was closed. What goes wrong later the callback is told.
+    /// time then stays where it was. Or the stream was closed. What goes wrong later the callback is reported.
     pub fn send(&self, frame: Image, timestamp_ms: i64) -> Result<()> {
         self.send_with(frame, timestamp_ms, ImageProcessingOptions::default())
     }

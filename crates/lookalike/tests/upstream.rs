@@ -149,7 +149,7 @@ fn main() -> ExitCode {
                 assert_eq!(decode(&bytes, &as_stored()).unwrap(), of_file);
             },
         ),
-        // The same models and pictures beyond what the references test.
+        // The same models and images beyond what the references test.
         trial(
             "task_library/prepared_pixels_are_equal",
             &[BURGER, CROP, "task_library_images.json"],
@@ -241,7 +241,7 @@ fn main() -> ExitCode {
             },
         ),
         trial("mediapipe/cpp/ImageModeTest.SucceedsWithRotation", files, || {
-            // The same picture turned, by the reference on the same file.
+            // The same image turned, by the reference on the same file.
             let embedder = media_pipe().build().unwrap();
             let upright = vector(&embedder, BURGER, None, 0);
             for (rotation, expected) in [
@@ -409,7 +409,7 @@ fn assert_near(found: f64, expected: f64, most: f64) {
 fn compare(options: ImageEmbedderOptions, region: Option<Region>, cosine: f64, first: [f32; 2]) {
     let embedder = options.build().unwrap();
     let vectors = [vector(&embedder, BURGER, region, 0), vector(&embedder, CROP, None, 0)];
-    // One step of a quantised value moves the cosine.
+    // One step of a quantized value moves the cosine.
     let most = if vectors[0].as_quantized().is_some() { 1e-3 } else { 1e-6 };
     assert_near(cosine_similarity(&vectors[0], &vectors[1]).unwrap(), cosine, most);
     for (found, expected) in vectors.iter().zip(first) {
@@ -544,7 +544,7 @@ fn pictures_are_read() {
     let picture = decode_file(cached("burger.jpg"), &as_stored()).unwrap();
     assert_eq!((picture.width(), picture.height(), picture.format()), (480, 325, PixelFormat::Rgb));
     let pixels = picture.pixels();
-    // Decoders differ by a few grey levels.
+    // Decoders differ by a few gray levels.
     assert!(pixels[0].abs_diff(231) <= 3 && pixels[324 * 480 * 3 + 479 * 3 + 2].abs_diff(68) <= 3);
 }
 
@@ -649,7 +649,7 @@ fn from_file(embedder: &ImageEmbedder, picture: &str) -> FeatureVector {
     embedder.embed(&picture).unwrap().embeddings.remove(0).feature_vector
 }
 
-/// Decoders differ by a few grey levels, and vectors with them.
+/// Decoders differ by a few gray levels, and vectors with them.
 fn cosines_from_files_are_near() {
     for (options, expected) in [(task_library(), 0.9198), (media_pipe(), 0.920_01)] {
         let embedder = options.build().unwrap();

@@ -177,7 +177,7 @@ fn embed_walks_directories_in_order() {
     {
         fs::copy(fixtures().join(source), folder.path().join(name)).unwrap();
     }
-    fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
+    fs::write(folder.path().join("notes.txt"), "no image").unwrap();
     #[cfg(unix)]
     std::os::unix::fs::symlink(folder.path(), inner.join("loop")).unwrap();
     let output = run(&["embed", folder.path().to_str().unwrap()]);
@@ -262,7 +262,7 @@ fn wrong_input_is_one_clear_line() {
     };
     let text = path("text.tflite", b"This is no model, whatever its name says.");
     let empty = path("empty.tflite", b"");
-    let text_picture = path("text.png", b"This is no picture.");
+    let text_picture = path("text.png", b"This is no image.");
     fail(&["compare", "missing.jpg", "tiny.png"], 1, "missing.jpg");
     fail(&["compare", "tiny.png", &text_picture], 1, "unknown image type");
     fail(&["compare", "tiny.png", folder.path().to_str().unwrap()], 1, "Unable to open file");

@@ -227,7 +227,7 @@ fn arithmetic(op: &mut Op<'_, '_>, apply: fn(i64, i64) -> Option<i64>) -> Result
     op.define_integers(dims, integers)
 }
 
-/// The integers of the result, of operands of equal extents or with one number on a side.
+/// The integers of the result, of operands of equal shape or with one number on a side.
 fn computed(
     op: &Op<'_, '_>,
     dims: &[usize],

@@ -5,7 +5,7 @@ use lookalike_schema::tflite::{BuiltinOptionsRef, StridedSliceOptionsRef, Tensor
 use super::{ANY, Kind, LONGEST_LIST, Op, axis, product};
 use crate::error::{Error, Result};
 
-/// Gives the result the elements of the input in their order, with other extents.
+/// Gives the result the elements of the input in their order, with other shape.
 fn redimension(op: &mut Op<'_, '_>, dims: Vec<usize>) -> Result<()> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
@@ -44,7 +44,7 @@ pub(super) fn reshape(op: &mut Op<'_, '_>) -> Result<()> {
     let dims = dims.collect::<Option<Vec<usize>>>();
     let dims = dims.filter(|_| wanted.iter().filter(|&&extent| extent == -1).count() <= 1);
     let dims = dims.ok_or_else(|| {
-        Error::invalid_argument(format!("{count} elements cannot have the extents {wanted:?}"))
+        Error::invalid_argument(format!("{count} elements cannot have the shape {wanted:?}"))
     })?;
     redimension(op, dims)
 }
@@ -104,7 +104,7 @@ pub(super) fn transpose(op: &mut Op<'_, '_>) -> Result<()> {
     op.define(order.into_iter().map(|axis| dims[axis]).collect())
 }
 
-/// Lays tensors of these extents along a dimension.
+/// Lays tensors of these shape along a dimension.
 fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
     let tensors: Vec<usize> = op.info.inputs.iter().flatten().copied().collect();
     op.alike(&tensors, ANY)?;
@@ -175,7 +175,7 @@ pub(super) fn pack(op: &mut Op<'_, '_>) -> Result<()> {
     join(op, place, &parts)
 }
 
-/// Gives each result the extents of an equal part.
+/// Gives each result the shape of an equal part.
 fn cut(op: &mut Op<'_, '_>, input: usize, axis: usize, keeps_axis: bool) -> Result<()> {
     let mut dims = op.dims(input)?;
     let count = op.info.outputs.len();
@@ -308,7 +308,7 @@ fn taken(integers: &[i64], dims: &[usize], ranges: &[SliceRange]) -> Vec<i64> {
     places.into_iter().map(|place| integers[place as usize]).collect()
 }
 
-/// What a strided slice takes of each dimension, and the extents of its result.
+/// What a strided slice takes of each dimension, and the shape of its result.
 ///
 /// # Errors
 ///
@@ -406,7 +406,7 @@ pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
     let dims = op.dims(input)?;
     let [begins, ends, steps] =
         [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
-    // The reference computes the extents of the result in 32-bit floats, which are exact up to here.
+    // The reference computes the shape of the result in 32-bit floats, which are exact up to here.
     const LARGEST: u64 = 1 << 24;
     let longest = dims.iter().max().map_or(1, |&extent| extent as u64);
     if longest > LARGEST {

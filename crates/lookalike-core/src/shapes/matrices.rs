@@ -13,7 +13,7 @@ pub(super) struct Weights {
     pub(super) axis: i32,
 }
 
-/// Checks types, scales and extents of input, weights, bias and result.
+/// Checks types, scales and shape of input, weights, bias and result.
 ///
 /// Floats go with weights of floats, or of bytes that stand for them; bytes with bytes and a bias of 32 bits; 16 bits with signed
 /// bytes and a bias of 32 or 64 bits. Only signed weights have a scale for each result.

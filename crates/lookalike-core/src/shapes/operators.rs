@@ -4,7 +4,7 @@ use super::{Op, elementwise, layout, matrices, reductions, windows};
 use crate::error::Result;
 use crate::model::OperatorInfo;
 
-/// Checks an operator and tells the extents of its results.
+/// Checks an operator and tells the shape of its results.
 type Rule = fn(&mut Op<'_, '_>) -> Result<()>;
 
 /// The operators that are known, in the schema's names and sorted.

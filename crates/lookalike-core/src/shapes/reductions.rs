@@ -10,7 +10,7 @@ pub(super) fn reduce(op: &mut Op<'_, '_>) -> Result<()> {
     reduce_to(op, None)
 }
 
-/// The product, which converters take of extents.
+/// The product, which converters take of shape.
 pub(super) fn product_of(op: &mut Op<'_, '_>) -> Result<()> {
     op.arity(2..=2, 1)?;
     let input = op.input(0)?;

@@ -1,4 +1,4 @@
-//! Operators that look at windows of pictures.
+//! Operators that look at windows of images.
 
 use lookalike_schema::tflite::{Activation, BuiltinOptionsRef, Padding, TensorType};
 
@@ -6,7 +6,7 @@ use super::matrices::{Weights, check_weights};
 use super::{Op, REAL};
 use crate::error::{Error, Result};
 
-/// How a window moves along one side of a picture.
+/// How a window moves along one side of an image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Window {
     /// Pixels of the window.
@@ -66,7 +66,7 @@ impl Window {
     }
 }
 
-/// Rows and columns of what windows make of a picture with these.
+/// Rows and columns of what windows make of an image with these.
 fn counts(
     [rows, columns]: [usize; 2],
     [vertical, horizontal]: [Window; 2],
@@ -122,7 +122,7 @@ pub(super) fn depthwise_conv(op: &mut Op<'_, '_>) -> Result<()> {
     let (input, weights) = (op.input(0)?, op.input(1)?);
     let [one, height, width, outputs] = op.picture(weights)?;
     let [batch, rows, columns, channels] = op.picture(input)?;
-    // Of 0 the reference's own kernels take what follows from the extents.
+    // Of 0 the reference's own kernels take what follows from the shape.
     let multiplier = match usize::try_from(options.depth_multiplier()) {
         Ok(0) => outputs / channels,
         Ok(multiplier) => multiplier,
@@ -177,7 +177,7 @@ fn target(op: &Op<'_, '_>) -> Result<[usize; 2]> {
         _ => None,
     }
     .map(|(height, width)| [height as usize, width as usize])
-    .ok_or_else(|| Error::invalid_argument(format!("a picture cannot have the size {size:?}")))
+    .ok_or_else(|| Error::invalid_argument(format!("an image cannot have the size {size:?}")))
 }
 
 pub(super) fn resize(op: &mut Op<'_, '_>) -> Result<()> {

@@ -73,7 +73,7 @@ impl Draft {
         self.constant(shape, Data::Floats(&vec![0.0; count]))
     }
 
-    /// The graph with a result that says nothing of its extents.
+    /// The graph with a result that says nothing of its shape.
     fn open(mut self) -> tflite::Model {
         let output = self.tensor(Tensor::default());
         self.graph().operators[0].outputs.push(output);
@@ -81,7 +81,7 @@ impl Draft {
         self.model
     }
 
-    /// The graph with a result of these extents.
+    /// The graph with a result of these shape.
     fn declared(self, shape: &[i32]) -> tflite::Model {
         let mut model = self.open();
         let graph = &mut model.subgraphs[0];
@@ -185,10 +185,10 @@ fn operators_that_do_not_fit_their_operands_are_refused() {
     let strided = || BuiltinOptions::StridedSliceOptions(Default::default());
     let weights = |options| Draft::new(Op::CONV_2D, options, &PICTURE).zeros(&[8, 3, 3, 3]);
     for (draft, words) in [
-        // Extents that overflow, or are no extents.
+        // Extents that overflow, or are no shape.
         (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[MAX, MAX, MAX]), "do not fill"),
-        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[-1, -1]), "cannot have the extents"),
-        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[-2, 0]), "cannot have the extents"),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[-1, -1]), "cannot have the shape"),
+        (Draft::new(Op::RESHAPE, none(), &PICTURE).ints(&[-2, 0]), "cannot have the shape"),
         (Draft::new(Op::RESHAPE, none(), &[]).ints(&[2]), "do not fill"),
         (Draft::new(Op::RESHAPE, none(), &PICTURE), "its options are those of NONE"),
         (Draft::new(Op::RESHAPE, none(), &PICTURE).zeros(&[2]), "does not take"),

@@ -26,7 +26,7 @@ struct Picture {
     bytes: [i8; 3],
 }
 
-/// Writes vectors of pictures of any names in every format, and reads the files again: nothing may be lost or mixed up.
+/// Writes vectors of images of any names in every format, and reads the files again: nothing may be lost or mixed up.
 pub fn write_vectors(data: &[u8]) {
     let mut choices = Unstructured::new(data);
     let Ok((is_quantized, pictures)) = <(bool, Vec<Picture>)>::arbitrary(&mut choices) else {

@@ -1,4 +1,4 @@
-//! What a model says of itself, and the files packed behind it.
+//! What a model describes, and the files packed behind it.
 
 use lookalike::{HeadSpec, InputSpec, Model};
 use lookalike_schema::tflite;

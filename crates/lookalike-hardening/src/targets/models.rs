@@ -14,7 +14,7 @@ fn small_limits() -> Limits {
     Limits { max_arena_bytes: 64 << 20, max_multiplications: 50_000_000, ..Limits::default() }
 }
 
-/// Reads the bytes as a model of either format and all that it says of itself, and runs it on every backend if it is found to be
+/// Reads the bytes as a model of either format and all that it describes, and runs it on every backend if it is found to be
 /// sound.
 pub fn read_model(data: &[u8]) {
     if onnx::is_onnx(data) {

@@ -1,4 +1,4 @@
-//! Pictures of any kind, prepared in any way.
+//! Images of any kind, prepared in any way.
 
 use arbitrary::{Arbitrary, Unstructured};
 use lookalike::{
@@ -35,7 +35,7 @@ enum Rotation {
     Degrees(i32),
 }
 
-/// Prepares a picture of any format, stride, orientation, region, rotation and target size, in every profile. Profiles with kernels
+/// Prepares an image of any format, stride, orientation, region, rotation and target size, in every profile. Profiles with kernels
 /// must give the same bits on every instruction set of this machine.
 pub fn prepare_tensor(data: &[u8]) {
     let Ok(request) = Request::arbitrary(&mut Unstructured::new(data)) else { return };

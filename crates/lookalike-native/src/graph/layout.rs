@@ -302,14 +302,14 @@ pub(super) fn space_to_batch(graph: &mut Builder<'_>, op: &Operator<'_>) -> Resu
     let [batch, rows, columns, channels] = graph.picture(op.input(0)?)?;
     let [_, places_down, places_across, _] = graph.picture(op.output())?;
     let [(down, vertical), (across, horizontal)] = blocks(graph, op)?;
-    // The padded picture may have far longer sides than what is made of it.
+    // The padded image may have far longer sides than what is made of it.
     graph.spend_places(down * places_down + across * places_across)?;
     let input = graph.stored(op.input(0)?)?;
     let places = padded(&[batch, rows, columns, channels], &[(0, 0), vertical, horizontal, (0, 0)]);
     let dims: Vec<usize> = places.iter().map(Vec::len).collect();
     let strides = strides(&dims);
     let input = remap(graph, input, places, dims);
-    // Of the padded picture: first which pixel of a block, then which picture and which block.
+    // Of the padded image: first which pixel of a block, then which image and which block.
     let places = vec![
         all(down, strides[1]),
         all(across, strides[2]),
@@ -326,7 +326,7 @@ pub(super) fn batch_to_space(graph: &mut Builder<'_>, op: &Operator<'_>) -> Resu
     let [batch, rows, columns, _] = graph.picture(op.output())?;
     let [(down, vertical), (across, horizontal)] = blocks(graph, op)?;
     let strides = strides(&from);
-    // A pixel of the result is a pixel of a block, which is a picture of the operand.
+    // A pixel of the result is a pixel of a block, which is an image of the operand.
     let side = |count: usize, size: usize, cut: usize, pictures: usize, stride: usize| {
         let place = |index: usize| {
             let index = index + cut;

@@ -18,7 +18,7 @@ pub(super) fn fully_connected(graph: &mut Builder<'_>, op: &Operator<'_>) -> Res
     let rows = graph.dims(input)?.iter().product::<usize>() / depth;
     let activation = options.fused_activation_function();
     if graph.constant_floats(weights)?.is_some() {
-        // The rows are the pixels of a picture.
+        // The rows are the pixels of an image.
         let pixel = Side { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 };
         let pixels = Side { input: rows, output: rows, ..pixel };
         let window = Window2 { batch: 1, rows: pixel, columns: pixels, channels: depth };
@@ -86,7 +86,7 @@ pub(super) fn batch_matmul(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result
     graph.define(op.output(), result)
 }
 
-/// Which element of an operand of smaller extents goes with an element of the result.
+/// Which element of an operand of smaller shape goes with an element of the result.
 fn broadcast_place(index: usize, result: &[usize], operand: &[usize]) -> usize {
     let missing = result.len() - operand.len();
     let (of_result, of_operand) = (strides(result), strides(operand));

@@ -96,7 +96,7 @@ fn reader(name: &str) -> Option<Reader> {
     Some(OPERATORS[place].1)
 }
 
-/// The graph of a model whose inputs have these extents.
+/// The graph of a model whose inputs have these shape.
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub(crate) fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<Graph> {
         let at = |error: Error| {
             Error::new(error.kind(), format!("operator {position} ({}): {error}", info.name))
         };
-        // What follows from extents has been computed with them.
+        // What follows from shape has been computed with them.
         let is_known = |&output: &usize| builder.shapes.computed_integers(output).is_some();
         if info.outputs.iter().all(is_known) {
             continue;
@@ -210,7 +210,7 @@ impl<'m> Builder<'m> {
 
     pub(super) fn picture(&self, tensor: usize) -> Result<[usize; 4]> {
         self.dims(tensor)?.try_into().map_err(|dims: Vec<usize>| {
-            Error::invalid_argument(format!("a picture must have four dimensions, not {dims:?}"))
+            Error::invalid_argument(format!("an image must have four dimensions, not {dims:?}"))
         })
     }
 
@@ -360,7 +360,7 @@ impl<'m> Builder<'m> {
         Ok(Some(Arc::new(Constant::Floats(floats))))
     }
 
-    /// What the integers of a quantised constant stand for.
+    /// What the integers of a quantized constant stand for.
     fn reals(&self, tensor: usize, integers: Vec<i32>) -> Result<Vec<f32>> {
         let info = self.tensor(tensor);
         let Some(Quantization { scale, zero_point, dimension, .. }) = &info.quantization else {

@@ -1,4 +1,4 @@
-//! Operators that look at windows of pictures.
+//! Operators that look at windows of images.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn side(input: usize, window: Window, padding: Padding) -> Result<Side> {
     Ok(Side { input, output, size: window.size, stride, dilation, before })
 }
 
-/// Windows that move down and across the picture that is an operator's input.
+/// Windows that move down and across the image that is an operator's input.
 fn window(
     graph: &Builder<'_>,
     op: &Operator<'_>,

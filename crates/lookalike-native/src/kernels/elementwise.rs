@@ -1,4 +1,4 @@
-//! Loops over rows of values, which the compiler vectorises for each set.
+//! Loops over rows of values, which the compiler vectorizes for each set.
 
 /// What is applied to each value of a result before it is stored.
 #[derive(Clone, Copy, Debug, PartialEq)]

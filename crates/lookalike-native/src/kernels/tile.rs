@@ -31,9 +31,9 @@ pub(crate) struct Tile {
     pub(crate) addend: *const f32,
     /// Channels of the last vector, or half of one, that there are.
     pub(crate) last_lanes: usize,
-    /// Is applied before the addend is added.
+    /// Is applied before the residual is added.
     pub(crate) activation: Activation,
-    /// Bounds of the sum with the addend.
+    /// Bounds of the sum with the residual.
     pub(crate) post_add_bounds: Option<Bounds>,
 }
 

@@ -1,4 +1,4 @@
-//! Convolutions of all shapes, against plain loops in doubles and in integers.
+//! Convolutions of all shapes, against reference ops in doubles and in integers.
 
 use lookalike_core::Data;
 use lookalike_core::shapes::Window;

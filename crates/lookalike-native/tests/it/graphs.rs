@@ -24,7 +24,7 @@ fn none() -> BuiltinOptions {
     BuiltinOptions::None
 }
 
-/// What is one row of pixels to a fully connected layer is a picture to the operator behind it.
+/// What is one row of pixels to a fully connected layer is an image to the operator behind it.
 #[test]
 fn a_picture_of_a_fully_connected_layer() {
     let mut numbers = Numbers(5);
@@ -51,7 +51,7 @@ const CHANNELS: usize = if cfg!(miri) { 10 } else { 40 };
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What MobileNets are made of: a picture is normalised, a first convolution, then blocks that widen, look at windows, are gated by
+    /// What MobileNets are made of: an image is normalized, a first convolution, then blocks that widen, look at windows, are gated by
     /// their own means, narrow, and are added to what they began with.
     #[test]
     fn blocks(

@@ -1,4 +1,4 @@
-//! The engine on models that are made here: every instruction set, fused and not, with one thread and several, against plain loops.
+//! The engine on models that are made here: every instruction set, fused and not, with one thread and several, against reference ops.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 

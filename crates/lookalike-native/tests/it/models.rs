@@ -100,7 +100,7 @@ impl Draft {
         self.constant(tensor, values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
-    /// Gives a tensor other extents.
+    /// Gives a tensor other shape.
     pub(crate) fn reshaped(&mut self, tensor: i32, shape: &[i32]) -> i32 {
         self.model.subgraphs[0].tensors[tensor as usize].shape = shape.to_vec();
         tensor
@@ -118,7 +118,7 @@ impl Draft {
         self.constant(tensor, values.to_vec())
     }
 
-    /// Adds an operator with a result of this type, whose extents follow.
+    /// Adds an operator with a result of this type, whose shape follow.
     pub(crate) fn operator(
         &mut self,
         operator: BuiltinOperator,

@@ -1,4 +1,4 @@
-//! Operators on quantised values that only their scales tell apart, and at the ends of what integers hold.
+//! Operators on quantized values that only their scales tell apart, and at the ends of what integers hold.
 
 use lookalike_core::Data;
 use lookalike_native::Native;

@@ -87,7 +87,7 @@ fn computed_weights_are_refused() {
 
 #[test]
 fn a_ring_of_rows_must_not_fill_the_memory() {
-    // Rows far apart, of a picture that is wide and high, and of many channels.
+    // Rows far apart, of an image that is wide and high, and of many channels.
     let mut draft = Draft::new();
     let input = draft.input(&[1, 3000, 3000, 3], TensorType::FLOAT32, &[]);
     let window = draft.floats(&[1, 2, 2, 3], &[1.0; 12]);
@@ -172,7 +172,7 @@ fn sides_of_padded_pictures_must_not_fill_the_memory() {
 
 #[test]
 fn padding_around_many_pictures_must_not_take_for_ever() {
-    // A window that reaches 8 million pixels beyond each of 150 528 pictures of one pixel.
+    // A window that reaches 8 million pixels beyond each of 150 528 images of one pixel.
     let mut draft = Draft::new();
     let pictures = draft.input(&[150_528, 1, 1, 1], TensorType::FLOAT32, &[]);
     let window = draft.floats(&[1, 1, 256, 1], &[1.0; 256]);

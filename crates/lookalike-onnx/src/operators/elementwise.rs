@@ -120,7 +120,7 @@ pub(super) fn dequantize(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 pub(super) fn quantize(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     if graph.quantization(output).is_none() {
-        return Err(Error::unimplemented("its result is not quantised to 8 bits"));
+        return Err(Error::unimplemented("its result is not quantized to 8 bits"));
     }
     let is_quantized = graph.quantization(input).is_some();
     if !is_quantized || graph.element_type(input) == graph.element_type(output) {

@@ -1,4 +1,4 @@
-//! Operators that move values and leave them as they are, and those that resample pictures.
+//! Operators that move values and leave them as they are, and those that resample images.
 
 use lookalike_core::shapes::{SliceRange, axis, strided_ranges};
 use lookalike_core::{Error, Quantization, Result, TensorType};
@@ -9,7 +9,7 @@ use crate::constant::{Constant, Values, parameters};
 use crate::graph::{Graph, Layout};
 use crate::proto::Attribute;
 
-/// Gives the result the elements of the input in their order, with other extents.
+/// Gives the result the elements of the input in their order, with other shape.
 pub(super) fn redimension(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let dims = graph.dims(output)?;
@@ -24,7 +24,7 @@ pub(super) fn redimension(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 
 /// Extents are known before the translation, so that nothing computes them; but not more of them than fit into the memory.
 pub(super) fn shape(_graph: &mut Graph<'_>, _op: &Op<'_>) -> Result<()> {
-    Err(Error::unimplemented("the model asks for the extents of too many values"))
+    Err(Error::unimplemented("the model asks for the shape of too many values"))
 }
 
 pub(super) fn transpose(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -57,7 +57,7 @@ fn is_alike(graph: &Graph<'_>, one: usize, other: usize) -> bool {
     meaning(one) == meaning(other)
 }
 
-/// Lays tensors of these extents along a dimension.
+/// Lays tensors of these shape along a dimension.
 fn join(
     graph: &mut Graph<'_>,
     op: &Op<'_>,
@@ -174,7 +174,7 @@ pub(super) fn slice(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     take(graph, op, &ranges)
 }
 
-/// Takes ranges of the input, and gives them the extents of the result.
+/// Takes ranges of the input, and gives them the shape of the result.
 fn take(graph: &mut Graph<'_>, op: &Op<'_>, ranges: &[SliceRange]) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let dims = graph.dims(output)?;
@@ -347,9 +347,7 @@ pub(super) fn resize_bilinear(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> 
         (false, false) => "asymmetric",
     };
     if aligns_corners && height.min(width) == 1 && height.max(width) > 1 {
-        return Err(Error::unimplemented(
-            "it aligns corners of a picture with a side of one pixel",
-        ));
+        return Err(Error::unimplemented("it aligns corners of an image with a side of one pixel"));
     }
     let value = graph.float(input, Layout::ChannelsFirst)?;
     let attributes = vec![

@@ -14,7 +14,7 @@ pub(super) fn mean(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     axes.sort_unstable();
     axes.dedup();
     if axes == [1, 2] && graph.dims(input)?.len() == 4 {
-        // Engines have an operator for the mean of a whole picture, of integers too.
+        // Engines have an operator for the mean of a whole image, of integers too.
         let value = graph.float(input, Layout::ChannelsFirst)?;
         let mean = graph.node("GlobalAveragePool", &[&value], vec![]);
         let mean = graph.quantized(output, mean)?;

@@ -94,7 +94,7 @@ unsafe fn blend_rows(upper: &[u8], lower: &[u8], fraction: u8, out: &mut [u8]) {
     scalar::blend_rows(&upper[vectors..], &lower[vectors..], fraction, &mut out[vectors..]);
 }
 
-/// Number of leading taps whose eight bytes, of a pixel and its right neighbour, lie within the row.
+/// Number of leading taps whose eight bytes, of a pixel and its right neighbor, lie within the row.
 fn readable_taps(row: &[u8], taps: &Taps, channels: usize) -> usize {
     taps.left.partition_point(|&left| left as usize * channels + 8 <= row.len())
 }
@@ -217,14 +217,14 @@ unsafe fn normalize(pixels: &[u8], table: &NormalizationTable, out: &mut [f32]) 
     done
 }
 
-/// Samples pixels until one comes whose neighbours cannot be read as eight bytes, or the last; returns how many.
+/// Samples pixels until one comes whose neighbors cannot be read as eight bytes, or the last; returns how many.
 ///
 /// # Safety
 ///
 /// The processor has AVX2, and `out` has three bytes for each tap.
 #[target_feature(enable = "avx2")]
 unsafe fn sample<const C: usize>(source: &Pixels<'_>, taps: &[Tap], out: &mut [u8]) -> usize {
-    // The bytes of a channel, of a pixel and its right neighbour, side by side.
+    // The bytes of a channel, of a pixel and its right neighbor, side by side.
     let order = if C == 3 {
         _mm_setr_epi8(0, 3, 1, 4, 2, 5, -1, -1, 8, 11, 9, 12, 10, 13, -1, -1)
     } else {

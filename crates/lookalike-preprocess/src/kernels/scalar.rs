@@ -28,7 +28,7 @@ pub(crate) fn blend_columns<const C: usize>(row: &[u8], taps: &Taps, first: usiz
 pub(crate) fn sample<const C: usize>(source: &Pixels<'_>, taps: &[Tap], out: &mut [u8]) {
     for (out, tap) in out.chunks_exact_mut(3).zip(taps) {
         let (left, top) = (tap.left as usize, tap.top as usize);
-        // Where there is no right or lower neighbour, its weight is 0.
+        // Where there is no right or lower neighbor, its weight is 0.
         let right = (left + 1).min(source.width - 1);
         let bottom = (top + 1).min(source.height - 1);
         let (right_weight, bottom_weight) =

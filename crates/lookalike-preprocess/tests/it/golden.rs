@@ -1,5 +1,5 @@
 //! Tensors captured from tflite-support 0.4.4, or computed by an exact model of it (the YUV formats, which its Python
-//! interface cannot take). Pictures are noise from a linear congruential generator.
+//! interface cannot take). Images are noise from a linear congruential generator.
 
 use lookalike_core::InstructionSet;
 use lookalike_core::{
@@ -119,7 +119,7 @@ fn every_modelled_yuv_picture_is_equal() {
         let luma = plane(luma, src_w);
         let (first, second) = chroma.split_at(chroma_len);
         let swapped: Vec<u8> = chroma.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]]).collect();
-        // The same picture in the format with U and V the other way round must give the same tensor.
+        // The same image in the format with U and V the other way round must give the same tensor.
         let both = match case.format.as_str() {
             "NV12" => [
                 (PixelFormat::Nv12, vec![luma, plane(chroma, chroma_w * 2)]),

@@ -42,7 +42,7 @@ fn bytes(
     }
 }
 
-/// The picture the tensors were captured on.
+/// The image the tensors were captured on.
 fn synthetic(width: usize, height: usize) -> Vec<u8> {
     let mut pixels = Vec::with_capacity(width * height * 3);
     for y in 0..height {
@@ -131,7 +131,7 @@ proptest! {
         let stored = ImageView::rgb(&pixels, width, height).unwrap().with_orientation(orientation);
         let (upright_width, upright_height) =
             if orientation.swaps_axes() { (height, width) } else { (width, height) };
-        // At its own size a picture is not resampled.
+        // At its own size an image is not resampled.
         let set = InstructionSet::detect();
         let upright = bytes(set, &stored, &options(None, 0), upright_width, upright_height);
         let upright = ImageView::rgb(&upright, upright_width, upright_height).unwrap();
@@ -199,7 +199,7 @@ fn grey_yuv_and_long_pictures_have_results() {
     let found = bytes(set, &image, &options(None, 0), 7, 5);
     let expected: Vec<u8> = grey.iter().flat_map(|&value| [value; 3]).collect();
     assert_eq!(found, expected);
-    // Mid-grey chroma has no colour.
+    // Mid-gray chroma has no color.
     let (luma, chroma) = (vec![126u8; 35], vec![128u8; 4 * 3 * 2]);
     let planes = [Plane { data: &luma, row_stride: 7 }, Plane { data: &chroma, row_stride: 8 }];
     let image = ImageView::from_planes(PixelFormat::Nv12, 7, 5, &planes).unwrap();

@@ -1,4 +1,4 @@
-//! What must hold for any picture.
+//! What must hold for any image.
 
 use lookalike_core::InstructionSet;
 use lookalike_core::{
@@ -33,7 +33,7 @@ fn whole(image: &ImageView<'_>, width: usize, height: usize) -> Vec<u8> {
     bytes_of(&tensor).to_vec()
 }
 
-/// Sides that kernels stumble over: one pixel, primes, powers of two and their neighbours, and now and then a long one.
+/// Sides that kernels stumble over: one pixel, primes, powers of two and their neighbors, and now and then a long one.
 fn side() -> impl Strategy<Value = usize> {
     prop_oneof![
         4 => 1..40usize,
@@ -248,6 +248,6 @@ fn an_input_without_pixels_is_refused() {
                 &mut Tensor::empty(),
             )
             .unwrap_err();
-        assert!(error.to_string().contains("holds no picture"), "{error}");
+        assert!(error.to_string().contains("holds no image"), "{error}");
     }
 }

@@ -98,7 +98,7 @@ fn a_graph_that_is_not_run_does_no_harm() {
         let mut session = loaded.session().unwrap();
         run(session.as_mut(), 1, &inputs(&model))
     };
-    // Behind the graph, one whose operator ends the process when it is prepared: a reshape to the extents in tensor -1.
+    // Behind the graph, one whose operator ends the process when it is prepared: a reshape to the shape in tensor -1.
     let mut other = find("reshape.tflite");
     let code = model.operator_codes.len() as u32;
     model.operator_codes.append(&mut other.operator_codes);

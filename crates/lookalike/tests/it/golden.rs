@@ -99,7 +99,7 @@ fn embed(embedder: &ImageEmbedder, image: &str, roi: Option<[i64; 4]>) -> Embedd
 fn vectors_are_those_of_the_reference() {
     let mut compared = 0;
     for case in golden().cases {
-        // The reference refuses grey pictures.
+        // The reference refuses gray images.
         if case.heads.is_empty() {
             continue;
         }
@@ -194,7 +194,7 @@ fn every_refused_fixture_was_put_before_the_reference() {
     }
 }
 
-/// The picture whose 306 numbers the descriptor's specification gives.
+/// The image whose 306 numbers the descriptor's specification gives.
 #[test]
 fn the_built_in_model_gives_the_numbers_of_its_specification() {
     #[derive(Deserialize)]
