@@ -2,11 +2,11 @@
 
 mod gist;
 mod graph;
+mod images;
 mod metadata;
 mod models;
 mod onnx;
 mod operators;
-mod pictures;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,7 +51,7 @@ pub(crate) fn verify() -> Result<()> {
 
 fn files() -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = vec![(paths::built_in_model(), gist::model().to_bytes())];
-    let fixtures = models::all()?.into_iter().chain(pictures::all()?).chain(onnx::all());
+    let fixtures = models::all()?.into_iter().chain(images::all()?).chain(onnx::all());
     files.extend(fixtures.map(|(name, bytes)| (paths::fixtures().join(name), bytes)));
     let operators = operators::all().into_iter();
     files.extend(operators.map(|(name, bytes)| (paths::operators().join(name), bytes)));

@@ -124,7 +124,7 @@ mod tests {
     fn words_are_found_whole_and_names_apart() {
         assert_eq!(words("A grey Picture.").count(), 2);
         assert_eq!(words("The greyhound pictured it.").count(), 0);
-        assert_eq!(public_name("    pub fn decode_picture(data: &[u8]) {"), Some("decode_picture"));
+        assert_eq!(public_name("    pub fn decode_image(data: &[u8]) {"), Some("decode_image"));
         assert_eq!(public_name("    pub(crate) fn hidden() {"), None);
         assert_eq!(words(&spoken("PictureFormat")).count(), 1);
     }

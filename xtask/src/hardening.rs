@@ -80,7 +80,7 @@ fn seed(target: &str) -> Result<PathBuf> {
     fs::create_dir_all(&corpus)?;
     let mut folders = vec![paths::root().join("fuzz/regressions").join(target)];
     let endings: &[&str] = match target {
-        "decode_picture" => &["bmp", "gif", "jpg", "png", "ppm", "tif", "webp"],
+        "decode_image" => &["bmp", "gif", "jpg", "png", "ppm", "tif", "webp"],
         "read_model" => &["tflite", "onnx"],
         "read_metadata" | "run_model" | "translate_model" | "prepare_tensor" => &[],
         "parse_arguments" | "write_vectors" => &[],

@@ -328,3 +328,19 @@ macro_rules! row {
 }
 
 pub(crate) use {each, kernels, row, summed_table, table};
+
+#[cfg(test)]
+mod tests {
+    use lookalike_core::InstructionSet;
+
+    use super::*;
+    use crate::simd;
+
+    #[test]
+    #[should_panic(expected = "rows that are not there")]
+    fn rows_whose_stride_overflows_are_not_there() {
+        let mut to = [0.0; SIDE * SIDE];
+        let kernels = simd::kernels(InstructionSet::PORTABLE);
+        kernels.transpose(&[0.0; SIDE * SIDE], usize::MAX / 4, &mut to, SIDE);
+    }
+}

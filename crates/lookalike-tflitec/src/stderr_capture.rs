@@ -50,3 +50,20 @@ pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
 pub(crate) fn captured<T>(run: impl FnOnce() -> T) -> (T, String) {
     (run(), String::new())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::Write;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn other_processes_do_not_write_into_the_capture() {
+        let ((), text) = captured(|| {
+            std::io::stderr().write_all(b"of this process\n").ok();
+            Command::new("sh").args(["-c", "echo of another one >&2"]).status().ok();
+        });
+        assert_eq!(text, "of this process\n");
+    }
+}

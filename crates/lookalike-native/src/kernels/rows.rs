@@ -155,3 +155,17 @@ unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn(V) -> V) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_beyond_all_memory_lie_within_nothing() {
+        let rows = |stride, count| Rows { length: 4, stride, count };
+        assert!(rows(6, 3).lie_within(16));
+        assert!(!rows(6, 3).lie_within(15));
+        assert!(!rows(usize::MAX / 2, 4).lie_within(usize::MAX));
+        assert!(!rows(usize::MAX, 2).lie_within(usize::MAX));
+    }
+}

@@ -3,7 +3,7 @@
 use lookalike::{DecodeOptions, Exif, Limits, decode};
 
 /// Decodes the bytes as an image file, EXIF data included, within small limits.
-pub fn decode_picture(data: &[u8]) {
+pub fn decode_image(data: &[u8]) {
     let limits = Limits { max_pixels: 1 << 20, max_decoder_bytes: 64 << 20, ..Limits::default() };
     let options = DecodeOptions { limits, ..DecodeOptions::default() };
     let truncated = decode(data, &DecodeOptions { allow_truncated: true, ..options });
