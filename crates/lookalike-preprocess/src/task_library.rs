@@ -99,7 +99,7 @@ impl Preprocessor for TaskLibrary {
             return Err(Error::new(
                 ErrorKind::Unknown,
                 format!(
-                    "Libyuv ARGBScale operation failed: a side of {}x{} pixels is longer than {LONGEST_SIDE}; give a smaller image or region of interest",
+                    "Libyuv ARGBScale operation failed: a side of {}x{} pixels is longer than {LONGEST_SIDE}; give a smaller image or region of interest, or use the profile `antialias`",
                     crop.width, crop.height
                 ),
             )

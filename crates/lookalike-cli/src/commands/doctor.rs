@@ -11,7 +11,8 @@ use anyhow::Result;
 #[cfg(feature = "native")]
 use lookalike::InstructionSet;
 use lookalike::{
-    Image, ImageEmbedder, ImageEmbedderOptions, backends, preprocessor, preprocessor_names,
+    Error, ErrorKind, Image, ImageEmbedder, ImageEmbedderOptions, SupportCode, backends,
+    preprocessor, preprocessor_names,
 };
 use serde::Serialize;
 
@@ -72,7 +73,10 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<Outcome> {
                         "{verdict:<8} largest difference {difference:.1e}, {milliseconds:.2} ms"
                     )
                 }
-                (.., error) => format!("FAILED   {}", error.as_deref().unwrap_or_default()),
+                (.., error) => {
+                    let verdict = if row.is_well { "not run" } else { "FAILED" };
+                    format!("{verdict:<8} {}", error.as_deref().unwrap_or_default())
+                }
             };
             let line = format!("{engine:<12} {instruction_set:<9} {profile:<13} {found}");
             pipe::line(&pipe::printable(&line))?;
@@ -110,10 +114,23 @@ fn examine(
                     ..row
                 }
             }
-            Err(error) => Row { error: Some(format!("{error:#}")), ..row },
+            // An engine that is not there, or that refuses the model, gives no wrong vector.
+            Err(error) => Row {
+                is_well: backend_is_excused(engine, &error),
+                error: Some(format!("{error:#}")),
+                ..row
+            },
         }
     });
     rows.collect()
+}
+
+/// Whether an engine cannot run here, or reports that it lacks something that the model needs.
+fn backend_is_excused(engine: &str, error: &Error) -> bool {
+    let is_missing = lookalike::backend(engine).and_then(|backend| backend.check()).is_err();
+    is_missing
+        || error.kind() == ErrorKind::Unimplemented
+        || error.support_code() == Some(SupportCode::UnsupportedBuiltinOp)
 }
 
 /// Vectors of all images, one behind the other, and the median time of one.

@@ -156,10 +156,12 @@ fn a_model_can_be_inspected_with_its_normalization() {
 #[test]
 fn the_doctor_finds_this_machine_well() {
     let text = succeed(&["doctor"]);
-    assert!(text.lines().count() >= 3 && text.lines().all(|line| line.contains(" ok ")), "{text}");
+    let is_well = |line: &str| line.contains(" ok ") || line.contains(" not run ");
+    assert!(text.lines().count() >= 3 && text.lines().all(is_well), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("native") && line.contains(" ok ")), "{text}");
     let json: serde_json::Value = serde_json::from_str(&succeed(&["doctor", "--json"])).unwrap();
     for row in json.as_array().unwrap() {
-        assert!(row["largest_difference"].as_f64().unwrap() <= 1e-5, "{row}");
+        assert!(row["error"].is_string() || row["largest_difference"].as_f64().unwrap() <= 1e-5);
     }
 }
 
