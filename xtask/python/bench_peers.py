@@ -108,11 +108,11 @@ def main():
     row("inference with two threads", measured, 0.65, ("native", "one thread"))
     one, two = pair(ours("sessions", V3, sessions=1), ours("sessions", V3, cores="0,1", sessions=2), 1)
     factor = 2 * one / two
-    print(f"| two sessions on two cores | {2e3 * SESSION_RUNS / two:.0f} pictures/s | one session {1e3 * SESSION_RUNS / one:.0f} pictures/s | {factor:.2f} | ≥ 1.9{'' if factor >= 1.9 else ', **not reached**'} |")
+    print(f"| two sessions on two cores | {2e3 * SESSION_RUNS / two:.0f} images/s | one session {1e3 * SESSION_RUNS / one:.0f} images/s | {factor:.2f} | ≥ 1.9{'' if factor >= 1.9 else ', **not reached**'} |")
     row("load to ready (4 ms at most)", pair(ours("load", V3), litert("load", V3)), 1.0)
     row("pixels of 480x325 to vector", pair(ours("embed", V3), theirs(MEDIAPIPE, "mediapipe", "embed", V3)), 0.45, ("", "MediaPipe"))
     row("the same", pair(ours("embed", V3), theirs(TFLITE_SUPPORT, "tflite_support", "embed", V3)), 0.35, ("", "tflite-support"))
-    row("picture file to vector", pair(ours("file", V3), theirs(MEDIAPIPE, "mediapipe", "file", V3)), 0.55, ("", "MediaPipe"))
+    row("image file to vector", pair(ours("file", V3), theirs(MEDIAPIPE, "mediapipe", "file", V3)), 0.55, ("", "MediaPipe"))
     command = [PROGRAM, "embed", "-m", V3, PICTURE]
     other = [TFLITE_SUPPORT, HERE / "peer.py", "tflite_support", "process", V3, PICTURE, "1"]
     runs = [(process(command), process(other)) for _ in range(11)]

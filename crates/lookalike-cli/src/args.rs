@@ -19,9 +19,11 @@ Examples:
   lookalike embed - < a.jpg
 
 Exit codes:
-  0  success; also when whoever reads the output closes it
-  1  at least one image failed, a model was refused, or a check found a difference; the rest was processed
-  2  wrong usage, or a model or backend that cannot be used";
+  0    success; also when whoever reads the output closes it
+  1    at least one image failed (the rest were processed), `inspect` found a model that no embedder takes,
+       or `doctor` found a difference
+  2    wrong usage, or a model or backend that cannot be used
+  130  interrupted";
 
 /// Compare images by the cosine similarity of their feature vectors.
 #[derive(Debug, Parser)]
@@ -151,7 +153,7 @@ pub(crate) struct BackendsArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct EmbedderArguments {
-    /// TensorFlow Lite model (.tflite); by default the built-in one, which knows near-duplicates and nothing of meaning
+    /// TensorFlow Lite model (.tflite), or ONNX model (backend `ort`); by default the built-in one, which knows near-duplicates and nothing of meaning
     #[arg(short, long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
     /// Inference engine, as listed by `lookalike backends`; by default the first one that supports all operators of the model

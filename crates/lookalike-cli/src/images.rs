@@ -66,7 +66,7 @@ impl LeftOut {
 pub(crate) fn find(paths: &[PathBuf], takes_hidden: bool) -> (Vec<Found>, LeftOut) {
     let (mut found, mut left_out) = (Vec::new(), LeftOut::default());
     for path in paths {
-        if !path.is_dir() {
+        if path == Path::new(STDIN) || !path.is_dir() {
             found.push(Found::File(path.clone()));
             continue;
         }
@@ -108,9 +108,9 @@ fn take(entry: DirEntry, found: &mut Vec<Found>, left_out: &mut LeftOut) {
             let file = File::open(&path);
             let read = file.and_then(|file| file.take(64).read_to_end(&mut first));
             match read.map(|_| sniff(&first)) {
-                Ok(Sniffed::Readable(_)) | Err(_) => {}
+                Ok(Sniffed::Readable(_)) => {}
                 Ok(Sniffed::Unsupported(_)) => return left_out.unsupported += 1,
-                Ok(_) => return left_out.no_image += 1,
+                Ok(_) | Err(_) => return left_out.no_image += 1,
             }
         }
         Err(_) => return,
@@ -140,7 +140,9 @@ pub(crate) fn listed(file: &Path, is_null_separated: bool) -> Result<Vec<PathBuf
         Some(path) if !is_null_separated => path,
         _ => path,
     });
-    paths.filter(|path| !path.is_empty()).map(from_bytes).collect()
+    // A listed `-` is a file of that name: standard input may be what the list comes from.
+    let paths = paths.filter(|path| !path.is_empty());
+    paths.map(|path| from_bytes(if path == b"-" { b"./-" } else { path })).collect()
 }
 
 #[cfg(unix)]

@@ -35,8 +35,8 @@ pub fn main() -> ExitCode {
     // Panics inside engines and decoders come back as errors; those of our own are reported below, on one line like any error.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
-    // Without a handler, a signal would leave a temporary file behind, which is no reason not to run.
-    ctrlc::set_handler(end_early).ok();
+    // A signal that whoever started the program has it ignore, as `nohup` does, stays ignored.
+    ctrlc::try_set_handler(end_early).ok();
     let result = lookalike::contain_panics(|| run(&arguments.command))
         .unwrap_or_else(|panic| Err(anyhow::anyhow!("internal error, please report it: {panic}")));
     match result {

@@ -44,7 +44,8 @@ fn is_invisible(letter: char) -> bool {
 /// The error with the file that it is about, unless it names that itself.
 pub(crate) fn about(path: &Path, error: impl Into<anyhow::Error>) -> anyhow::Error {
     let (error, shown) = (error.into(), path.display().to_string());
-    if format!("{error:#}").contains(&shown) { error } else { error.context(shown) }
+    let names_it = format!(" {error:#} ").contains(&format!(" {shown}"));
+    if names_it && shown.len() > 3 { error } else { error.context(shown) }
 }
 
 /// Reports on standard error, on one line, something that is no failure.

@@ -39,7 +39,7 @@ pub trait InferenceBackend: Debug + Send + Sync {
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>>;
 }
 
-/// What an engine describes.
+/// Version and library of an engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BackendInfo {
@@ -105,7 +105,7 @@ pub trait Preprocessor: Debug + Send + Sync {
     /// The name users give the profile, such as `task-library`.
     fn name(&self) -> &'static str;
 
-    /// Crops, turns, resizes and normalizes an image into the input tensor, whose allocation is reused.
+    /// Crops, rotates, resizes and normalizes an image into the input tensor, whose allocation is reused.
     ///
     /// # Errors
     ///

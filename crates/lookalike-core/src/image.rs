@@ -59,7 +59,7 @@ impl fmt::Display for PixelFormat {
     }
 }
 
-/// How stored pixels must be turned to stand upright; the numbers are those of EXIF.
+/// How stored pixels must be rotated or mirrored to stand upright; the numbers are those of EXIF.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Orientation {
     /// 1: stored upright.
@@ -109,7 +109,7 @@ impl Orientation {
         self.exif() >= 5
     }
 
-    /// The turn by this many degrees clockwise.
+    /// The rotation by this many degrees clockwise.
     ///
     /// # Errors
     ///
@@ -292,7 +292,7 @@ impl<'a> ImageView<'a> {
         self.height
     }
 
-    /// How the stored pixels must be turned.
+    /// How the stored pixels must be rotated or mirrored.
     pub fn orientation(&self) -> Orientation {
         self.orientation
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a model or an image of a stranger may cost. A limit is checked before the memory or the time is spent.
+/// What an untrusted model or image may cost. A limit is checked before the memory or the time is spent.
 ///
 /// ```
 /// use lookalike_core::Limits;

@@ -76,7 +76,7 @@ impl Model {
 
     /// Verifies a model and reads its inputs and outputs, metadata and associated files.
     ///
-    /// The graph is checked operator by operator: number, types and shape of operands and results, parameters, and that each
+    /// The graph is checked operator by operator: number, types and shapes of inputs and outputs, parameters, and that each
     /// value is computed before it is used. A model that leaves the size of its input open, or uses what is not supported, is checked
     /// no further than its indices here, and by [`shapes_for`](Self::shapes_for) before an engine gets it.
     ///
@@ -222,7 +222,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// the reference's error message for the first operator that is missing, custom ones before others; then all that are missing.
+    /// The reference's error message for the first unsupported operator, custom ones first; then the names of all.
     pub fn check_operators(&self, reader: &str, has: impl Fn(&OperatorInfo) -> bool) -> Result<()> {
         let missing = || self.operators().iter().filter(|operator| !has(operator));
         let custom = missing().find(|operator| operator.is_custom);
@@ -243,7 +243,7 @@ impl Model {
         .with_support_code(support_code))
     }
 
-    /// What the model describes, if it does.
+    /// The metadata, if the model has any.
     pub fn metadata(&self) -> Option<&ModelMetadata> {
         self.inner.metadata.as_ref()
     }
@@ -258,13 +258,13 @@ impl Model {
         &self.inner.tensors
     }
 
-    /// Extents of the inputs as the model declares them, one list for each; an open batch is 1. `None` for a model that leaves other
-    /// shape open.
+    /// Shapes of the inputs as the model declares them; an open batch is 1. `None` for a model that leaves other
+    /// dimensions open.
     pub fn fixed_input_dims(&self) -> Option<Vec<Vec<usize>>> {
         fixed_input_dims(self.io())
     }
 
-    /// Verifies the graph for inputs of these shape, one list for each input, and tells the shape of all its values. What is
+    /// Verifies the graph for inputs of these shapes, one for each input, and returns the shape of every value. What is
     /// known only with the size of the input, and what an inference costs, is checked here.
     ///
     /// # Errors
@@ -273,12 +273,12 @@ impl Model {
     /// the model was read with; or the model is in ONNX.
     pub fn shapes_for(&self, input_dims: &[Vec<usize>]) -> Result<Shapes> {
         let (Some(root), Some(graph)) = (self.root(), self.graph()) else {
-            return Err(Error::unimplemented("the graph of an ONNX model is not looked at"));
+            return Err(Error::unimplemented("shapes of an ONNX model are not computed"));
         };
         let inputs = self.io().inputs.len();
         if input_dims.len() != inputs {
             return Err(Error::invalid_argument(format!(
-                "shape for {} inputs, of which the model has {inputs}",
+                "shapes of {} inputs, but the model has {inputs}",
                 input_dims.len()
             )));
         }
@@ -377,7 +377,7 @@ pub struct ModelIo {
 }
 
 impl ModelIo {
-    /// The signature of a model with these inputs and outputs.
+    /// Inputs and outputs of a model.
     pub fn new(inputs: Vec<TensorInfo>, outputs: Vec<TensorInfo>) -> Self {
         Self { inputs, outputs }
     }
@@ -386,7 +386,7 @@ impl ModelIo {
     ///
     /// # Errors
     ///
-    /// Not one tensor for each input and each output; or an input of another element type or other shape than the model
+    /// Not one tensor for each input and each output; or an input of another element type or another shape than the model
     /// declares. An extent that the model leaves open may be any above 0, but for the first one, the batch, which is as
     /// declared.
     pub fn check_run(&self, inputs: &[TensorRef<'_>], outputs: usize) -> Result<()> {
@@ -408,9 +408,9 @@ impl ModelIo {
 pub struct TensorInfo {
     /// Its name; may be empty.
     pub name: String,
-    /// Extents, outermost first; unknown ones are stored as 1.
+    /// Dimensions, outermost first; unknown ones are stored as 1.
     pub shape: Vec<i32>,
-    /// Extents with unknown ones as -1; empty if the model has none.
+    /// Dimensions with unknown ones as -1; empty if the model has none.
     pub shape_signature: Vec<i32>,
     /// Element type.
     pub element_type: TensorType,
@@ -421,7 +421,7 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
-    /// A tensor that is not quantized. Extents of -1 are those that are left open.
+    /// A tensor that is not quantized. Dimensions of -1 are left open.
     pub fn new(
         name: impl Into<String>,
         shape_signature: Vec<i32>,
@@ -445,7 +445,7 @@ impl TensorInfo {
         self.shape_signature.iter().skip(1).any(|&extent| extent == -1)
     }
 
-    /// The shape as counts.
+    /// The dimensions as counts.
     ///
     /// # Errors
     ///

@@ -121,7 +121,7 @@ impl Region {
 pub struct ImageProcessingOptions {
     /// The part to embed; the whole image by default.
     pub region_of_interest: Option<Region>,
-    /// Turn by this many degrees clockwise, a multiple of 90, after the crop and after the image's own orientation.
+    /// Rotation in degrees clockwise, a multiple of 90, after the crop and after the image's own orientation.
     pub rotation_degrees: i32,
 }
 
@@ -190,8 +190,8 @@ impl Threads {
 pub struct SessionOptions {
     /// Threads within one inference.
     pub threads: Threads,
-    /// Whether an engine that prints to standard error while it loads a model has it redirected meanwhile, so that what it prints becomes
-    /// the reason of an error instead. This concerns the whole process, so it is for programs, not for libraries. Default false; of our
+    /// Whether an engine that prints to standard error while it loads a model or prepares a session has it redirected meanwhile, so that
+    /// what it prints becomes the reason of an error instead. This concerns the whole process, so it is for programs, not for libraries. Default false; of our
     /// engines only `tflitec` prints.
     pub captures_stderr: bool,
 }

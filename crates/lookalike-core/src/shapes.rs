@@ -1,8 +1,8 @@
 //! Shape inference: the shape of every value of a graph, from those of its inputs.
 //!
 //! It is what a model must pass before an engine sees it. For each operator there is a rule that checks its operands' number,
-//! types and shape and its parameters, and tells the shape of its results. Engines trust what their converter would never
-//! write; the rules are as strict as the strictest of them. Extents follow from the inputs alone: lists of integers that a graph
+//! types and shapes and its parameters, and computes the shapes of its outputs. Engines trust what their converter would never
+//! write; the rules are as strict as the strictest of them. Shapes follow from the inputs alone: lists of integers that a graph
 //! computes on the way to a shape are computed here.
 
 mod elementwise;
@@ -26,8 +26,8 @@ use crate::tensor::MAX_RANK;
 pub use layout::{SliceRange, strided_ranges};
 pub use windows::{Places, Window};
 
-/// Extents of all values of a graph, for certain shape of its inputs; and the values of those that are lists of integers which
-/// the graph makes out of shape and constants.
+/// Shapes of all values of a graph, for inputs of certain shapes; and the elements of those that are lists of integers which
+/// the graph makes out of shapes and constants.
 #[derive(Clone, Debug)]
 pub struct Shapes {
     values: Vec<Option<Value>>,
@@ -45,7 +45,7 @@ impl Shapes {
         self.values.get(tensor)?.as_ref().map(|value| value.dims.as_slice())
     }
 
-    /// The integers of a value that the graph computes, where they follow from shape and constants.
+    /// The integers of a value that the graph computes, where they follow from shapes and constants.
     pub fn computed_integers(&self, tensor: usize) -> Option<&[i64]> {
         self.values.get(tensor)?.as_ref()?.integers.as_deref()
     }
@@ -89,7 +89,7 @@ impl Budget {
     }
 }
 
-/// Infers the shape of all values of a graph whose inputs have these. With `declared`, they must be those that the model
+/// Infers the shapes of all values of a graph from those of its inputs. With `declared`, they must be those that the model
 /// declares.
 ///
 /// # Errors
@@ -356,7 +356,7 @@ impl<'m> Inference<'m> {
     /// What a model declares of a value must be what follows, but for what it leaves open.
     fn check_declared(&self, tensor: usize) -> Result<()> {
         let (info, dims) = (&self.graph.tensors[tensor], self.dims(tensor)?);
-        // Without shape a tensor is a single number, or one of which nothing is known.
+        // Without a shape a tensor is a single number, or one of which nothing is known.
         if info.shape.is_empty() {
             return Ok(());
         }
@@ -547,7 +547,7 @@ impl<'m> Op<'_, 'm> {
         quantization.scale.first().copied()
     }
 
-    /// Integers that must be known, such as axes and shape: two for each dimension at most.
+    /// Integers that must be known, such as axes and shapes: two for each dimension at most.
     fn integers(&self, tensor: usize) -> Result<Vec<i64>> {
         let count = self.count(tensor)?;
         if count > 2 * MAX_RANK {

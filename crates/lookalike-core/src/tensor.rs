@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// The most dimensions a tensor can have.
 pub const MAX_RANK: usize = 8;
 
-/// Extents of a tensor, outermost first; at most [`MAX_RANK`] of them.
+/// Dimensions of a tensor, outermost first; at most [`MAX_RANK`] of them.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Shape {
     dims: [usize; MAX_RANK],
@@ -15,11 +15,11 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape of these shape.
+    /// A shape of these dimensions.
     ///
     /// # Errors
     ///
-    /// More than [`MAX_RANK`] shape, or more elements than a `usize` can count.
+    /// More than [`MAX_RANK`] dimensions, or more elements than a `usize` can count.
     pub fn new(dims: &[usize]) -> Result<Self> {
         if dims.len() > MAX_RANK {
             return Err(Error::invalid_argument(format!(
@@ -37,7 +37,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The shape, outermost first.
+    /// The dimensions, outermost first.
     pub fn dims(&self) -> &[usize] {
         &self.dims[..self.rank]
     }

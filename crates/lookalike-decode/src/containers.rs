@@ -43,9 +43,9 @@ mod of_tiff {
     const JPEG: u16 = 7;
     const ONE_SAMPLE_A_PIECE: u16 = 2;
 
-    /// Refuses a file whose pieces, strips or tiles, need more memory or work than an image may: a tile may be larger than its image, pieces
-    /// may share their data, and one may hold a JPEG of other shape.
-    pub(crate) fn check_tiff(bytes: &[u8], limits: &Limits) -> Result<()> {
+    /// Returns the bytes that all pieces take. Refuses a file whose pieces, strips or tiles, need more memory or work than an image may: a tile may be larger than its image, pieces
+    /// may share their data, and one may hold a JPEG of another size.
+    pub(crate) fn check_tiff(bytes: &[u8], limits: &Limits) -> Result<u64> {
         let failure = |error: TiffError| {
             let error = one_line(&error.to_string());
             broken(error)
@@ -93,8 +93,9 @@ mod of_tiff {
                 bytes.len()
             )));
         }
+        let needed = u64::try_from(needed).unwrap_or(u64::MAX);
         if compression != JPEG {
-            return Ok(());
+            return Ok(needed);
         }
         for (&offset, &length) in offsets.iter().zip(&lengths) {
             // What is not there is no JPEG, and an error of the decoder.
@@ -107,7 +108,7 @@ mod of_tiff {
                 )));
             }
         }
-        Ok(())
+        Ok(needed)
     }
 
     /// Whether no frame of a JPEG is larger than this.

@@ -3,7 +3,7 @@
 /// What the markers of a file say.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Outline {
-    /// Components of the frame: 1, 3 or 4; 3 if there is no frame.
+    /// Most components of a frame: 1, 3 or 4 in files that can be decoded; 3 if there is no frame.
     pub(crate) components: u64,
     /// Whether the bytes end before the marker that ends an image, which every whole file has.
     pub(crate) is_truncated: bool,
@@ -35,7 +35,7 @@ pub(crate) fn outline(bytes: &[u8]) -> Outline {
                 let is_frame =
                     matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC);
                 if let (true, Some(&components)) = (is_frame, bytes.get(position + 7)) {
-                    outline.components = components.into();
+                    outline.components = outline.components.max(components.into());
                 }
                 position += usize::from(u16::from_be_bytes([high, low])).max(2);
             }

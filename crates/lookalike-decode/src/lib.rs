@@ -105,10 +105,12 @@ pub fn decode_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Im
 pub fn read_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Vec<u8>> {
     let path = path.as_ref();
     let failure = |error| Error::file(path, error);
-    read(File::open(path).map_err(failure)?, options).map_err(failure)
+    let bytes = read(File::open(path).map_err(failure)?, options).map_err(failure)?;
+    check_length(&bytes, options)?;
+    Ok(bytes)
 }
 
-/// Reads an image from a stream within the limits, without decoding it.
+/// Reads an image from a stream, at most one byte more than the limits allow, without decoding it. [`decode`] refuses what is too long.
 ///
 /// # Errors
 ///
@@ -140,14 +142,17 @@ pub fn decode_within<'a>(
     options: &DecodeOptions,
     budget: &'a MemoryBudget,
 ) -> Result<(Decoded, Reservation<'a>)> {
-    if bytes.len() as u64 > options.limits.max_image_bytes {
-        return Err(too_large(format!(
-            "the file has more than {} bytes (max_image_bytes)",
-            options.limits.max_image_bytes
-        )));
-    }
+    check_length(bytes, options)?;
     contain_panics(|| decode_contained(bytes, options, budget))
         .unwrap_or_else(|panic| Err(broken(format!("the decoder panicked: {panic}"))))
+}
+
+fn check_length(bytes: &[u8], options: &DecodeOptions) -> Result<()> {
+    let max = options.limits.max_image_bytes;
+    if bytes.len() as u64 <= max {
+        return Ok(());
+    }
+    Err(too_large(format!("the file has more than {max} bytes (max_image_bytes)")))
 }
 
 fn decode_contained<'a>(
@@ -211,10 +216,13 @@ fn decode_contained<'a>(
     if pixel_count == 0 {
         return Err(broken(format!("an image of {width}x{height} has no pixels")));
     }
+    // Strips or tiles, the decoder's copy of all pixels, and ours.
     #[cfg(feature = "tiff")]
-    if format == ImageFormat::Tiff {
-        containers::check_tiff(bytes, limits)?;
-    }
+    let needed = if format == ImageFormat::Tiff {
+        containers::check_tiff(bytes, limits)?.saturating_add(needed.saturating_mul(2))
+    } else {
+        needed
+    };
     // Broken EXIF data says nothing about the image.
     let orientation = match options.exif {
         Exif::ApplyToJpeg if format != ImageFormat::Jpeg => Orientation::TopLeft,
@@ -242,7 +250,7 @@ fn decode_contained<'a>(
         }
         is_truncated = true;
     }
-    let (format, mut pixels) = to_bytes(color, raw)?;
+    let (format, mut pixels) = to_bytes(color, raw, options.background)?;
     let (width, height) = (width as usize, height as usize);
     let image = match (format, options.background) {
         (PixelFormat::Gray, _) => Image::gray(pixels, width, height)?,
@@ -269,6 +277,7 @@ fn compose(pixels: &mut Vec<u8>, background: [u8; 3]) {
         }
     }
     pixels.truncate(count * 3);
+    pixels.shrink_to_fit();
 }
 
 /// Whether a decoder stopped because there were no more bytes.
@@ -288,7 +297,11 @@ fn ends_early(error: &ImageError) -> bool {
 }
 
 /// Brings samples to eight bits and drops the alpha of gray images, within the memory the samples have.
-fn to_bytes(color: ColorType, mut raw: Vec<u8>) -> Result<(PixelFormat, Vec<u8>)> {
+fn to_bytes(
+    color: ColorType,
+    mut raw: Vec<u8>,
+    background: Option<[u8; 3]>,
+) -> Result<(PixelFormat, Vec<u8>)> {
     let high_byte = |sample: &[u8]| (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8;
     let scaled = |sample: &[u8]| {
         let value = f32::from_ne_bytes([sample[0], sample[1], sample[2], sample[3]]);
@@ -308,7 +321,13 @@ fn to_bytes(color: ColorType, mut raw: Vec<u8>) -> Result<(PixelFormat, Vec<u8>)
         ColorType::Rgb32F | ColorType::Rgba32F => reduce::<4>(&mut raw, scaled),
         _ => {}
     }
-    if matches!(color, ColorType::La8 | ColorType::La16) {
+    let has_gray_alpha = matches!(color, ColorType::La8 | ColorType::La16);
+    if has_gray_alpha && background.is_some() {
+        // A background may have a color, which gray has not.
+        let rgba = raw.chunks_exact(2).flat_map(|pair| [pair[0], pair[0], pair[0], pair[1]]);
+        return Ok((PixelFormat::Rgba, rgba.collect()));
+    }
+    if has_gray_alpha {
         reduce::<2>(&mut raw, without_alpha);
     }
     Ok((format, raw))

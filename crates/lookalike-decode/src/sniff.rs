@@ -42,6 +42,18 @@ impl fmt::Display for Sniffed {
     }
 }
 
+/// Whether what follows the two letters that begin PNM and BMP files is such a file's: white space, or the size of a known header.
+fn has_header(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'P', b'1'..=b'7', space, ..] => space.is_ascii_whitespace() || *space == b'#',
+        [b'B', b'M', ..] => {
+            bytes.get(14).is_none_or(|size| matches!(size, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
+        }
+        [b'P', b'1'..=b'7'] => true,
+        _ => false,
+    }
+}
+
 /// Recognizes the format of an image file from its first 32 bytes or more.
 ///
 /// ```
@@ -49,6 +61,7 @@ impl fmt::Display for Sniffed {
 ///
 /// assert!(matches!(sniff(b"\x89PNG\r\n\x1a\n"), Sniffed::Readable(_)));
 /// assert_eq!(sniff(b"\0\0\0\x18ftypheic"), Sniffed::Unsupported("HEIC"));
+/// assert_eq!(sniff(b"BMW and P2P are words"), Sniffed::Unknown);
 /// assert_eq!(sniff(b""), Sniffed::Empty);
 /// ```
 pub fn sniff(bytes: &[u8]) -> Sniffed {
@@ -62,6 +75,10 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
         }
         b"ftypavif" | b"ftypavis" => return Sniffed::Unsupported("AVIF"),
         _ => {}
+    }
+    let is_text = |begin: &[u8]| bytes.starts_with(begin) && !has_header(bytes);
+    if is_text(b"P") || is_text(b"BM") {
+        return Sniffed::Unknown;
     }
     match image::guess_format(bytes) {
         Ok(format) if format.reading_enabled() => Sniffed::Readable(Format(format)),

@@ -399,6 +399,10 @@ fn transparent_pixels_are_put_before_a_background_where_one_is_given() {
     let composed = decode(&png, &options).unwrap();
     assert_eq!(composed.format(), PixelFormat::Rgb);
     assert_eq!(composed.pixels(), [10, 20, 30, 255, 0, 100, 227, 50, 50]);
+    let gray = image::GrayAlphaImage::from_raw(2, 1, vec![40, 255, 40, 0]).unwrap();
+    let png = encode(&DynamicImage::ImageLumaA8(gray), ImageFormat::Png);
+    assert_eq!(decoded(&png).pixels(), [40, 40]);
+    assert_eq!(decode(&png, &options).unwrap().pixels(), [40, 40, 40, 255, 0, 100]);
 }
 
 #[test]

@@ -215,7 +215,7 @@ pub(crate) enum Op {
     Quantize,
     Dequantize,
     Cast,
-    /// The same elements with other shape.
+    /// The same elements with another shape.
     Reshape,
 }
 

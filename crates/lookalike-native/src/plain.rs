@@ -1,4 +1,4 @@
-//! Operators that need no preparation, in reference ops.
+//! Reference ops: unoptimized operators, which need no preparation.
 
 use std::ops::Range;
 
@@ -210,7 +210,7 @@ fn multiply(
 /// How two operands meet: the smaller one is repeated along dimensions in which its extent is 1.
 #[derive(Debug)]
 pub(crate) struct Broadcast {
-    /// Rows of the result: shape of the dimensions before the last one.
+    /// Rows of the result: the dimensions before the last one.
     dims: Vec<usize>,
     /// For each of them how far an operand goes on.
     strides: [Vec<usize>; 2],
@@ -221,7 +221,7 @@ pub(crate) struct Broadcast {
 }
 
 impl Broadcast {
-    /// For the shape of two operands and of the result.
+    /// For the shapes of two inputs and of the output.
     pub(crate) fn new([left, right, result]: [&[usize]; 3]) -> Self {
         let rank = result.len();
         let extent = |dims: &[usize], axis: usize| {

@@ -13,7 +13,7 @@ use crate::pack::divide;
 use crate::plain::Broadcast;
 use crate::simd;
 
-/// A model for inputs of certain shape. Sessions share it.
+/// A model planned for inputs of certain shapes. Sessions share it.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) set: InstructionSet,

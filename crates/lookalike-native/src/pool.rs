@@ -42,7 +42,7 @@ struct Shared {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-// SAFETY: the work is written when all tasks before have been done, and read by those only who have taken a share of it.
+// SAFETY: the work is written after all earlier tasks are done; only a thread holding a claimed task reads it.
 #[expect(unsafe_code, reason = "who has taken a share reads the work without a lock")]
 unsafe impl Sync for Shared {}
 

@@ -209,7 +209,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }
 
-/// The same pointer, of which the compiler knows nothing: it computes from it, and loads, where it is reported to, in place of keeping what
+/// The same pointer, of which the compiler knows nothing: it computes addresses from it and loads where the code says so, instead of keeping what
 /// registers have no room for.
 #[inline(always)]
 pub(crate) fn opaque<T>(pointer: *const T) -> *const T {

@@ -96,7 +96,7 @@ impl Constant {
         }
     }
 
-    /// The same elements with other shape of the same count. A scale per slice is lost with its dimension: such
+    /// The same elements with another shape of the same count. A scale per slice is lost with its dimension: such
     /// constants become floats.
     pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
         let values = match &self.values {

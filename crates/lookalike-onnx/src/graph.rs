@@ -74,7 +74,7 @@ struct Edges {
 }
 
 impl<'m> Graph<'m> {
-    /// Begins a graph of values with these shape.
+    /// Begins a graph of values with these shapes.
     pub(crate) fn new(model: &'m Model, shapes: Shapes) -> Self {
         let tensors = model.tensors();
         let (mut all, mut counts) = (HashSet::new(), HashMap::new());
@@ -120,7 +120,7 @@ impl<'m> Graph<'m> {
         dims.ok_or_else(|| self.not_computed(tensor))
     }
 
-    /// Whether a value follows from shape and constants, so that nothing computes it.
+    /// Whether a value follows from shapes and constants, so that nothing computes it.
     pub(crate) fn is_computed(&self, tensor: usize) -> bool {
         self.shapes.computed_integers(tensor).is_some()
     }
@@ -291,7 +291,7 @@ impl<'m> Graph<'m> {
         Ok(name)
     }
 
-    /// A value as floats with other shape of the same count.
+    /// A value as floats with another shape of the same count.
     pub(crate) fn reshaped_float(&mut self, tensor: usize, dims: &[usize]) -> Result<String> {
         if self.constant(tensor)?.is_some() || self.dims(tensor)? == dims {
             let name = self.float(tensor, Layout::Plain)?;

@@ -40,7 +40,7 @@ const IR_VERSION: i64 = 8;
 /// # Errors
 ///
 /// The model has operators that have no translation, all of which are named; it uses one in a form that has none; it
-/// contradicts itself; or it leaves shape other than the batch open, for which there is [`translate_for`].
+/// contradicts itself; or it leaves dimensions other than the batch open, for which there is [`translate_for`].
 pub fn translate(model: &Model) -> Result<Vec<u8>> {
     let input_dims = model.fixed_input_dims().ok_or_else(|| {
         let open = model.io().inputs.iter().find(|input| input.has_open_size());
@@ -52,7 +52,7 @@ pub fn translate(model: &Model) -> Result<Vec<u8>> {
     translate_for(model, &input_dims)
 }
 
-/// Translates a model for inputs of these shape, one list for each input.
+/// Translates a model for inputs of these shapes, one for each input.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ pub fn is_onnx(bytes: &[u8]) -> bool {
 
 /// Reads an ONNX model; its weights are not copied.
 ///
-/// An image whose channels come first, such as `[1, 3, 224, 224]`, stands in the signature with its channels last, and so does a
+/// An image whose channels come first, such as `[1, 3, 224, 224]`, is listed in [`Model::io`] with its channels last, and so does a
 /// result such as `[1, 512, 1, 1]`. Outputs name the heads. The metadata properties `mean` and `std`, each one number or three
 /// with commas between them, tell the normalization of pixels of 0 to 255.
 ///
@@ -87,7 +87,7 @@ fn outputs(graph: &GraphOutline) -> Result<Vec<TensorInfo>> {
         .collect()
 }
 
-/// Whether shape are those of an image whose colors come before its rows.
+/// Whether a shape is that of an image with channels first.
 pub fn has_channels_first(shape: &[i32]) -> bool {
     matches!(shape, [_, 3, _, last] if *last != 3)
 }

@@ -1,4 +1,4 @@
-//! One loaded ONNX model Runtime.
+//! One model loaded in ONNX Runtime.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -33,13 +33,13 @@ struct Source {
     threads: Threads,
 }
 
-/// The engine's session is one for inputs of certain shape, until others ask for another one.
+/// Its engine session is for inputs of certain shapes; other shapes need a new one.
 struct OrtSession {
     source: Source,
     planned: Option<Planned>,
 }
 
-/// The engine's session for inputs of certain shape.
+/// The engine's session for inputs of certain shapes.
 struct Planned {
     input_dims: Vec<Vec<usize>>,
     session: Session,
@@ -98,7 +98,7 @@ impl Source {
         self.model.format() == ModelFormat::TfLite
     }
 
-    /// The shape a session can be made for before inputs are there. An ONNX model is planned once, for whatever sizes it takes.
+    /// The input shapes that a session can be planned for in advance. An ONNX model is planned once, for whatever sizes it takes.
     fn fixed_dims(&self) -> Option<Vec<Vec<usize>>> {
         if self.is_translated() { self.model.fixed_input_dims() } else { Some(Vec::new()) }
     }

@@ -23,7 +23,7 @@ use crate::upright::Upright;
 /// The image is first brought upright as its orientation says; the region of interest counts there, in fractions of pixels
 /// where it is normalized. Then it is stretched to the model's size whatever its aspect, turned, and normalized as
 /// `(1 / std) * (value - mean)` in f32. Gray images count as RGB, YUV images become RGB at their full size first, and alpha is
-/// dropped. A model that leaves its input size open gets the region's size, turned.
+/// dropped. A model that leaves its input size open gets the region's size, rotated.
 ///
 /// ```
 /// use lookalike_core::{ImageProcessingOptions, ImageView, InputElement, InputSpec, Preprocessor, Tensor};

@@ -47,7 +47,7 @@ enumerations! {
 }
 
 tables! {
-    /// The root: what a model is, describes and expects.
+    /// The root: description, inputs and outputs of a model.
     table ModelMetadata, ModelMetadataRef {
         /// Name of the model.
         0 name: text(),

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lookalike_core::{
-    Data, DataRef, Error, InferenceSession, LoadedModel, Model, ModelIo, OperatorInfo, Result,
-    SessionOptions, Shape, Shapes, SupportCode, Tensor, TensorInfo, TensorRef, contain_panics,
-    one_line,
+    Data, DataRef, Error, ErrorKind, InferenceSession, LoadedModel, Model, ModelIo, OperatorInfo,
+    Result, SessionOptions, Shape, Shapes, SupportCode, Tensor, TensorInfo, TensorRef,
+    contain_panics, one_line,
 };
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
@@ -85,7 +85,17 @@ impl LoadedTfLite {
             return start(false);
         }
         // XNNPACK refuses graphs whose sizes are known only when they run; the library's own kernels take them.
-        start(true).or_else(|_: Error| start(false))
+        let started = start(true).or_else(|_: Error| start(false));
+        // Without what the library prints, nobody knows whether it lacks an operator: another engine may be tried.
+        started.map_err(|error| {
+            if captures_stderr || error.kind() != ErrorKind::Internal {
+                return error;
+            }
+            Error::unimplemented(
+                "TensorFlow Lite cannot prepare the model; it printed the reason to standard error",
+            )
+            .with_source(error)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use tract_core::prelude::{
 
 use crate::contain;
 
-/// Reads a model, with inputs of these shape, into a graph of the engine.
+/// Reads a model, with inputs of these shapes, into a graph of the engine.
 pub(crate) type Reader = fn(&Model, &[Vec<usize>]) -> Result<TypedModel>;
 
 /// A loaded model: what its sessions share.
@@ -33,7 +33,7 @@ struct TractSession {
     state: Option<TypedSimpleState>,
 }
 
-/// A plan for inputs of certain shape.
+/// A plan for inputs of certain shapes.
 #[derive(Clone)]
 struct Planned {
     input_dims: Vec<Vec<usize>>,

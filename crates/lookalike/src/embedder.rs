@@ -58,7 +58,7 @@ struct Inner {
 pub struct EmbedderInfo {
     /// Name of the engine that runs the model, asked for or not.
     pub backend: &'static str,
-    /// What the engine describes.
+    /// Version and library of the engine.
     pub engine: BackendInfo,
     /// Name of the preprocessing profile.
     pub preprocessor: &'static str,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::iter::Fuse;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,9 +14,12 @@ use lookalike_core::contain_panics;
 /// Items that are taken up before the result of the first one is asked for, for each thread: enough that nobody waits for the slowest.
 const AHEAD: usize = 32;
 
-/// Maps items on threads of its own: results come in the order of the items, each as soon as it and those before it are there.
+/// Most threads: what more would only cost memory.
+const MAX_JOBS: usize = 1024;
+
+/// Maps items on threads of its own: results come in the order of the items.
 ///
-/// Items are taken from the iterator by whoever asks for results, a bounded number ahead. Dropping the iterator ends the threads after the
+/// Whoever asks for a result takes items from the iterator, a bounded number ahead. Dropping the results ends the threads after the
 /// items they are at. An item whose work panics has the message of the panic as its result.
 ///
 /// ```
@@ -31,13 +35,18 @@ where
     R: Send + 'static,
     F: Fn(I::Item) -> R + Send + Sync + 'static,
 {
-    let capacity = jobs.get().saturating_mul(AHEAD);
+    let jobs = jobs.get().min(MAX_JOBS);
+    let capacity = jobs * AHEAD;
+    let is_over = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = mpsc::sync_channel::<Job<I::Item, R>>(capacity);
     let (receiver, work) = (Arc::new(Mutex::new(receiver)), Arc::new(work));
-    for job in 0..jobs.get() {
+    for job in 0..jobs {
         let (receiver, work) = (Arc::clone(&receiver), Arc::clone(&work));
+        let is_over = Arc::clone(&is_over);
         let worker = move || {
-            while let Some(Job { item, result }) = next(&receiver) {
+            while let Some(Job { item, result }) = next(&receiver)
+                && !is_over.load(Ordering::Relaxed)
+            {
                 // Nobody waits for the result of an iterator that was dropped.
                 result.send(contain_panics(|| work(item))).ok();
             }
@@ -48,7 +57,8 @@ where
         }
     }
     let inline: Box<dyn Fn(I::Item) -> R + Send + Sync> = Box::new(move |item| work(item));
-    Ordered { items: items.into_iter().fuse(), sender, inline, waiting: VecDeque::new(), capacity }
+    let (items, waiting) = (items.into_iter().fuse(), VecDeque::new());
+    Ordered { items, sender, inline, waiting, capacity, is_over }
 }
 
 fn next<T, R>(receiver: &Mutex<Receiver<Job<T, R>>>) -> Option<Job<T, R>> {
@@ -69,6 +79,14 @@ pub struct Ordered<I: Iterator, R> {
     inline: Box<dyn Fn(I::Item) -> R + Send + Sync>,
     waiting: VecDeque<Receiver<Result<R, String>>>,
     capacity: usize,
+    /// Whether nobody waits for results any more.
+    is_over: Arc<AtomicBool>,
+}
+
+impl<I: Iterator, R> Drop for Ordered<I, R> {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
 }
 
 impl<I: Iterator, R> Iterator for Ordered<I, R> {
@@ -100,7 +118,7 @@ impl<I: Iterator, R> fmt::Debug for Ordered<I, R> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     use super::*;
@@ -147,6 +165,20 @@ mod tests {
         let mut results = map_ordered(items, jobs(2), |number| number);
         assert_eq!(results.next(), Some(Ok(0)));
         assert_eq!(taken.load(Ordering::Relaxed), 2 * AHEAD);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_not_done() {
+        let done = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&done);
+        let mut results = map_ordered(0..1_000, jobs(1), move |_| {
+            thread::sleep(Duration::from_millis(1));
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        results.next();
+        drop(results);
+        thread::sleep(Duration::from_millis(100));
+        assert!(done.load(Ordering::Relaxed) < AHEAD);
     }
 
     #[test]

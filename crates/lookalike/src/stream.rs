@@ -75,7 +75,7 @@ impl VideoEmbedder {
         self.embed_with(frame, timestamp_ms, &ImageProcessingOptions::default())
     }
 
-    /// Embeds a region of a frame, or one that is to be turned.
+    /// Embeds a region of a frame, or one that is to be rotated.
     ///
     /// # Errors
     ///
@@ -185,12 +185,12 @@ impl LiveStreamEmbedder {
     /// # Errors
     ///
     /// The frame is not later than the one before, whatever became of that, or its time does not fit 64 bits of microseconds: the
-    /// time then stays where it was. Or the stream was closed. What goes wrong later the callback is reported.
+    /// time then stays where it was. Or the stream was closed. Later errors go to the callback.
     pub fn send(&self, frame: Image, timestamp_ms: i64) -> Result<()> {
         self.send_with(frame, timestamp_ms, ImageProcessingOptions::default())
     }
 
-    /// Takes a frame of which a region is to be embedded, or which is to be turned.
+    /// Takes a frame of which a region is to be embedded, or which is to be rotated.
     ///
     /// # Errors
     ///

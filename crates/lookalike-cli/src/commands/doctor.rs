@@ -82,6 +82,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<Outcome> {
             pipe::line(&pipe::printable(&line))?;
         }
     }
+    anyhow::ensure!(!rows.is_empty(), "this build has no backend to examine");
     let is_well = rows.iter().all(|row| row.is_well);
     Ok(if is_well { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -161,14 +162,16 @@ fn vectors(
 
 /// The largest difference from the frozen vectors of a profile; infinite if there are other ones than these.
 fn difference(vectors: &[f32], profile: usize) -> f32 {
-    let frozen = FROZEN.chunks_exact(size_of_val(vectors).max(1)).nth(profile);
+    let length = FROZEN.len() / preprocessor_names().count();
+    let frozen = FROZEN.chunks_exact(length).nth(profile);
     let frozen = frozen.unwrap_or_default().chunks_exact(size_of::<f32>());
-    if frozen.len() != vectors.len() {
+    if frozen.len() != vectors.len() || vectors.is_empty() {
         return f32::INFINITY;
     }
     let frozen = frozen.filter_map(|bytes| bytes.try_into().ok().map(f32::from_le_bytes));
     let differences = vectors.iter().zip(frozen).map(|(found, frozen)| (found - frozen).abs());
-    differences.fold(0.0, |largest, next| if next <= largest { largest } else { next })
+    differences
+        .fold(0.0, |largest, next| if next.is_nan() { f32::INFINITY } else { next.max(largest) })
 }
 
 #[cfg(feature = "native")]

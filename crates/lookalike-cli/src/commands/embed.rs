@@ -23,16 +23,18 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     let paths = paths(arguments)?;
     let embedder = arguments.embedder.embedder(&limits)?;
     let heads = chosen_heads(&embedder, arguments)?;
-    let mut output = output::open(arguments.output.as_deref())?;
-    if output.takes_one_head() && heads.len() > 1 {
-        bail!("an array holds one head, and these are {}: choose one with --head", heads.len());
-    }
+    // Before there is a temporary file in a folder that is searched.
     let (found, left_out) = images::find(&paths, arguments.hidden);
     if let Some(summary) = left_out.summary() {
         pipe::note("note", &summary);
     }
     ensure!(!found.is_empty(), "there is no image in {}", list(&paths));
+    let mut output = output::open(arguments.output.as_deref())?;
+    if output.takes_one_head() && heads.len() > 1 {
+        bail!("an array holds one head, and these are {}: choose one with --head", heads.len());
+    }
     let jobs = arguments.jobs.or_else(|| thread::available_parallelism().ok());
+    let jobs = jobs.map_or(1, NonZeroUsize::get).min(found.len());
     let to_file = arguments.output.is_some();
     let progress = progress_bar(found.len(), to_file);
     let work = Work {
@@ -44,9 +46,11 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     };
     let (work, total) = (Arc::new(work), found.len());
     let found: Vec<Arc<Found>> = found.into_iter().map(Arc::new).collect();
-    let results = map_ordered(found.clone(), jobs.unwrap_or(NonZeroUsize::MIN), move |found| {
-        work.record(&found)
-    });
+    let results = map_ordered(
+        found.clone(),
+        NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN),
+        move |found| work.record(&found),
+    );
     let mut failures = 0;
     for (found, result) in found.iter().zip(results) {
         let record = result

@@ -5,7 +5,7 @@ use lookalike_schema::tflite::{BuiltinOptionsRef, StridedSliceOptionsRef, Tensor
 use super::{ANY, Kind, LONGEST_LIST, Op, axis, product};
 use crate::error::{Error, Result};
 
-/// Gives the result the elements of the input in their order, with other shape.
+/// Gives the result the elements of the input in their order, with another shape.
 fn redimension(op: &mut Op<'_, '_>, dims: Vec<usize>) -> Result<()> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
@@ -104,7 +104,7 @@ pub(super) fn transpose(op: &mut Op<'_, '_>) -> Result<()> {
     op.define(order.into_iter().map(|axis| dims[axis]).collect())
 }
 
-/// Lays tensors of these shape along a dimension.
+/// Lays tensors of these shapes along a dimension.
 fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
     let tensors: Vec<usize> = op.info.inputs.iter().flatten().copied().collect();
     op.alike(&tensors, ANY)?;

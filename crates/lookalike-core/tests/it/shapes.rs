@@ -81,7 +81,7 @@ impl Draft {
         self.model
     }
 
-    /// The graph with a result of these shape.
+    /// The graph with a result of these shapes.
     fn declared(self, shape: &[i32]) -> tflite::Model {
         let mut model = self.open();
         let graph = &mut model.subgraphs[0];

@@ -167,7 +167,7 @@ pub(super) fn cast(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Operators whose results follow from shape and constants, or are not supported.
+/// Operators whose results follow from shapes and constants, or are not supported.
 pub(super) fn known(_: &mut Builder<'_>, _: &Operator<'_>) -> Result<()> {
     Err(Error::unimplemented("its integers depend on the input, which `native` does not support"))
 }

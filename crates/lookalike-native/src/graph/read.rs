@@ -96,7 +96,7 @@ fn reader(name: &str) -> Option<Reader> {
     Some(OPERATORS[place].1)
 }
 
-/// The graph of a model whose inputs have these shape.
+/// The graph of a model for inputs of these shapes.
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub(crate) fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<Graph> {
         let at = |error: Error| {
             Error::new(error.kind(), format!("operator {position} ({}): {error}", info.name))
         };
-        // What follows from shape has been computed with them.
+        // Shape inference has computed what follows from shapes.
         let is_known = |&output: &usize| builder.shapes.computed_integers(output).is_some();
         if info.outputs.iter().all(is_known) {
             continue;

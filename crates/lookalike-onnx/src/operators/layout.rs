@@ -9,7 +9,7 @@ use crate::constant::{Constant, Values, parameters};
 use crate::graph::{Graph, Layout};
 use crate::proto::Attribute;
 
-/// Gives the result the elements of the input in their order, with other shape.
+/// Gives the result the elements of the input in their order, with another shape.
 pub(super) fn redimension(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
     let (input, output) = (op.input(0)?, op.output()?);
     let dims = graph.dims(output)?;
@@ -24,7 +24,9 @@ pub(super) fn redimension(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
 
 /// Extents are known before the translation, so that nothing computes them; but not more of them than fit into the memory.
 pub(super) fn shape(_graph: &mut Graph<'_>, _op: &Op<'_>) -> Result<()> {
-    Err(Error::unimplemented("the model asks for the shape of too many values"))
+    Err(Error::unimplemented(
+        "the model computes more lists of integers from shapes than are supported",
+    ))
 }
 
 pub(super) fn transpose(graph: &mut Graph<'_>, op: &Op<'_>) -> Result<()> {
@@ -57,7 +59,7 @@ fn is_alike(graph: &Graph<'_>, one: usize, other: usize) -> bool {
     meaning(one) == meaning(other)
 }
 
-/// Lays tensors of these shape along a dimension.
+/// Lays tensors of these shapes along a dimension.
 fn join(
     graph: &mut Graph<'_>,
     op: &Op<'_>,
