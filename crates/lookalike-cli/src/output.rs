@@ -272,7 +272,9 @@ impl Sink for Array {
 }
 
 /// Makes files appear, unless there is nothing in them.
-fn persist<const N: usize>(files: [TemporaryFile; N], embedded: usize) -> Result<()> {
+fn persist<const N: usize>(mut files: [TemporaryFile; N], embedded: usize) -> Result<()> {
+    // Whatever the disk has no room for shows before the first of them appears.
+    files.iter_mut().try_for_each(TemporaryFile::flush)?;
     for file in files {
         if embedded > 0 {
             file.persist()?;

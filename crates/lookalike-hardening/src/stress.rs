@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lookalike::{
-    BackendInfo, FeatureVector, Image, ImageEmbedder, ImageEmbedderOptions, ImageView,
+    BackendInfo, ErrorKind, FeatureVector, Image, ImageEmbedder, ImageEmbedderOptions, ImageView,
     InferenceBackend, InferenceSession, LiveStreamEmbedder, LoadedModel, Model, ModelIo,
     OperatorInfo, SessionOptions, Shape, Tensor, TensorRef, backends,
 };
@@ -17,9 +17,14 @@ const SHARING: usize = 64;
 /// Threads that make and drop embedders.
 const MAKING: usize = 4;
 
-/// The built-in model on every backend of this build that can run here, and on an engine that is written here.
+/// The built-in model on every backend of this build that can run here and does not refuse it, and on an engine that is written here.
 pub fn subjects() -> Vec<(String, ImageEmbedderOptions)> {
+    let refuses = |name: &str| {
+        let built = ImageEmbedder::builder().backend(name).build();
+        built.is_err_and(|error| error.kind() == ErrorKind::Unimplemented)
+    };
     let usable = backends().iter().filter(|backend| backend.check().is_ok());
+    let usable = usable.filter(|backend| !refuses(backend.name()));
     let named = usable.map(|backend| {
         (backend.name().to_owned(), ImageEmbedder::builder().backend(backend.name()))
     });
