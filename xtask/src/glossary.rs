@@ -77,9 +77,8 @@ fn words(line: &str) -> impl Iterator<Item = String> {
         line.to_lowercase()
             .replace(|letter: char| !letter.is_alphanumeric() && letter != '\'', " ")
     );
-    WORDS.iter().filter_map(move |(word, better)| {
-        line.contains(&format!(" {word} ")).then(|| format!("`{word}`, write `{better}`"))
-    })
+    let found = WORDS.iter().filter(move |(word, _)| line.contains(&format!(" {word} ")));
+    found.map(|(word, better)| format!("`{word}`, write `{better}`"))
 }
 
 /// The name that a line makes public.
