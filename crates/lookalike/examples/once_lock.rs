@@ -1,5 +1,7 @@
 //! One embedder for the whole program, loaded when it is first needed: `cargo run --example once_lock -- a.jpg b.jpg`
 
+#![expect(clippy::print_stdout, reason = "an example for people")]
+
 use std::sync::OnceLock;
 
 use lookalike::{ImageEmbedder, Result};

@@ -1,6 +1,8 @@
 //! A service that answers an image with its vector: `cargo run --example server --features serde`, then
 //! `curl --data-binary @a.jpg http://127.0.0.1:3000/embed`
 
+#![expect(clippy::print_stdout, reason = "an example for people")]
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};

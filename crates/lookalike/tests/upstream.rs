@@ -126,7 +126,7 @@ fn main() -> ExitCode {
         trial("task_library/python/test_get_embedding_by_index", files, || {
             let embedder = task_library().build().unwrap();
             let pixels = Pixels::read(BURGER);
-            let result = embedder.embed(&pixels.view()).unwrap();
+            let result = embedder.embed(pixels.view()).unwrap();
             assert_eq!(result.embeddings[0].feature_vector.len(), 1024);
             assert!(result.embeddings.get(1).is_none());
         }),
@@ -216,8 +216,8 @@ fn main() -> ExitCode {
             || {
                 let video = VideoEmbedder::new(media_pipe().build().unwrap());
                 let pixels = Pixels::read(BURGER);
-                video.embed(&pixels.view(), 1).unwrap();
-                let error = video.embed(&pixels.view(), 0).unwrap_err();
+                video.embed(pixels.view(), 1).unwrap();
+                let error = video.embed(pixels.view(), 0).unwrap_err();
                 assert!(
                     error
                         .to_string()
@@ -264,9 +264,9 @@ fn main() -> ExitCode {
         trial("mediapipe/cpp/VideoModeTest.Succeeds", files, || {
             let video = VideoEmbedder::new(media_pipe().build().unwrap());
             let pixels = Pixels::read(BURGER);
-            let first = video.embed(&pixels.view(), 0).unwrap();
+            let first = video.embed(pixels.view(), 0).unwrap();
             for timestamp_ms in 1..100 {
-                let result = video.embed(&pixels.view(), timestamp_ms).unwrap();
+                let result = video.embed(pixels.view(), timestamp_ms).unwrap();
                 assert_eq!(result.timestamp_ms, Some(timestamp_ms));
                 let [u, v] = [&first, &result].map(|result| &result.embeddings[0].feature_vector);
                 assert_near(cosine_similarity(u, v).unwrap(), 1.0, 1e-6);
@@ -394,7 +394,7 @@ fn vector(
 ) -> FeatureVector {
     let processing = ImageProcessingOptions { region_of_interest, rotation_degrees };
     let pixels = Pixels::read(picture);
-    let mut result = embedder.embed_with(&pixels.view(), &processing).unwrap();
+    let mut result = embedder.embed_with(pixels.view(), &processing).unwrap();
     assert_eq!(result.embeddings.len(), 1);
     let embedding = result.embeddings.remove(0);
     assert_eq!((embedding.head_index, embedding.feature_vector.len()), (0, 1024));
@@ -567,7 +567,7 @@ fn video(region: Option<Region>, expected: f64) {
     let pixels = Pixels::read(BURGER);
     let processing = ImageProcessingOptions { region_of_interest: region, rotation_degrees: 0 };
     for timestamp_ms in (0..300).step_by(30) {
-        let result = video.embed_with(&pixels.view(), timestamp_ms, &processing).unwrap();
+        let result = video.embed_with(pixels.view(), timestamp_ms, &processing).unwrap();
         assert_eq!(result.timestamp_ms, Some(timestamp_ms));
         let found = cosine_similarity(&result.embeddings[0].feature_vector, &crop).unwrap();
         assert_near(found, expected, 1e-6);

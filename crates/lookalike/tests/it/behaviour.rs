@@ -87,7 +87,7 @@ fn grey_pictures_count_as_rgb() {
     let grey = picture("tiny_grey.png");
     let rgb: Vec<u8> = grey.pixels().iter().flat_map(|&value| [value; 3]).collect();
     let as_rgb = ImageView::rgb(&rgb, grey.width(), grey.height()).unwrap();
-    assert_eq!(embedder.embed(&grey).unwrap(), embedder.embed(&as_rgb).unwrap());
+    assert_eq!(embedder.embed(&grey).unwrap(), embedder.embed(as_rgb).unwrap());
 }
 
 #[test]
@@ -268,9 +268,9 @@ fn a_region_out_of_the_picture_is_refused_and_the_embedder_goes_on() {
         region_of_interest: Some(Region::Pixels { x: 20, y: 0, width: 5, height: 5 }),
         rotation_degrees: 0,
     };
-    let error = embedder.embed_with(&view, &processing).unwrap_err();
+    let error = embedder.embed_with(view, &processing).unwrap_err();
     assert!(error.to_string().starts_with("Invalid crop coordinates"), "{error}");
-    assert!(embedder.embed(&view).is_ok());
+    assert!(embedder.embed(view).is_ok());
 }
 
 /// From this run on the engine panics.

@@ -217,7 +217,7 @@ fn the_built_in_model_gives_the_numbers_of_its_specification() {
     }
     assert_eq!(pixels.iter().map(|&byte| u64::from(byte)).sum::<u64>(), specified.byte_sum);
     let embedder = ImageEmbedder::builder().build().unwrap();
-    let result = embedder.embed(&ImageView::rgb(&pixels, 128, 128).unwrap()).unwrap();
+    let result = embedder.embed(ImageView::rgb(&pixels, 128, 128).unwrap()).unwrap();
     let found = result.embeddings[0].feature_vector.as_float().unwrap();
     assert_eq!(found.len(), 306);
     for (index, (found, expected)) in found.iter().zip(&specified.embedding).enumerate() {

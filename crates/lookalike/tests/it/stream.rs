@@ -25,20 +25,20 @@ fn the_time_of_a_video_goes_on() {
     let video = VideoEmbedder::new(echo());
     let pixels = [0; 7 * 5 * 3];
     let view = ImageView::rgb(&pixels, 7, 5).unwrap();
-    assert_eq!(video.embed(&view, -1).unwrap().timestamp_ms, Some(-1));
-    assert_eq!(video.embed(&view, 10).unwrap().timestamp_ms, Some(10));
+    assert_eq!(video.embed(view, -1).unwrap().timestamp_ms, Some(-1));
+    assert_eq!(video.embed(view, 10).unwrap().timestamp_ms, Some(10));
     for refused in [10, 9, i64::MIN, i64::MAX, i64::MAX / 1000 + 1] {
-        let error = video.embed(&view, refused).unwrap_err();
+        let error = video.embed(view, refused).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     }
     // What was refused did not move the time, and what failed was not the end.
-    assert!(video.embed(&view, 11).is_ok());
+    assert!(video.embed(view, 11).is_ok());
     let outside = Region::Pixels { x: 5, y: 0, width: 5, height: 5 };
     let processing =
         ImageProcessingOptions { region_of_interest: Some(outside), rotation_degrees: 0 };
-    assert!(video.embed_with(&view, 12, &processing).is_err());
-    assert!(video.embed(&view, 12).is_err());
-    assert!(video.embed(&view, i64::MAX / 1000).is_ok());
+    assert!(video.embed_with(view, 12, &processing).is_err());
+    assert!(video.embed(view, 12).is_err());
+    assert!(video.embed(view, i64::MAX / 1000).is_ok());
 }
 
 #[test]
