@@ -143,16 +143,13 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                 });
             }
             let it = &tile.requantization;
-            let mut steps = [[V::splat(0.0); N]; M];
-            each!(m < M, {
-                each!(n < N of 0 1 2 3 4 5 6 7, { steps[m][n] = it.steps(sums[m][n], n * V::LANES) })
-            });
             if tile.floats.is_null() {
                 each!(m < M, {
                     let output = it.output.add((first + m) * it.output_stride);
                     each!(n < N of 0 1 2 3 4 5 6 7, {
                         let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                        it.store(steps[m][n], output.add(n * V::LANES), lanes);
+                        let steps: V = it.steps(sums[m][n], n * V::LANES);
+                        it.store(steps, output.add(n * V::LANES), lanes);
                     });
                 });
                 continue;
@@ -161,7 +158,8 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                 let output = tile.floats.add((first + m) * tile.float_stride);
                 each!(n < N of 0 1 2 3 4 5 6 7, {
                     let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                    steps[m][n].store_part(output.add(n * tile.vector_stride), lanes);
+                    let steps: V = it.steps(sums[m][n], n * V::LANES);
+                    steps.store_part(output.add(n * tile.vector_stride), lanes);
                 });
             });
         }
