@@ -44,9 +44,9 @@ const IR_VERSION: i64 = 8;
 pub fn translate(model: &Model) -> Result<Vec<u8>> {
     let input_dims = model.fixed_input_dims().ok_or_else(|| {
         let open = model.io().inputs.iter().find(|input| input.has_open_size());
+        let shape = open.map(|input| format!(" ({:?})", input.shape_signature)).unwrap_or_default();
         Error::unimplemented(format!(
-            "the translation to ONNX needs inputs of fixed size, and the model leaves that of one open: {:?}",
-            open.map(|input| &input.shape_signature)
+            "the model leaves the size of its input open{shape}, and a translation needs a fixed one: convert the model with a fixed input size, or run it as it is with `-b tract` or `-b ort`"
         ))
     })?;
     translate_for(model, &input_dims)
