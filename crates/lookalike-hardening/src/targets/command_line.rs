@@ -79,14 +79,16 @@ pub fn write_vectors(data: &[u8]) {
     let table = write("vectors.csv");
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&table[..]);
-    let rows: Vec<csv::StringRecord> =
-        reader.records().collect::<Result<_, _>>().expect("the table can be read");
+    // A path need not be text.
+    let rows: Vec<csv::ByteRecord> =
+        reader.byte_records().collect::<Result<_, _>>().expect("the table can be read");
     assert_eq!(rows.len(), pictures.len());
     for (row, picture) in rows.iter().zip(&pictures) {
-        assert_eq!(row.get(0), Some(&*String::from_utf8_lossy(&picture.path)));
-        assert_eq!(row.get(2), Some(picture.name.as_deref().unwrap_or_default()));
-        let read: Vec<f32> =
-            row.iter().skip(3).map(|value| value.parse().expect("a number")).collect();
+        assert_eq!(row.get(0), Some(&*picture.path));
+        assert_eq!(row.get(2), Some(picture.name.as_deref().unwrap_or_default().as_bytes()));
+        let number = |value: &[u8]| str::from_utf8(value).ok()?.parse().ok();
+        let read: Option<Vec<f32>> = row.iter().skip(3).map(number).collect();
+        let read = read.expect("numbers");
         assert!(is_equal(&read, &values(picture)), "{read:?}");
     }
 
