@@ -63,6 +63,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let strict = ["--quiet", "--all-targets", "--", "-D", "warnings"];
     workspace::cargo(&["clippy"], &backends, &strict, &[])?;
+    shell::run("cargo", &[&["clippy", "--package", "xtask", "--locked"], &strict[..]].concat())?;
     let flags = [("RUSTDOCFLAGS", "-D warnings")];
     workspace::cargo(&["doc"], &backends, &["--quiet", "--no-deps"], &flags)?;
     assembly::check()?;

@@ -1,4 +1,5 @@
-//! The whole workspace, always with the same features: what they ask of dependencies is then built once for all tasks.
+//! The whole workspace, always with the same features: what they ask of dependencies is then built once for all tasks. These tasks stay
+//! outside, as cargo has built them already, by themselves.
 
 use std::env;
 use std::process::Command;
@@ -13,7 +14,8 @@ const ON_EVERY_BACKEND: [&str; 3] =
 
 /// What tells cargo to take all packages, with these of the optional backends.
 pub(crate) fn selection(backends: &[&str]) -> Vec<String> {
-    let mut arguments: Vec<String> = ["--workspace", "--locked"].map(str::to_owned).to_vec();
+    let mut arguments: Vec<String> =
+        ["--workspace", "--exclude", "xtask", "--locked"].map(str::to_owned).to_vec();
     // What the examples need, and conversions that have tests of their own.
     arguments.extend(["--features", "lookalike/serde,lookalike/image"].map(str::to_owned));
     for (package, backend) in
@@ -53,7 +55,8 @@ pub(crate) fn run(program: &str, backends: &[&str], arguments: &[&str]) -> Resul
 
 /// Builds the programs of the workspace, to start one of them in its folder.
 pub(crate) fn command(program: &str, backends: &[&str]) -> Result<Command> {
-    cargo(&["build", "--quiet"], backends, &[], &[])?;
+    // An example counts what tests depend on: without one, cargo would build tract a second time, with fewer features of its dependencies.
+    cargo(&["build", "--quiet", "--bins", "--examples"], backends, &[], &[])?;
     // Cargo has put it beside the program that runs here.
     let path = env::current_exe().context("where is this program?")?.with_file_name(program);
     let mut command = Command::new(path.with_extension(env::consts::EXE_EXTENSION));

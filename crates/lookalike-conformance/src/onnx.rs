@@ -39,7 +39,9 @@ pub(crate) fn cases(
 fn converted_is_equal(subject: &Subject, backend: Backend) -> Result<()> {
     let model = subject.options(backend).read_model()?;
     if model.fixed_input_dims().is_none() {
-        ensure!(onnx::translate(&model).is_err(), "a model of open size is translated");
+        let error = onnx::translate(&model).err().context("a model of open size is translated")?;
+        let message = error.to_string();
+        ensure!(message.contains("convert the model with a fixed input size"), "{message}");
         return Ok(());
     }
     let query = Query::of(subject.pair[0]);

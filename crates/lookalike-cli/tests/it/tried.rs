@@ -184,3 +184,60 @@ fn all_jobs_share_one_budget_of_memory() {
     ]);
     assert_eq!((output.status.code(), stdout(&output).lines().count()), (Some(0), 3));
 }
+
+/// What a terminal shows of a program's standard error, control sequences included.
+#[cfg(target_os = "linux")]
+fn shown_on_a_terminal(arguments: &[&str]) -> String {
+    use std::fs::{File, OpenOptions};
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+    use std::process::{Command, Stdio};
+
+    use rustix::pty::{self, OpenptFlags};
+
+    let ours = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    pty::grantpt(&ours).unwrap();
+    pty::unlockpt(&ours).unwrap();
+    let name = pty::ptsname(&ours, Vec::new()).unwrap();
+    let name = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+    let theirs = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lookalike"))
+        .args(arguments)
+        .current_dir(fixtures())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(theirs))
+        .spawn()
+        .unwrap();
+    let mut shown = Vec::new();
+    // Ends with an error as soon as nobody holds the other side.
+    File::from(ours).read_to_end(&mut shown).ok();
+    child.wait().unwrap();
+    String::from_utf8(shown).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn errors_have_lines_of_their_own_beside_the_progress_bar() {
+    let folder = folder();
+    let output = folder.path().join("v.jsonl");
+    let images = ["tiny.png", "missing.png", "tiles.png", "nowhere.png", "landscape.png"];
+    let arguments =
+        [&["embed", "-o", output.to_str().unwrap(), "--jobs", "1"][..], &images].concat();
+    let shown = shown_on_a_terminal(&arguments);
+    assert!(shown.contains("images, "), "there is no progress bar in {shown:?}");
+    let errors: Vec<_> = shown.match_indices("error: ").collect();
+    assert_eq!(errors.len(), 2, "{shown:?}");
+    for (at, _) in errors {
+        let before = &shown[..at];
+        let is_at_start =
+            before.is_empty() || before.ends_with('\n') || before.ends_with("\x1b[2K");
+        assert!(is_at_start, "an error does not begin a line: {shown:?}");
+    }
+    // Whole images a second: no digits behind a point.
+    let rates = shown.match_indices(" a second").map(|(at, _)| &shown[..at]);
+    for rate in rates.map(|before| before.rsplit(' ').next().unwrap_or_default()) {
+        assert!(rate.bytes().all(|byte| byte.is_ascii_digit()), "{rate}");
+    }
+}
