@@ -1,5 +1,6 @@
 //! Running other programs.
 
+use std::env;
 use std::ffi::OsStr;
 use std::process::Command;
 
@@ -21,7 +22,7 @@ pub(crate) fn run_with(
     let program = program.as_ref();
     let shown = format!("{} {}", program.to_string_lossy(), arguments.join(" "));
     println!("$ {shown}");
-    let status = Command::new(program)
+    let status = command(program)
         .args(arguments)
         .envs(environment.iter().copied())
         .current_dir(paths::root())
@@ -34,7 +35,7 @@ pub(crate) fn run_with(
 /// The standard output of a program.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String> {
     let shown = format!("{program} {}", arguments.join(" "));
-    let output = Command::new(program)
+    let output = command(program)
         .args(arguments)
         .current_dir(paths::root())
         .output()
@@ -45,4 +46,17 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A program that does not see what cargo says of this one: build scripts that look at it, as ring's does, would run again each time.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        let is_of_package =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_package) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
