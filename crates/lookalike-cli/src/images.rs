@@ -5,10 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use lookalike::{
-    DecodeOptions, Decoded, Error, MemoryBudget, Reservation, Sniffed, decode_within, read,
-    read_file, sniff,
-};
+use lookalike::{DecodeOptions, Error, Sniffed, read, read_file, sniff};
 use walkdir::{DirEntry, WalkDir};
 
 /// File name endings that make a file in a folder an image, whatever it begins with.
@@ -167,18 +164,12 @@ pub(crate) fn check_stdin<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Resu
     Ok(())
 }
 
-/// Reads and decodes a file, or standard input, once the budget has room for it.
-pub(crate) fn decode<'a>(
-    path: &Path,
-    options: &DecodeOptions,
-    budget: &'a MemoryBudget,
-) -> lookalike::Result<(Decoded, Reservation<'a>)> {
-    let bytes = if path == Path::new(STDIN) {
-        read(io::stdin().lock(), options).map_err(|error| Error::file(path, error))?
-    } else {
-        read_file(path, options)?
-    };
-    decode_within(&bytes, options, budget)
+/// The bytes of a file, or of standard input.
+pub(crate) fn bytes(path: &Path, options: &DecodeOptions) -> lookalike::Result<Vec<u8>> {
+    if path == Path::new(STDIN) {
+        return read(io::stdin().lock(), options).map_err(|error| Error::file(path, error));
+    }
+    read_file(path, options)
 }
 
 /// What is said of a file that ended early and was embedded all the same.

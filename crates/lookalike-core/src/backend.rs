@@ -4,10 +4,11 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::ImageView;
 use crate::model::{Model, ModelIo, OperatorInfo};
 use crate::options::{ImageProcessingOptions, SessionOptions};
+use crate::sampling::{ImageOutline, SampleGrid, SampledImage};
 use crate::spec::InputSpec;
 use crate::tensor::{Tensor, TensorRef};
 
@@ -118,4 +119,31 @@ pub trait Preprocessor: Debug + Send + Sync {
         spec: &InputSpec,
         input: &mut Tensor,
     ) -> Result<()>;
+
+    /// The rows and columns of an image that [`prepare`](Self::prepare) looks at, so that the others need not be decoded. `None` stands for all:
+    /// where most pixels count, where `prepare` would fail, and for profiles that look at every pixel.
+    fn sampling(
+        &self,
+        _image: ImageOutline,
+        _processing: &ImageProcessingOptions,
+        _spec: &InputSpec,
+    ) -> Option<SampleGrid> {
+        None
+    }
+
+    /// Fills the input tensor as [`prepare`](Self::prepare) would from the whole image, to the bit, from the pixels of its
+    /// [`sampling`](Self::sampling).
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare), or the grid is not that of the profile.
+    fn prepare_sampled(
+        &self,
+        _image: &SampledImage<'_>,
+        _processing: &ImageProcessingOptions,
+        _spec: &InputSpec,
+        _input: &mut Tensor,
+    ) -> Result<()> {
+        Err(Error::unimplemented(format!("the profile {} needs all pixels", self.name())))
+    }
 }

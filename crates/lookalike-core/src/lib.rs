@@ -15,6 +15,7 @@ mod instruction_set;
 mod limits;
 mod model;
 mod options;
+mod sampling;
 pub mod shapes;
 mod spec;
 mod tensor;
@@ -37,6 +38,7 @@ pub use crate::model::{
     Model, ModelFormat, ModelIo, OperatorInfo, Quantization, SignatureDef, TensorInfo,
 };
 pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions, Threads};
+pub use crate::sampling::{ImageOutline, SampleGrid, SampledImage};
 pub use crate::shapes::Shapes;
 pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
 pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

@@ -37,8 +37,8 @@ use std::path::Path;
 
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use lookalike_core::{
-    Error, ErrorKind, Image, Limits, Orientation, PixelFormat, Result, SupportCode, contain_panics,
-    one_line,
+    Error, ErrorKind, Image, ImageOutline, Limits, Orientation, PixelFormat, Result, SampleGrid,
+    SupportCode, contain_panics, one_line,
 };
 
 pub use crate::budget::{MemoryBudget, Reservation};
@@ -85,6 +85,22 @@ pub struct Decoded {
     /// The image.
     pub image: Image,
     /// Whether the file ended early, so that only part of the pixels are its own.
+    pub is_truncated: bool,
+}
+
+/// The pixels of an image on a grid of some rows and columns, or all of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Sampled {
+    /// The pixels of the grid, side by side, with the orientation of the whole image; the whole image without a grid.
+    pub image: Image,
+    /// Where the pixels are in the whole image.
+    pub grid: Option<SampleGrid>,
+    /// Pixels in a row of the whole image, as stored.
+    pub width: usize,
+    /// Rows of the whole image, as stored.
+    pub height: usize,
+    /// As of [`Decoded`].
     pub is_truncated: bool,
 }
 
@@ -142,8 +158,25 @@ pub fn decode_within<'a>(
     options: &DecodeOptions,
     budget: &'a MemoryBudget,
 ) -> Result<(Decoded, Reservation<'a>)> {
+    let (sampled, reservation) = decode_sampled(bytes, options, budget, |_| None)?;
+    let Sampled { image, is_truncated, .. } = sampled;
+    Ok((Decoded { image, is_truncated }, reservation))
+}
+
+/// Decodes as [`decode_within`] does, and no more of a JPEG file than the grid that `sampling` gives for the image; all of it for
+/// `None`, and of files of other formats.
+///
+/// # Errors
+///
+/// As for [`decode`].
+pub fn decode_sampled<'a>(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    budget: &'a MemoryBudget,
+    sampling: impl FnOnce(ImageOutline) -> Option<SampleGrid>,
+) -> Result<(Sampled, Reservation<'a>)> {
     check_length(bytes, options)?;
-    contain_panics(|| decode_contained(bytes, options, budget))
+    contain_panics(|| decode_contained(bytes, options, budget, sampling))
         .unwrap_or_else(|panic| Err(broken(format!("the decoder panicked: {panic}"))))
 }
 
@@ -155,31 +188,51 @@ fn check_length(bytes: &[u8], options: &DecodeOptions) -> Result<()> {
     Err(too_large(format!("the file has more than {max} bytes (max_image_bytes)")))
 }
 
+/// The format of the file, if this build reads it.
+fn format_of(bytes: &[u8]) -> Result<ImageFormat> {
+    match sniff(bytes) {
+        Sniffed::Readable(format) => Ok(format.0),
+        unreadable => Err(broken(format!("{unreadable}; this build reads {}", readable_formats()))),
+    }
+}
+
+fn check_pixels(width: u64, height: u64, limits: &Limits) -> Result<()> {
+    if width.saturating_mul(height) <= limits.max_pixels {
+        return Ok(());
+    }
+    Err(too_large(format!(
+        "the image of {width}x{height} pixels has more than {} (max_pixels)",
+        limits.max_pixels
+    )))
+}
+
+fn check_memory(needed: u64, (width, height): (u64, u64), limits: &Limits) -> Result<()> {
+    if needed <= limits.max_decoder_bytes {
+        return Ok(());
+    }
+    Err(too_large(format!(
+        "the image of {width}x{height} pixels needs {needed} bytes, and max_decoder_bytes is {}",
+        limits.max_decoder_bytes
+    )))
+}
+
 fn decode_contained<'a>(
     bytes: &[u8],
     options: &DecodeOptions,
     budget: &'a MemoryBudget,
-) -> Result<(Decoded, Reservation<'a>)> {
+    sampling: impl FnOnce(ImageOutline) -> Option<SampleGrid>,
+) -> Result<(Sampled, Reservation<'a>)> {
     let limits = &options.limits;
-    let format = match sniff(bytes) {
-        Sniffed::Readable(format) => format.0,
-        unreadable => {
-            return Err(broken(format!("{unreadable}; this build reads {}", readable_formats())));
-        }
-    };
-    let mut is_truncated = false;
+    let format = format_of(bytes)?;
     #[cfg(feature = "jpeg")]
-    let mut jpeg_components = 3;
-    #[cfg(feature = "jpeg")]
-    if format == ImageFormat::Jpeg {
-        let outline = jpeg::outline(bytes);
-        jpeg_components = outline.components;
-        is_truncated = outline.is_truncated;
-        if is_truncated && !options.allow_truncated {
-            // The first words are the reference's.
-            return Err(broken("expected marker: the file ends early".to_owned()));
-        }
+    if format == ImageFormat::Jpeg
+        && let Some(decoded) = jpeg::decode(bytes, options, budget, sampling)?
+    {
+        return Ok(decoded);
     }
+    #[cfg(not(feature = "jpeg"))]
+    let _ = sampling;
+    let mut is_truncated = false;
     #[cfg(feature = "webp")]
     if format == ImageFormat::WebP {
         containers::check_webp(bytes)?;
@@ -191,28 +244,15 @@ fn decode_contained<'a>(
     let from_image = |error| from_image(error, limits);
     let mut decoder = reader.into_decoder().map_err(from_image)?;
     let (width, height) = decoder.dimensions();
-    let pixel_count = u64::from(width) * u64::from(height);
-    if pixel_count > limits.max_pixels {
-        return Err(too_large(format!(
-            "the image of {width}x{height} pixels has more than {} (max_pixels)",
-            limits.max_pixels
-        )));
-    }
+    let (width, height) = (u64::from(width), u64::from(height));
+    check_pixels(width, height, limits)?;
+    let pixel_count = width * height;
     let needed = match format {
-        // These two take limits on sides only. A progressive JPEG needs two bytes for each coefficient, and planes of samples besides.
-        #[cfg(feature = "jpeg")]
-        ImageFormat::Jpeg => {
-            decoder.total_bytes().max(pixel_count.saturating_mul(jpeg_components)).saturating_mul(3)
-        }
-        ImageFormat::WebP => decoder.total_bytes().saturating_mul(3),
+        // These two take limits on sides only.
+        ImageFormat::Jpeg | ImageFormat::WebP => decoder.total_bytes().saturating_mul(3),
         _ => decoder.total_bytes(),
     };
-    if needed > limits.max_decoder_bytes {
-        return Err(too_large(format!(
-            "the image of {width}x{height} pixels needs {needed} bytes, and max_decoder_bytes is {}",
-            limits.max_decoder_bytes
-        )));
-    }
+    check_memory(needed, (width, height), limits)?;
     if pixel_count == 0 {
         return Err(broken(format!("an image of {width}x{height} has no pixels")));
     }
@@ -262,7 +302,8 @@ fn decode_contained<'a>(
         _ => Image::rgb(pixels, width, height)?,
     };
     reservation.shrink(image.pixels().len() as u64);
-    Ok((Decoded { image: image.with_orientation(orientation), is_truncated }, reservation))
+    let image = image.with_orientation(orientation);
+    Ok((Sampled { image, grid: None, width, height, is_truncated }, reservation))
 }
 
 /// Puts RGBA pixels before a color, and drops alpha: `(color * alpha + background * (255 - alpha)) / 255`, rounded to the nearest.

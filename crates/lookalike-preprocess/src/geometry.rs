@@ -1,5 +1,7 @@
 //! Where samples are taken: filter choice, steps and starts in 16.16 fixed point, as libyuv computes them.
 
+use lookalike_core::Error;
+
 /// One in 16.16 fixed point.
 pub(crate) const ONE: i64 = 1 << 16;
 
@@ -123,4 +125,11 @@ pub(crate) fn fraction8(position: i64) -> u8 {
 /// The upper seven bits of a position's fraction.
 pub(crate) fn fraction7(position: i64) -> u8 {
     ((position >> 9) & 0x7f) as u8
+}
+
+/// The error for samples that a profile did not ask for.
+pub(crate) fn not_the_grid(profile: &str) -> Error {
+    Error::invalid_argument(format!(
+        "these samples are not the ones that the profile {profile} asks for"
+    ))
 }

@@ -78,7 +78,13 @@ pub(crate) struct Taps {
 }
 
 impl Taps {
-    pub(crate) fn new(axis: Axis, source_width: usize, target_width: usize) -> Self {
+    /// Taps of a target row; `column` says where a column of the source is in its rows.
+    pub(crate) fn new(
+        axis: Axis,
+        source_width: usize,
+        target_width: usize,
+        column: impl Fn(usize) -> usize,
+    ) -> Self {
         let positions = || (0..target_width).map(|column| axis.at(column));
         let fraction: Vec<u8> = positions().map(fraction7).collect();
         let weights = fraction
@@ -88,7 +94,8 @@ impl Taps {
                 pair * 0x0001_0001_0001_0001
             })
             .collect();
-        let left = positions().map(|position| whole(position, source_width) as u32).collect();
+        let left = |position| column(whole(position, source_width)) as u32;
+        let left = positions().map(left).collect();
         Self { left, fraction, weights }
     }
 }
@@ -204,7 +211,7 @@ mod tests {
                 Size { width: source, height: 7 },
                 Size { width: target, height: 5 },
             );
-            let taps = Taps::new(sampling.x, source, target);
+            let taps = Taps::new(sampling.x, source, target, |column| column);
             let best = best();
             let row = |channels: usize| &bytes[skip..][..source * channels];
             prop_assert_eq!(

@@ -3,14 +3,14 @@
 use std::f64::consts::PI;
 
 use lookalike_core::{
-    Error, ImageProcessingOptions, ImageView, InputSpec, InstructionSet, Orientation, Preprocessor,
-    Region, Result, Tensor,
+    Error, ImageOutline, ImageProcessingOptions, ImageView, InputSpec, InstructionSet, Orientation,
+    Preprocessor, Region, Result, SampleGrid, SampledImage, Tensor,
 };
 
-use crate::geometry::Size;
+use crate::geometry::{Size, not_the_grid};
 use crate::kernels::{Kernels, NormalizationTable, Tap};
-use crate::target::Target;
-use crate::upright::Upright;
+use crate::target::{Target, check_size, stored_size};
+use crate::upright::{Turned, Upright};
 
 /// Input tensors equal to those of MediaPipe Tasks 1.2.2 on x86-64, bit for bit.
 ///
@@ -53,6 +53,43 @@ impl MediaPipe {
     }
 }
 
+impl MediaPipe {
+    /// Fills the tensor from an image, or from those lines of it that are wanted.
+    fn fill(
+        &self,
+        image: &ImageView<'_>,
+        lines: Option<&Lines>,
+        plan: &Plan,
+        spec: &InputSpec,
+        input: &mut Tensor,
+    ) -> Result<()> {
+        let Plan { target: size, places } = plan;
+        let upright = Upright::new(image);
+        let table = NormalizationTable::stretched;
+        let orientation = Orientation::TopLeft;
+        let mut target = Target::new(input, *size, spec.element, orientation, self.kernels, table)?;
+        let indices =
+            lines.map(|lines| (Lines::indices(&lines.columns), Lines::indices(&lines.rows)));
+        let (mut taps, mut row) = (vec![Tap::default(); size.width], vec![0; size.width * 3]);
+        for y in 0..size.height {
+            places.row(y, &mut taps);
+            if let Some((columns, rows)) = &indices {
+                for tap in &mut taps {
+                    tap.left = columns[tap.left as usize];
+                    tap.top = rows[tap.top as usize];
+                }
+            }
+            if upright.is_rgba() {
+                self.kernels.sample::<4>(&upright.pixels(), &taps, &mut row);
+            } else {
+                self.kernels.sample::<3>(&upright.pixels(), &taps, &mut row);
+            }
+            target.write_upright_row(y, &row);
+        }
+        Ok(())
+    }
+}
+
 impl Default for MediaPipe {
     fn default() -> Self {
         Self::new()
@@ -71,8 +108,47 @@ impl Preprocessor for MediaPipe {
         spec: &InputSpec,
         input: &mut Tensor,
     ) -> Result<()> {
-        let upright = Upright::new(image);
-        let size = Size { width: upright.pixels().width, height: upright.pixels().height };
+        self.fill(image, None, &Plan::new(image.into(), processing, spec)?, spec, input)
+    }
+
+    fn sampling(
+        &self,
+        image: ImageOutline,
+        processing: &ImageProcessingOptions,
+        spec: &InputSpec,
+    ) -> Option<SampleGrid> {
+        Plan::new(image, processing, spec).ok()?.lines().map(|lines| lines.grid(image))
+    }
+
+    fn prepare_sampled(
+        &self,
+        image: &SampledImage<'_>,
+        processing: &ImageProcessingOptions,
+        spec: &InputSpec,
+        input: &mut Tensor,
+    ) -> Result<()> {
+        let plan = Plan::new(image.outline(), processing, spec)?;
+        let lines = plan.lines().filter(|lines| lines.grid(image.outline()) == *image.grid());
+        let lines = lines.ok_or_else(|| not_the_grid(self.name()))?;
+        self.fill(&image.pixels(), Some(&lines), &plan, spec, input)
+    }
+}
+
+/// Where the pixels of a tensor lie in the upright image.
+#[derive(Debug)]
+struct Plan {
+    target: Size,
+    places: Places,
+}
+
+impl Plan {
+    fn new(
+        image: ImageOutline,
+        processing: &ImageProcessingOptions,
+        spec: &InputSpec,
+    ) -> Result<Self> {
+        let stored = Size { width: image.width, height: image.height };
+        let size = stored_size(stored, image.orientation);
         if size.width.max(size.height) > LONGEST_SIDE {
             return Err(Error::invalid_argument(format!(
                 "a side of {}x{} pixels is longer than {LONGEST_SIDE}; give a smaller image",
@@ -81,27 +157,73 @@ impl Preprocessor for MediaPipe {
         }
         let rectangle = Rectangle::new(size, processing)?;
         let open = rectangle.size();
-        let target_size = Size {
+        let target = Size {
             width: spec.width.unwrap_or(open.width),
             height: spec.height.unwrap_or(open.height),
         };
-        let table = NormalizationTable::stretched;
-        let orientation = Orientation::TopLeft;
-        let mut target =
-            Target::new(input, target_size, spec.element, orientation, self.kernels, table)?;
-        let places = Places::new(size, target_size, rectangle.inverse_map(target_size));
-        let (mut taps, mut row) =
-            (vec![Tap::default(); target_size.width], vec![0; target_size.width * 3]);
-        for y in 0..target_size.height {
-            places.row(y, &mut taps);
-            if upright.is_rgba() {
-                self.kernels.sample::<4>(&upright.pixels(), &taps, &mut row);
-            } else {
-                self.kernels.sample::<3>(&upright.pixels(), &taps, &mut row);
-            }
-            target.write_upright_row(y, &row);
+        check_size(target)?;
+        Ok(Self { target, places: Places::new(size, target, rectangle.inverse_map(target)) })
+    }
+
+    /// The lines of the upright image that the tensor is made of, unless the tensor is so large that looking for them does not pay.
+    fn lines(&self) -> Option<Lines> {
+        let (Size { width, height }, source) = (self.target, self.places.source);
+        if width * 2 >= source.width || height * 2 >= source.height {
+            return None;
         }
-        Ok(())
+        let mut lines =
+            Lines { rows: vec![false; source.height], columns: vec![false; source.width] };
+        let mut taps = vec![Tap::default(); width];
+        for y in 0..height {
+            self.places.row(y, &mut taps);
+            // Where lines stay lines, all rows have the same columns, and all taps of a row the same top.
+            let is_known = self.places.columns.is_some() && y > 0;
+            for tap in if is_known { &taps[..1] } else { &taps } {
+                for (places, at) in [(&mut lines.rows, tap.top), (&mut lines.columns, tap.left)] {
+                    let next = (at as usize + 1).min(places.len() - 1);
+                    (places[at as usize], places[next]) = (true, true);
+                }
+            }
+        }
+        Some(lines)
+    }
+}
+
+/// Which lines of the upright image are wanted.
+#[derive(Debug)]
+struct Lines {
+    rows: Vec<bool>,
+    columns: Vec<bool>,
+}
+
+impl Lines {
+    /// The same lines in the image as it is stored.
+    fn grid(&self, image: ImageOutline) -> SampleGrid {
+        let turned =
+            Turned::new(image.orientation, Size { width: image.width, height: image.height });
+        let wanted = |lines: &[bool]| {
+            let lines = lines.iter().enumerate();
+            lines.filter(|&(_, &wanted)| wanted).map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let rows = wanted(&self.rows).into_iter().map(|y| turned.stored(0, y));
+        let columns = wanted(&self.columns).into_iter().map(|x| turned.stored(x, 0));
+        if image.orientation.swaps_axes() {
+            let rows = rows.map(|(column, _)| column as u32).collect();
+            SampleGrid::new(columns.map(|(_, row)| row as u32).collect(), rows)
+        } else {
+            let rows = rows.map(|(_, row)| row as u32).collect();
+            SampleGrid::new(rows, columns.map(|(column, _)| column as u32).collect())
+        }
+    }
+
+    /// For each line, how many wanted ones come before it.
+    fn indices(lines: &[bool]) -> Vec<u32> {
+        let counts = lines.iter().scan(0, |count, &wanted| {
+            let before = *count;
+            *count += u32::from(wanted);
+            Some(before)
+        });
+        counts.collect()
     }
 }
 

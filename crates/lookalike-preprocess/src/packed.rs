@@ -1,6 +1,8 @@
 //! Resize of packed pixels: `ARGBScale` and `UVScale` of libyuv with the bilinear filter.
 
-use crate::geometry::{Filter, ONE, Sampling, Size, fraction8, whole};
+use lookalike_core::SampleGrid;
+
+use crate::geometry::{Axis, Filter, ONE, Sampling, Size, fraction8, whole};
 use crate::kernels::{Kernels, Taps};
 
 /// Rows of pixels with `C` bytes each.
@@ -9,21 +11,64 @@ pub(crate) struct Rows<'a, const C: usize> {
     data: &'a [u8],
     row_stride: usize,
     pub(crate) size: Size,
+    lines: Option<&'a Lines>,
+}
+
+/// Rows and columns of a source in ascending order.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) rows: Vec<u32>,
+    pub(crate) columns: Vec<u32>,
+}
+
+impl Lines {
+    fn new(
+        rows: impl IntoIterator<Item = usize>,
+        columns: impl IntoIterator<Item = usize>,
+    ) -> Self {
+        let grid = SampleGrid::new(
+            rows.into_iter().map(|row| row as u32).collect(),
+            columns.into_iter().map(|column| column as u32).collect(),
+        );
+        Self { rows: grid.rows().to_vec(), columns: grid.columns().to_vec() }
+    }
 }
 
 impl<'a, const C: usize> Rows<'a, C> {
-    /// `data` starts at the first pixel and reaches at least to the end of the last row.
-    pub(crate) fn new(data: &'a [u8], row_stride: usize, size: Size) -> Self {
-        Self { data, row_stride, size }
+    /// `data` starts at the first pixel and reaches at least to the end of the last row. `lines` are those that are there, side by side, if not
+    /// all are.
+    pub(crate) fn new(
+        data: &'a [u8],
+        row_stride: usize,
+        size: Size,
+        lines: Option<&'a Lines>,
+    ) -> Self {
+        Self { data, row_stride, size, lines }
+    }
+
+    /// Pixels of a row that are there.
+    fn width(&self) -> usize {
+        self.lines.map_or(self.size.width, |lines| lines.columns.len())
     }
 
     pub(crate) fn row(&self, y: usize) -> &'a [u8] {
-        &self.data[y * self.row_stride..][..self.size.width * C]
+        let y = self.lines.map_or(y, |lines| index(&lines.rows, y));
+        &self.data[y * self.row_stride..][..self.width() * C]
+    }
+
+    /// Where a column is among those that are there.
+    fn column(&self, x: usize) -> usize {
+        self.lines.map_or(x, |lines| index(&lines.columns, x))
     }
 
     fn pixel(&self, x: usize, y: usize) -> &'a [u8] {
-        &self.row(y)[x * C..][..C]
+        &self.row(y)[self.column(x) * C..][..C]
     }
+}
+
+/// Where a place is in a list of places, which holds it.
+fn index(places: &[u32], place: usize) -> usize {
+    places.partition_point(|&other| (other as usize) < place)
 }
 
 /// How the mean of 2x2 pixels is rounded when an image shrinks by even factors.
@@ -35,6 +80,85 @@ pub(crate) enum BoxRounding {
     Twice,
 }
 
+/// The way from one size to another, as libyuv chooses it.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The first pixels of the first rows.
+    Copy,
+    /// Means of 2x2 pixels in boxes of even sides.
+    Boxes { step_x: usize, step_y: usize },
+    /// Columns stay.
+    Vertical { filter: Filter, y: Axis },
+    /// Of each place the nearest pixel.
+    Nearest { x: Axis, y: Axis },
+    /// Columns first, then rows.
+    Enlarge { filter: Filter, x: Axis, y: Axis },
+    /// Rows first, then columns.
+    Shrink { filter: Filter, x: Axis, y: Axis },
+}
+
+impl Way {
+    fn new(source: Size, target: Size) -> Self {
+        if source == target {
+            return Self::Copy;
+        }
+        let Sampling { mut filter, x, y } = Sampling::new(source, target);
+        if (x.step | y.step) & (ONE - 1) == 0 {
+            let is_odd = |step: i64| step & ONE != 0;
+            if x.step == 0 || y.step == 0 {
+                filter = Filter::None;
+            } else if !is_odd(x.step) && !is_odd(y.step) {
+                let whole = |step: i64| (step >> 16) as usize;
+                return Self::Boxes { step_x: whole(x.step), step_y: whole(y.step) };
+            } else if x.step == ONE && y.step == ONE {
+                // Of 32768 pixels and more in a row, one is taken without a step: a copy, whatever the starts are.
+                return Self::Copy;
+            } else if is_odd(x.step) && is_odd(y.step) {
+                filter = Filter::None;
+            }
+        }
+        if x.step == ONE && x.start & (ONE - 1) == 0 {
+            Self::Vertical { filter, y }
+        } else if filter == Filter::None {
+            Self::Nearest { x, y }
+        } else if y.step < ONE {
+            Self::Enlarge { filter, x, y }
+        } else {
+            Self::Shrink { filter, x, y }
+        }
+    }
+}
+
+/// The lines of a source that [`resize`] looks at; `None` if these are all, or nearly all.
+pub(crate) fn lines(source: Size, target: Size) -> Option<Lines> {
+    let places = |axis: Axis, count: usize, extent: usize| {
+        (0..count).map(move |index| whole(axis.at(index), extent))
+    };
+    let with_next = |extent: usize| move |place: usize| [place, (place + 1).min(extent - 1)];
+    match Way::new(source, target) {
+        Way::Copy | Way::Vertical { .. } | Way::Enlarge { .. } => None,
+        Way::Boxes { step_x, step_y } => {
+            let pairs = |step: usize, count: usize| {
+                (0..count).map(move |index| step / 2 - 1 + index * step).flat_map(|at| [at, at + 1])
+            };
+            Some(Lines::new(pairs(step_y, target.height), pairs(step_x, target.width)))
+        }
+        Way::Nearest { x, y } => Some(Lines::new(
+            places(y, target.height, source.height),
+            places(x, target.width, source.width),
+        )),
+        Way::Shrink { x, y, .. } => {
+            let last = (source.height as i64 - 1) << 16;
+            let rows = (0..target.height).map(|row| whole(y.at(row).min(last), source.height));
+            let columns = places(x, target.width, source.width);
+            Some(Lines::new(
+                rows.flat_map(with_next(source.height)),
+                columns.flat_map(with_next(source.width)),
+            ))
+        }
+    }
+}
+
 /// Resizes and hands each target row to `emit`, first row first.
 pub(crate) fn resize<const C: usize>(
     source: Rows<'_, C>,
@@ -43,74 +167,70 @@ pub(crate) fn resize<const C: usize>(
     kernels: Kernels,
     mut emit: impl FnMut(usize, &[u8]),
 ) {
-    if source.size == target {
-        (0..target.height).for_each(|y| emit(y, source.row(y)));
-        return;
-    }
-    let Sampling { mut filter, x, y } = Sampling::new(source.size, target);
-    if (x.step | y.step) & (ONE - 1) == 0 {
-        let is_odd = |step: i64| step & ONE != 0;
-        if x.step == 0 || y.step == 0 {
-            filter = Filter::None;
-        } else if !is_odd(x.step) && !is_odd(y.step) {
-            return average_boxes(source, target, x.step, y.step, rounding, emit);
-        } else if x.step == ONE && y.step == ONE {
-            // Of 32768 pixels and more in a row, one is taken without a step: a copy, whatever the starts are.
-            (0..target.height).for_each(|y| emit(y, &source.row(y)[..target.width * C]));
-            return;
-        } else if is_odd(x.step) && is_odd(y.step) {
-            filter = Filter::None;
-        }
-    }
     let row_bytes = target.width * C;
     let mut out = vec![0; row_bytes];
     let last = source.size.height - 1;
-    if x.step == ONE && x.start & (ONE - 1) == 0 {
-        let limit = if last > 0 { ((last as i64) << 16) - 1 } else { 0 };
-        for row in 0..target.height {
-            let position = y.at(row).min(limit);
-            let above = whole(position, source.size.height);
-            let fraction = if filter == Filter::None { 0 } else { fraction8(position) };
-            let below = source.row((above + 1).min(last));
-            kernels.blend_rows(
-                &source.row(above)[..row_bytes],
-                &below[..row_bytes],
-                fraction,
-                &mut out,
-            );
-            emit(row, &out);
+    match Way::new(source.size, target) {
+        Way::Copy => {
+            (0..target.height).for_each(|y| emit(y, &source.row(y)[..row_bytes]));
         }
-        return;
-    }
-    if filter == Filter::None {
-        for row in 0..target.height {
-            let from = whole(y.at(row), source.size.height);
-            for (column, pixel) in out.chunks_exact_mut(C).enumerate() {
-                pixel.copy_from_slice(source.pixel(whole(x.at(column), source.size.width), from));
+        Way::Boxes { step_x, step_y } => {
+            average_boxes(source, target, step_x, step_y, rounding, emit);
+        }
+        Way::Vertical { filter, y } => {
+            let limit = if last > 0 { ((last as i64) << 16) - 1 } else { 0 };
+            for row in 0..target.height {
+                let position = y.at(row).min(limit);
+                let above = whole(position, source.size.height);
+                let fraction = if filter == Filter::None { 0 } else { fraction8(position) };
+                let below = source.row((above + 1).min(last));
+                kernels.blend_rows(
+                    &source.row(above)[..row_bytes],
+                    &below[..row_bytes],
+                    fraction,
+                    &mut out,
+                );
+                emit(row, &out);
             }
-            emit(row, &out);
         }
-        return;
-    }
-    let taps = Taps::new(x, source.size.width, target.width);
-    let limit = (last as i64) << 16;
-    if y.step < ONE {
-        enlarge(source, target, filter, y, limit, &taps, kernels, emit);
-        return;
-    }
-    let mut blended = vec![0; source.size.width * C];
-    for row in 0..target.height {
-        let position = y.at(row).min(limit);
-        let above = whole(position, source.size.height);
-        if filter == Filter::Linear {
-            kernels.blend_columns::<C>(source.row(above), &taps, &mut out);
-        } else {
-            let below = source.row((above + 1).min(last));
-            kernels.blend_rows(source.row(above), below, fraction8(position), &mut blended);
-            kernels.blend_columns::<C>(&blended, &taps, &mut out);
+        Way::Nearest { x, y } => {
+            for row in 0..target.height {
+                let from = whole(y.at(row), source.size.height);
+                for (column, pixel) in out.chunks_exact_mut(C).enumerate() {
+                    let at = whole(x.at(column), source.size.width);
+                    pixel.copy_from_slice(source.pixel(at, from));
+                }
+                emit(row, &out);
+            }
         }
-        emit(row, &out);
+        Way::Enlarge { filter, x, y } => {
+            let taps = taps(&source, x, target.width);
+            let limit = (last as i64) << 16;
+            enlarge(source, target, filter, y, limit, &taps, kernels, emit);
+        }
+        Way::Shrink { filter, x, y } => {
+            let taps = taps(&source, x, target.width);
+            let limit = (last as i64) << 16;
+            let mut blended = vec![0; source.width() * C];
+            for row in 0..target.height {
+                let position = y.at(row).min(limit);
+                let above = whole(position, source.size.height);
+                if filter == Filter::Linear {
+                    kernels.blend_columns::<C>(source.row(above), &taps, &mut out);
+                } else {
+                    let below = source.row((above + 1).min(last));
+                    kernels.blend_rows(source.row(above), below, fraction8(position), &mut blended);
+                    kernels.blend_columns::<C>(&blended, &taps, &mut out);
+                }
+                emit(row, &out);
+            }
+        }
     }
+}
+
+/// Where the pixels of a target row are in a row of those that are there.
+fn taps<const C: usize>(source: &Rows<'_, C>, x: Axis, target_width: usize) -> Taps {
+    Taps::new(x, source.size.width, target_width, |column| source.column(column))
 }
 
 /// Columns first, then rows; a source row serves several target rows.
@@ -118,7 +238,7 @@ fn enlarge<const C: usize>(
     source: Rows<'_, C>,
     target: Size,
     filter: Filter,
-    y: crate::geometry::Axis,
+    y: Axis,
     limit: i64,
     taps: &Taps,
     kernels: Kernels,
@@ -173,12 +293,11 @@ impl Filtered {
 fn average_boxes<const C: usize>(
     source: Rows<'_, C>,
     target: Size,
-    step_x: i64,
-    step_y: i64,
+    step_x: usize,
+    step_y: usize,
     rounding: BoxRounding,
     mut emit: impl FnMut(usize, &[u8]),
 ) {
-    let (step_x, step_y) = ((step_x >> 16) as usize, (step_y >> 16) as usize);
     let (start_x, start_y) = (step_x / 2 - 1, step_y / 2 - 1);
     let rounded_twice = match rounding {
         BoxRounding::Exact => 0,
@@ -189,7 +308,7 @@ fn average_boxes<const C: usize>(
         let top = source.row(start_y + row * step_y);
         let bottom = source.row(start_y + row * step_y + 1);
         for (column, pixel) in out.chunks_exact_mut(C).enumerate() {
-            let left = (start_x + column * step_x) * C;
+            let left = source.column(start_x + column * step_x) * C;
             let (top, bottom) = (&top[left..][..2 * C], &bottom[left..][..2 * C]);
             for (channel, value) in pixel.iter_mut().enumerate() {
                 let [a, b, c, d] =

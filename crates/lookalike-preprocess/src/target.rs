@@ -35,21 +35,8 @@ impl<'a> Target<'a> {
         kernels: Kernels,
         table: fn([f32; 3], [f32; 3]) -> NormalizationTable,
     ) -> Result<Self> {
-        let Size { width, height } = size;
-        if width == 0 || height == 0 {
-            return Err(Error::invalid_argument(format!(
-                "an input tensor of {width}x{height} pixels holds no image"
-            )));
-        }
-        if width.saturating_mul(height) > MAX_INPUT_PIXELS {
-            return Err(Error::new(
-                ErrorKind::ResourceExhausted,
-                format!(
-                    "an input tensor of {width}x{height} pixels is larger than {MAX_INPUT_PIXELS}; give a smaller region of interest, or a model with a smaller input"
-                ),
-            ));
-        }
-        let shape = Shape::new(&[1, height, width, 3])?;
+        check_size(size)?;
+        let shape = Shape::new(&[1, size.height, size.width, 3])?;
         let elements = match element {
             InputElement::U8 => Elements::Bytes(tensor.reset_u8(shape)),
             InputElement::F32(normalization) => {
@@ -75,11 +62,7 @@ impl<'a> Target<'a> {
 
     /// The size that pixels have before they are turned.
     pub(crate) fn stored_size(&self) -> Size {
-        if self.orientation.swaps_axes() {
-            Size { width: self.size.height, height: self.size.width }
-        } else {
-            self.size
-        }
+        stored_size(self.size, self.orientation)
     }
 
     /// Writes a row of the image as it is stored: pixels of three or more bytes, of which three count, or of one gray byte.
@@ -126,4 +109,32 @@ impl<'a> Target<'a> {
             Orientation::LeftBottom => ((height - 1) * width + y, -width),
         }
     }
+}
+
+/// The size of an image before it is turned, from that of the upright one; and the other way around.
+pub(crate) fn stored_size(upright: Size, orientation: Orientation) -> Size {
+    if orientation.swaps_axes() {
+        Size { width: upright.height, height: upright.width }
+    } else {
+        upright
+    }
+}
+
+/// Refuses input tensors without pixels, and huge ones.
+pub(crate) fn check_size(size: Size) -> Result<()> {
+    let Size { width, height } = size;
+    if width == 0 || height == 0 {
+        return Err(Error::invalid_argument(format!(
+            "an input tensor of {width}x{height} pixels holds no image"
+        )));
+    }
+    if width.saturating_mul(height) > MAX_INPUT_PIXELS {
+        return Err(Error::new(
+            ErrorKind::ResourceExhausted,
+            format!(
+                "an input tensor of {width}x{height} pixels is larger than {MAX_INPUT_PIXELS}; give a smaller region of interest, or a model with a smaller input"
+            ),
+        ));
+    }
+    Ok(())
 }

@@ -65,7 +65,7 @@ fn rows<'a, const C: usize>(image: &ImageView<'a>, index: usize, crop: PixelRect
     let plane = image.plane(index);
     let start = crop.y * plane.row_stride + crop.x * C;
     let size = Size { width: crop.width, height: crop.height };
-    Rows::new(&plane.data[start..], plane.row_stride, size)
+    Rows::new(&plane.data[start..], plane.row_stride, size, None)
 }
 
 /// BT.601, limited range, with six-bit coefficients.

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Embedding, EmbeddingResult, HeadSpec, ImageProcessingOptions, ImageView,
-    InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SessionOptions,
-    Tensor,
+    BackendInfo, Embedding, EmbeddingResult, HeadSpec, ImageOutline, ImageProcessingOptions,
+    ImageView, InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SampleGrid,
+    SampledImage, SessionOptions, Tensor,
 };
 #[cfg(feature = "decode")]
 use lookalike_decode::DecodeOptions;
@@ -151,15 +151,48 @@ impl ImageEmbedder {
         image: &ImageView<'_>,
         processing: &ImageProcessingOptions,
     ) -> Result<EmbeddingResult> {
-        let Inner { preprocessor, input, heads, pool, .. } = &*self.0;
+        let Inner { preprocessor, input, .. } = &*self.0;
+        self.embed_prepared(|tensor| preprocessor.prepare(image, processing, input, tensor))
+    }
+
+    /// Runs the model on the tensor that `prepare` fills.
+    fn embed_prepared(
+        &self,
+        prepare: impl FnOnce(&mut Tensor) -> Result<()>,
+    ) -> Result<EmbeddingResult> {
+        let Inner { heads, pool, .. } = &*self.0;
         pool.with_worker(|worker| {
-            preprocessor.prepare(image, processing, input, &mut worker.input)?;
+            prepare(&mut worker.input)?;
             worker.session.run(&[worker.input.as_ref()], &mut worker.outputs)?;
             // There is an output for each head of the model, chosen or not.
             let embeddings =
                 heads.iter().map(|head| self.embedding(head, &worker.outputs[head.index]));
             Ok(EmbeddingResult::new(embeddings.collect::<Result<_>>()?))
         })
+    }
+
+    /// Rows and columns of an image that the preprocessing profile looks at; `None` stands for all. What is decoded there alone goes to
+    /// [`embed_sampled`](Self::embed_sampled).
+    pub fn sampling(
+        &self,
+        image: ImageOutline,
+        processing: &ImageProcessingOptions,
+    ) -> Option<SampleGrid> {
+        self.0.preprocessor.sampling(image, processing, &self.0.input)
+    }
+
+    /// Embeds an image of which there are only the pixels of its [`sampling`](Self::sampling). The vectors are those of the whole image.
+    ///
+    /// # Errors
+    ///
+    /// The grid is not the one of the profile, or as for [`embed_with`](Self::embed_with).
+    pub fn embed_sampled(
+        &self,
+        image: &SampledImage<'_>,
+        processing: &ImageProcessingOptions,
+    ) -> Result<EmbeddingResult> {
+        let Inner { preprocessor, input, .. } = &*self.0;
+        self.embed_prepared(|tensor| preprocessor.prepare_sampled(image, processing, input, tensor))
     }
 
     /// Embeds many images on the threads of the current rayon pool: one result for each, in their order, whatever becomes

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use lookalike_core::{EmbeddingResult, Error, ImageProcessingOptions, Result};
-use lookalike_decode::{MemoryBudget, decode_within, read_file};
+use lookalike_core::{EmbeddingResult, Error, ImageProcessingOptions, Result, SampledImage};
+use lookalike_decode::{DecodeOptions, MemoryBudget, decode_sampled, read_file};
 
 use crate::embedder::ImageEmbedder;
 use crate::ordered::{Ordered, map_ordered};
@@ -62,9 +62,50 @@ impl ImageEmbedder {
     }
 
     fn embed_bytes_within(&self, bytes: &[u8], budget: &MemoryBudget) -> Result<EmbeddingResult> {
-        let (decoded, _reservation) = decode_within(bytes, self.decode_options(), budget)?;
-        self.embed_with(&decoded.image, &ImageProcessingOptions::default())
+        let whole = ImageProcessingOptions::default();
+        let embedded = self.embed_bytes_with(bytes, &whole, self.decode_options(), budget)?;
+        Ok(embedded.result)
     }
+
+    /// Embeds the contents of an image file with options of its own, once the budget, which several threads may share, has room for it. Of a
+    /// JPEG file, only those pixels are decoded that the preprocessing profile looks at.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be decoded, or as for [`embed_with`](Self::embed_with).
+    pub fn embed_bytes_with(
+        &self,
+        bytes: &[u8],
+        processing: &ImageProcessingOptions,
+        options: &DecodeOptions,
+        budget: &MemoryBudget,
+    ) -> Result<EmbeddedFile> {
+        let sampling = |outline| self.sampling(outline, processing);
+        let (sampled, _reservation) = decode_sampled(bytes, options, budget, sampling)?;
+        let (width, height) = (sampled.width, sampled.height);
+        let result = match &sampled.grid {
+            None => self.embed_with(&sampled.image, processing)?,
+            Some(grid) => {
+                let image = SampledImage::new((&sampled.image).into(), grid, width, height)?;
+                self.embed_sampled(&image, processing)?
+            }
+        };
+        Ok(EmbeddedFile { result, width, height, is_truncated: sampled.is_truncated })
+    }
+}
+
+/// What became of an image file.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EmbeddedFile {
+    /// The vectors.
+    pub result: EmbeddingResult,
+    /// Pixels in a row of the image, as stored.
+    pub width: usize,
+    /// Rows of the image, as stored.
+    pub height: usize,
+    /// Whether the file ended early, so that only part of the pixels are its own.
+    pub is_truncated: bool,
 }
 
 /// The results of [`ImageEmbedder::embed_files`].

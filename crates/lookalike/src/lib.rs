@@ -13,8 +13,8 @@ mod stream;
 
 #[cfg(feature = "decode")]
 pub use lookalike_decode::{
-    DecodeOptions, Decoded, Exif, Format, MemoryBudget, Reservation, Sniffed, decode, decode_file,
-    decode_within, read, read_file, sniff,
+    DecodeOptions, Decoded, Exif, Format, MemoryBudget, Reservation, Sampled, Sniffed, decode,
+    decode_file, decode_sampled, decode_within, read, read_file, sniff,
 };
 
 #[cfg(feature = "native")]
@@ -32,19 +32,19 @@ pub use lookalike_tract::TractTflite;
 
 pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, Error, ErrorKind, FeatureVector,
-    HeadSpec, Image, ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession,
-    InputElement, InputSpec, InstructionSet, Isa, Limits, LoadedModel, Model, ModelFormat, ModelIo,
-    Normalization, OperatorInfo, Orientation, PixelFormat, PixelRect, Plane, Preprocessor,
-    Quantization, Region, Result, SessionOptions, Shape, Shapes, SignatureDef, SupportCode, Tensor,
-    TensorInfo, TensorRef, TensorType, Threads, contain_panics, cosine, cosine_similarity,
-    metadata,
+    HeadSpec, Image, ImageOutline, ImageProcessingOptions, ImageView, InferenceBackend,
+    InferenceSession, InputElement, InputSpec, InstructionSet, Isa, Limits, LoadedModel, Model,
+    ModelFormat, ModelIo, Normalization, OperatorInfo, Orientation, PixelFormat, PixelRect, Plane,
+    Preprocessor, Quantization, Region, Result, SampleGrid, SampledImage, SessionOptions, Shape,
+    Shapes, SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, Threads,
+    contain_panics, cosine, cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 
 pub use crate::backends::{KNOWN_BACKENDS, backend, backends};
 pub use crate::embedder::{EmbedderInfo, ImageEmbedder};
 #[cfg(feature = "decode")]
-pub use crate::files::EmbedFiles;
+pub use crate::files::{EmbedFiles, EmbeddedFile};
 pub use crate::model_file::{read_model, read_model_within};
 pub use crate::options::{ImageEmbedderOptions, preprocessor, preprocessor_names};
 pub use crate::ordered::{Ordered, map_ordered};

@@ -26,12 +26,14 @@ pub(crate) fn run(arguments: &CompareArguments) -> Result<Outcome> {
     let head = head_index(embedder.heads(), &arguments.head)?;
     let options = arguments.image.decode_options(&limits);
     let embed = |path: &Path| -> Result<EmbeddingResult> {
-        let embed = || {
-            let (decoded, _) = images::decode(path, &options, &MemoryBudget::unlimited())?;
-            if decoded.is_truncated {
+        let embed = || -> lookalike::Result<EmbeddingResult> {
+            let bytes = images::bytes(path, &options)?;
+            let budget = MemoryBudget::unlimited();
+            let embedded = embedder.embed_bytes_with(&bytes, &processing, &options, &budget)?;
+            if embedded.is_truncated {
                 pipe::note("warning", &format!("{}: {ENDS_EARLY}", path.display()));
             }
-            embedder.embed_with(&decoded.image, &processing)
+            Ok(embedded.result)
         };
         embed().map_err(|error| pipe::about(path, error))
     };

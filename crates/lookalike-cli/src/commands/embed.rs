@@ -121,12 +121,22 @@ impl Work {
     }
 
     fn embed(&self, path: &Path) -> lookalike::Result<Record> {
-        let (decoded, _reservation) = images::decode(path, &self.options, &self.budget)?;
-        let image = &decoded.image;
-        let result = self.embedder.embed_with(image, &self.processing)?;
+        let bytes = images::bytes(path, &self.options)?;
+        let embedded = self.embedder.embed_bytes_with(
+            &bytes,
+            &self.processing,
+            &self.options,
+            &self.budget,
+        )?;
         let wanted = |embedding: &Embedding| self.heads.contains(&embedding.head_index);
-        let embeddings = result.into_iter().filter(wanted).collect();
-        Ok(Record::success(path, image.width(), image.height(), decoded.is_truncated, embeddings))
+        let embeddings = embedded.result.into_iter().filter(wanted).collect();
+        Ok(Record::success(
+            path,
+            embedded.width,
+            embedded.height,
+            embedded.is_truncated,
+            embeddings,
+        ))
     }
 }
 

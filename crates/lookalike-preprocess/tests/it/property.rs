@@ -2,10 +2,10 @@
 
 use lookalike_core::InstructionSet;
 use lookalike_core::{
-    Data, ImageProcessingOptions, ImageView, InputElement, InputSpec, Normalization, Orientation,
-    PixelFormat, Plane, Preprocessor, Region, Tensor,
+    Data, ImageOutline, ImageProcessingOptions, ImageView, InputElement, InputSpec, Normalization,
+    Orientation, PixelFormat, Plane, Preprocessor, Region, SampleGrid, SampledImage, Tensor,
 };
-use lookalike_preprocess::TaskLibrary;
+use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 use proptest::prelude::*;
 
 fn prepare(
@@ -250,4 +250,100 @@ fn an_input_without_pixels_is_refused() {
             .unwrap_err();
         assert!(error.to_string().contains("holds no image"), "{error}");
     }
+}
+
+fn view(data: &[u8], width: usize, height: usize, channels: usize) -> ImageView<'_> {
+    let make = if channels == 1 { ImageView::gray } else { ImageView::rgb };
+    make(data, width, height).unwrap()
+}
+
+/// The pixels of a grid, side by side.
+fn on_grid(data: &[u8], width: usize, channels: usize, grid: &SampleGrid) -> Vec<u8> {
+    let pixel = |y: u32, x: u32| {
+        let start = (y as usize * width + x as usize) * channels;
+        &data[start..start + channels]
+    };
+    let places = grid.rows().iter().flat_map(|&y| grid.columns().iter().map(move |&x| (y, x)));
+    places.flat_map(|(y, x)| pixel(y, x)).copied().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn samples_give_the_tensor_of_the_whole_image(
+        (width, height) in (100..700usize, 100..700usize),
+        (target_width, target_height) in (1..60usize, 1..60usize),
+        // Whole steps take other ways through the resizer.
+        whole_steps in prop::option::of((2..9usize, 2..9usize)),
+        is_gray: bool,
+        exif in 1..9u8,
+        rotation in prop::sample::select(vec![0, 90, 180, 270]),
+        roi in prop::option::of((0f32..0.4, 0f32..0.4, 0.6f32..1.0, 0.6f32..1.0)),
+        seed: u64,
+    ) {
+        let (width, height) = match whole_steps {
+            Some((across, down)) => (target_width * across, target_height * down),
+            None => (width, height),
+        };
+        let channels = if is_gray { 1 } else { 3 };
+        let data = pixels(width * height * channels, seed);
+        let orientation = Orientation::from_exif(exif).unwrap();
+        let image = view(&data, width, height, channels).with_orientation(orientation);
+        let region = |(left, top, right, bottom)| Region::Normalized { left, top, right, bottom };
+        let processing = ImageProcessingOptions {
+            region_of_interest: roi.map(region),
+            rotation_degrees: rotation,
+        };
+        let spec = InputSpec::new(target_height, target_width, InputElement::U8);
+        let profiles: [&dyn Preprocessor; 2] = [&TaskLibrary::new(), &MediaPipe::new()];
+        for profile in profiles {
+            let mut expected = Tensor::empty();
+            let prepared = profile.prepare(&image, &processing, &spec, &mut expected);
+            let Some(grid) = profile.sampling((&image).into(), &processing, &spec) else {
+                continue;
+            };
+            prop_assert!(prepared.is_ok());
+            let data = on_grid(&data, width, channels, &grid);
+            let samples = view(&data, grid.columns().len(), grid.rows().len(), channels);
+            let samples = samples.with_orientation(orientation);
+            let sampled = SampledImage::new(samples, &grid, width, height).unwrap();
+            let mut found = Tensor::empty();
+            profile.prepare_sampled(&sampled, &processing, &spec, &mut found).unwrap();
+            prop_assert_eq!(bytes_of(&found), bytes_of(&expected));
+        }
+    }
+}
+
+#[test]
+fn photographs_are_sampled_and_small_images_are_not() {
+    let spec = InputSpec::new(224, 224, InputElement::U8);
+    let whole = ImageProcessingOptions::default();
+    let outline = |width, height| ImageOutline { width, height, orientation: Orientation::TopLeft };
+    let profiles: [&dyn Preprocessor; 2] = [&TaskLibrary::new(), &MediaPipe::new()];
+    for profile in profiles {
+        let grid = profile.sampling(outline(4000, 3000), &whole, &spec).unwrap();
+        assert_eq!((grid.columns().len(), grid.rows().len()), (448, 448), "{}", profile.name());
+        assert_eq!(profile.sampling(outline(224, 224), &whole, &spec), None);
+        assert_eq!(profile.sampling(outline(100, 100), &whole, &spec), None);
+    }
+    assert_eq!(Antialias::new().sampling(outline(4000, 3000), &whole, &spec), None);
+}
+
+#[test]
+fn other_samples_than_those_asked_for_are_refused() {
+    let spec = InputSpec::new(10, 10, InputElement::U8);
+    let grid = SampleGrid::new(vec![0, 1], vec![0, 1, 2]);
+    let pixels = [0; 6];
+    let samples = ImageView::gray(&pixels, 3, 2).unwrap();
+    let sampled = SampledImage::new(samples, &grid, 100, 100).unwrap();
+    let profiles: [&dyn Preprocessor; 3] =
+        [&TaskLibrary::new(), &MediaPipe::new(), &Antialias::new()];
+    for profile in profiles {
+        let whole = ImageProcessingOptions::default();
+        let result = profile.prepare_sampled(&sampled, &whole, &spec, &mut Tensor::empty());
+        assert!(result.is_err(), "{}", profile.name());
+    }
+    assert!(SampledImage::new(samples, &grid, 2, 100).is_err());
+    assert!(SampledImage::new(samples, &SampleGrid::new(vec![0], vec![0, 1, 2]), 9, 9).is_err());
 }

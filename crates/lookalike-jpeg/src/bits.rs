@@ -1,0 +1,172 @@
+//! Bits of entropy-coded data.
+
+/// Entropy-coded data. Behind a marker, or the end of the file, there are zeros without end, as in stb_image.
+#[derive(Clone, Debug)]
+pub(crate) struct Bits<'a> {
+    data: &'a [u8],
+    /// What comes next. Whoever decodes takes it out and puts it back, so that it stays in registers meanwhile.
+    pub(crate) cursor: Cursor,
+    /// How many bits were added behind the last one of the data.
+    padding: u64,
+    /// The marker that ended the data.
+    marker: Option<u8>,
+}
+
+/// The next bits, the highest of a byte first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    /// The next bits, from the highest one on. Below them may be a part of the bits that follow, or zeros.
+    buffer: u64,
+    /// How many bits of the buffer count.
+    count: u32,
+    /// Where the byte behind them is.
+    position: usize,
+}
+
+/// As many bits as a refill leaves at least.
+const REFILLED: u32 = 32;
+
+/// Whether one of the bytes is 0xFF: the test for a byte of zero, turned over.
+fn has_marker_byte(word: u64) -> bool {
+    (!word).wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0
+}
+
+impl<'a> Bits<'a> {
+    pub(crate) fn new(data: &'a [u8], position: usize) -> Self {
+        let cursor = Cursor { position, ..Cursor::default() };
+        Self { data, cursor, padding: 0, marker: None }
+    }
+
+    /// Sees to it that there are 32 bits, which is enough for a code and a value.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self, cursor: &mut Cursor) {
+        if cursor.count < REFILLED {
+            self.refill_now(cursor);
+        }
+    }
+
+    #[inline(always)]
+    fn refill_now(&mut self, cursor: &mut Cursor) {
+        if let Some(&bytes) = self.data.get(cursor.position..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_be_bytes(bytes);
+            // Behind a marker, what comes next is no data.
+            if !has_marker_byte(word) && self.marker.is_none() {
+                cursor.buffer |= word >> cursor.count;
+                let taken = (63 - cursor.count) / 8;
+                cursor.position += taken as usize;
+                cursor.count += taken * 8;
+                return;
+            }
+        }
+        *cursor = self.refilled_by_bytes(*cursor);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refilled_by_bytes(&mut self, mut cursor: Cursor) -> Cursor {
+        while cursor.count <= 56 {
+            match self.next_byte(&mut cursor) {
+                Some(byte) => cursor.buffer |= u64::from(byte) << (56 - cursor.count),
+                None => self.padding += 8,
+            }
+            cursor.count += 8;
+        }
+        cursor
+    }
+
+    /// The next byte of the data; `None` at a marker and at the end of the file.
+    fn next_byte(&mut self, cursor: &mut Cursor) -> Option<u8> {
+        if self.marker.is_some() {
+            return None;
+        }
+        let &byte = self.data.get(cursor.position)?;
+        cursor.position += 1;
+        if byte != 0xFF {
+            return Some(byte);
+        }
+        // Fill bytes may come before the second byte of a marker.
+        let mut code = 0xFF;
+        while code == 0xFF {
+            // The file may end here.
+            code = self.data.get(cursor.position).copied().unwrap_or(0);
+            cursor.position += 1;
+        }
+        if code == 0 {
+            return Some(byte);
+        }
+        self.marker = Some(code);
+        None
+    }
+
+    /// One bit.
+    #[inline(always)]
+    pub(crate) fn bit(&mut self, cursor: &mut Cursor) -> bool {
+        if cursor.count == 0 {
+            self.refill_now(cursor);
+        }
+        let bit = cursor.buffer >> 63 != 0;
+        cursor.consume(1);
+        bit
+    }
+
+    /// Bits of the data that are read and not consumed; below 0 if bits were consumed that are not there.
+    fn unread(&self) -> i64 {
+        i64::from(self.cursor.count) - self.padding as i64
+    }
+
+    /// Whether bits were consumed behind the end of the file, and no marker ended the data.
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.unread() < 0 && self.marker.is_none()
+    }
+
+    /// The marker behind the data, if no more than 24 bits before it were not consumed: so far does stb_image look ahead.
+    pub(crate) fn marker_ahead(&mut self) -> Option<u8> {
+        if self.unread() <= 24 {
+            self.cursor = self.refilled_by_bytes(self.cursor);
+        }
+        self.marker.filter(|_| self.unread() <= 24)
+    }
+
+    /// Goes on behind the marker.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new(self.data, self.cursor.position);
+    }
+
+    /// Where the bytes behind the marker begin, with the marker; without one, where the data would go on.
+    pub(crate) fn end(&mut self) -> (usize, Option<u8>) {
+        let marker = self.marker_ahead();
+        // Of the bytes that were read, stb_image would have read three at most without consuming them.
+        let unread = if marker.is_some() { 0 } else { (self.unread() / 8 - 3).max(0) };
+        (self.cursor.position.saturating_sub(unread as usize), marker)
+    }
+}
+
+impl Cursor {
+    /// The next bits, the highest of them first; only after a refill.
+    #[inline(always)]
+    pub(crate) fn peek(self) -> u64 {
+        self.buffer
+    }
+
+    /// Drops bits that are there.
+    #[inline(always)]
+    pub(crate) fn consume(&mut self, count: u32) {
+        self.buffer <<= count;
+        self.count -= count;
+    }
+
+    /// A number of `size` bits, at most 15, which are there.
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, size: u32) -> i32 {
+        let value = (self.buffer >> 32 >> (32 - size)) as i32;
+        self.consume(size);
+        value
+    }
+
+    /// The same as JPEG codes differences: numbers that begin with 0 stand for negative ones (ITU-T T.81, F.2.2.1).
+    #[inline(always)]
+    pub(crate) fn receive_extended(&mut self, size: u32) -> i32 {
+        let value = self.receive(size);
+        if value < (1 << size >> 1) { value - (1 << size) + 1 } else { value }
+    }
+}

@@ -1,0 +1,262 @@
+//! The inner loops with AVX2: two blocks, or sixteen samples, at a time.
+#![expect(unsafe_code, reason = "loads and stores, and calls of what only some processors have")]
+
+use std::arch::x86_64::*;
+
+use super::scalar::{self, Factors};
+use super::{Kernels, Samples};
+use crate::blocks::Block;
+
+/// The kernels, if the processor has AVX2.
+pub(super) fn kernels() -> Option<&'static Kernels> {
+    static KERNELS: Kernels = Kernels {
+        // SAFETY of all: whoever has this structure has it from here, where AVX2 is seen to.
+        transform: |blocks, samples| unsafe { transform(blocks, samples) },
+        upsample_across: |row, to| unsafe { upsample_across(row, to) },
+        upsample_down: |near, far, to| unsafe { upsample_down(near, far, to) },
+        upsample_both: |near, far, to| unsafe { upsample_both(near, far, to) },
+        to_rgb: |samples, to| unsafe { to_rgb(samples, to) },
+    };
+    is_x86_feature_detected!("avx2").then_some(&KERNELS)
+}
+
+/// Samples, or pixels, of one step.
+const STEP: usize = 16;
+
+/// Eight coefficients of two blocks, or their sums of 32 bits in two halves.
+type Line = __m256i;
+type Sums = [__m256i; 2];
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn rotate(x: Line, y: Line, [of_x, of_y]: [i32; 2]) -> Sums {
+    let factors = _mm256_set1_epi32((of_y << 16) | (of_x & 0xFFFF));
+    [
+        _mm256_madd_epi16(_mm256_unpacklo_epi16(x, y), factors),
+        _mm256_madd_epi16(_mm256_unpackhi_epi16(x, y), factors),
+    ]
+}
+
+/// Sums in 4096ths.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn widen(line: Line) -> Sums {
+    let zero = _mm256_setzero_si256();
+    [
+        _mm256_srai_epi32::<4>(_mm256_unpacklo_epi16(zero, line)),
+        _mm256_srai_epi32::<4>(_mm256_unpackhi_epi16(zero, line)),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add(left: Sums, right: Sums) -> Sums {
+    [_mm256_add_epi32(left[0], right[0]), _mm256_add_epi32(left[1], right[1])]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn subtract(left: Sums, right: Sums) -> Sums {
+    [_mm256_sub_epi32(left[0], right[0]), _mm256_sub_epi32(left[1], right[1])]
+}
+
+/// The one-dimensional inverse transform of eight lines at a time, across the lines of the array.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn transform_lines<const BIAS: i32, const SHIFT: i32>(lines: &mut [Line; 8]) {
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = *lines;
+    let bias = [_mm256_set1_epi32(BIAS); 2];
+    let sum = add(widen(_mm256_add_epi16(s0, s4)), bias);
+    let difference = add(widen(_mm256_sub_epi16(s0, s4)), bias);
+    let outer = rotate(s2, s6, Factors::EVEN_OUTER);
+    let inner = rotate(s2, s6, Factors::EVEN_INNER);
+    let even = [
+        add(sum, outer),
+        add(difference, inner),
+        subtract(difference, inner),
+        subtract(sum, outer),
+    ];
+    let (s17, s35) = (_mm256_add_epi16(s1, s7), _mm256_add_epi16(s3, s5));
+    let outer = rotate(s17, s35, Factors::SUMS_OUTER);
+    let inner = rotate(s17, s35, Factors::SUMS_INNER);
+    let odd = [
+        add(rotate(s5, s1, Factors::ONE), outer),
+        add(rotate(s7, s3, Factors::THREE), inner),
+        add(rotate(s5, s1, Factors::FIVE), inner),
+        add(rotate(s7, s3, Factors::SEVEN), outer),
+    ];
+    for index in 0..4 {
+        let (first, last) = (add(even[index], odd[index]), subtract(even[index], odd[index]));
+        let narrow = |sums: Sums| {
+            _mm256_packs_epi32(
+                _mm256_srai_epi32::<SHIFT>(sums[0]),
+                _mm256_srai_epi32::<SHIFT>(sums[1]),
+            )
+        };
+        lines[index] = narrow(first);
+        lines[7 - index] = narrow(last);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn transform(blocks: &[Block; 2], samples: &mut [Samples; 2]) {
+    let mut lines = [_mm256_setzero_si256(); 8];
+    for (row, line) in lines.iter_mut().enumerate() {
+        // SAFETY: both blocks have eight rows of eight coefficients.
+        *line = unsafe {
+            let [first, second] =
+                [0, 1].map(|block| _mm_loadu_si128(blocks[block].as_ptr().add(row * 8).cast()));
+            _mm256_set_m128i(second, first)
+        };
+    }
+    transform_lines::<{ scalar::COLUMN_BIAS }, { scalar::COLUMN_SHIFT }>(&mut lines);
+    // Rows become columns.
+    for distance in [4, 2, 1] {
+        for at in (0..8).filter(|at| at & distance == 0) {
+            let (low, high) = (lines[at], lines[at + distance]);
+            lines[at] = _mm256_unpacklo_epi16(low, high);
+            lines[at + distance] = _mm256_unpackhi_epi16(low, high);
+        }
+    }
+    transform_lines::<{ scalar::ROW_BIAS }, { scalar::ROW_SHIFT }>(&mut lines);
+    // Columns of bytes, two a register, become rows.
+    let [c0, c1, c2, c3, c4, c5, c6, c7] = lines;
+    let (p0, p1) = (_mm256_packus_epi16(c0, c1), _mm256_packus_epi16(c2, c3));
+    let (p2, p3) = (_mm256_packus_epi16(c4, c5), _mm256_packus_epi16(c6, c7));
+    let (q0, q2) = (_mm256_unpacklo_epi8(p0, p2), _mm256_unpackhi_epi8(p0, p2));
+    let (q1, q3) = (_mm256_unpacklo_epi8(p1, p3), _mm256_unpackhi_epi8(p1, p3));
+    let (p0, p1) = (_mm256_unpacklo_epi8(q0, q1), _mm256_unpackhi_epi8(q0, q1));
+    let (p2, p3) = (_mm256_unpacklo_epi8(q2, q3), _mm256_unpackhi_epi8(q2, q3));
+    let rows = [
+        _mm256_unpacklo_epi8(p0, p2),
+        _mm256_unpackhi_epi8(p0, p2),
+        _mm256_unpacklo_epi8(p1, p3),
+        _mm256_unpackhi_epi8(p1, p3),
+    ];
+    let [first, second] = samples;
+    for (pair, rows) in rows.into_iter().enumerate() {
+        // SAFETY: both have eight rows of eight samples.
+        unsafe {
+            let (low, high) = (_mm256_castsi256_si128(rows), _mm256_extracti128_si256::<1>(rows));
+            _mm_storeu_si128(first.as_mut_ptr().add(pair * 16).cast(), low);
+            _mm_storeu_si128(second.as_mut_ptr().add(pair * 16).cast(), high);
+        }
+    }
+}
+
+/// Sixteen bytes from an index on, which are there, as numbers of 16 bits.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load(from: &[u8], index: usize) -> __m256i {
+    let bytes = &from[index..index + STEP];
+    // SAFETY: these are sixteen bytes.
+    unsafe { _mm256_cvtepu8_epi16(_mm_loadu_si128(bytes.as_ptr().cast())) }
+}
+
+/// `3 * near + far`.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn mix(near: __m256i, far: __m256i) -> __m256i {
+    _mm256_add_epi16(_mm256_add_epi16(_mm256_slli_epi16::<1>(near), near), far)
+}
+
+/// Stores numbers below 256 of even and of odd places, one after the other.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn store_pairs(even: __m256i, odd: __m256i, to: &mut [u8]) {
+    let bytes = _mm256_or_si256(even, _mm256_slli_epi16::<8>(odd));
+    let to = &mut to[..2 * STEP];
+    // SAFETY: these are 32 bytes.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), bytes) };
+}
+
+#[target_feature(enable = "avx2")]
+fn upsample_across(row: &[u8], to: &mut [u8]) {
+    let mut index = 1;
+    let half = _mm256_set1_epi16(2);
+    while index + STEP < row.len() {
+        let (at, left, right) = (load(row, index), load(row, index - 1), load(row, index + 1));
+        let pixel = |neighbor| _mm256_srli_epi16::<2>(_mm256_add_epi16(mix(at, neighbor), half));
+        store_pairs(pixel(left), pixel(right), &mut to[2 * index..]);
+        index += STEP;
+    }
+    scalar::across_range(row, to, 0..1);
+    scalar::across_range(row, to, index.min(row.len())..row.len());
+}
+
+#[target_feature(enable = "avx2")]
+fn upsample_down(near: &[u8], far: &[u8], to: &mut [u8]) {
+    // The compiler has AVX2 here.
+    scalar::upsample_down(near, far, to);
+}
+
+#[target_feature(enable = "avx2")]
+fn upsample_both(near: &[u8], far: &[u8], to: &mut [u8]) {
+    let mut index = 1;
+    let half = _mm256_set1_epi16(8);
+    while index + STEP < near.len().min(far.len()) {
+        let mixed = |index| mix(load(near, index), load(far, index));
+        let (at, left, right) = (mixed(index), mixed(index - 1), mixed(index + 1));
+        let pixel = |neighbor| _mm256_srli_epi16::<4>(_mm256_add_epi16(mix(at, neighbor), half));
+        store_pairs(pixel(left), pixel(right), &mut to[2 * index..]);
+        index += STEP;
+    }
+    scalar::both_range(near, far, to, 0..1);
+    scalar::both_range(near, far, to, index.min(near.len())..near.len());
+}
+
+/// Sixteen bytes of three registers, taken in turns, become 48.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn store_interleaved(channels: [__m128i; 3], to: &mut [u8]) {
+    /// For each third of the result and each channel, which of its bytes goes where.
+    const PLACES: [[[i8; 16]; 3]; 3] = {
+        let mut places = [[[-1; 16]; 3]; 3];
+        let mut at = 0;
+        while at < 48 {
+            places[at / 16][at % 3][at % 16] = (at / 3) as i8;
+            at += 1;
+        }
+        places
+    };
+    let to = &mut to[..48];
+    for (third, places) in PLACES.iter().enumerate() {
+        // SAFETY: the lists have 16 bytes each, and the result has three times as many.
+        unsafe {
+            let bytes = |channel: usize| {
+                let places = _mm_loadu_si128(places[channel].as_ptr().cast());
+                _mm_shuffle_epi8(channels[channel], places)
+            };
+            let bytes = _mm_or_si128(_mm_or_si128(bytes(0), bytes(1)), bytes(2));
+            _mm_storeu_si128(to.as_mut_ptr().add(third * 16).cast(), bytes);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn to_rgb([y, cb, cr]: [&[u8]; 3], to: &mut [u8]) {
+    let count = y.len().min(cb.len()).min(cr.len()).min(to.len() / 3);
+    let factor = |factor: i32| _mm256_set1_epi16(factor as i16);
+    let middle = _mm256_set1_epi16(128);
+    let mut index = 0;
+    while index + STEP <= count {
+        // In 16ths, rounded to the nearest. The products lose what is below, as the sums would at the end.
+        let gray = _mm256_add_epi16(_mm256_slli_epi16::<4>(load(y, index)), _mm256_set1_epi16(8));
+        let shifted = |from| _mm256_slli_epi16::<8>(_mm256_sub_epi16(load(from, index), middle));
+        let (cb, cr) = (shifted(cb), shifted(cr));
+        let red = _mm256_mulhi_epi16(cr, factor(scalar::RED_OF_CR));
+        let green = _mm256_add_epi16(
+            _mm256_mulhi_epi16(cr, factor(scalar::GREEN_OF_CR)),
+            _mm256_mulhi_epi16(cb, factor(scalar::GREEN_OF_CB)),
+        );
+        let blue = _mm256_mulhi_epi16(cb, factor(scalar::BLUE_OF_CB));
+        let bytes = |color| {
+            let sums = _mm256_srai_epi16::<4>(_mm256_add_epi16(gray, color));
+            let (low, high) = (_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+            _mm_packus_epi16(low, high)
+        };
+        store_interleaved([bytes(red), bytes(green), bytes(blue)], &mut to[3 * index..]);
+        index += STEP;
+    }
+    scalar::to_rgb([&y[index..], &cb[index..], &cr[index..]], &mut to[3 * index..]);
+}

@@ -1,0 +1,306 @@
+//! Entropy-coded data of a scan, MCU by MCU.
+
+use crate::bits::Bits;
+use crate::blocks::{self, Band, BaselineTables, Block, Quantization};
+use crate::error::{Error, Result};
+use crate::frame::{Component, Frame, Scan, Tables};
+use crate::huffman::{SkipTable, Table};
+use crate::pixels::Wanted;
+
+/// What a scan has reached.
+pub(crate) struct Reader<'a> {
+    pub(crate) bits: Bits<'a>,
+    /// The DC coefficient before, of each component of the frame.
+    predictions: [i32; 4],
+    /// Blocks to come that have no coefficients in the band of the scan.
+    blocks_without: u32,
+    restart_interval: usize,
+    /// MCUs up to the next restart marker.
+    until_restart: usize,
+    allow_truncated: bool,
+    /// Whether the data ended before the scan.
+    is_over: bool,
+    pub(crate) is_truncated: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bits: Bits<'a>, restart_interval: usize, allow_truncated: bool) -> Self {
+        Self {
+            bits,
+            predictions: [0; 4],
+            blocks_without: 0,
+            restart_interval,
+            until_restart: restart_interval,
+            allow_truncated,
+            is_over: false,
+            is_truncated: false,
+        }
+    }
+
+    /// What a block comes to: `None` behind the end of the data.
+    fn outcome<T>(&mut self, decoded: Result<T>) -> Result<Option<T>> {
+        if self.allow_truncated && self.bits.is_truncated() {
+            self.is_truncated = true;
+            self.is_over = true;
+            return Ok(None);
+        }
+        match decoded {
+            Err(_) if self.bits.is_truncated() => Err(Error::truncated("bad huffman code")),
+            other => other.map(Some),
+        }
+    }
+
+    /// Ends an MCU, behind which there may have to be a restart marker.
+    #[inline(always)]
+    fn end_mcu(&mut self) {
+        if self.restart_interval == 0 {
+            return;
+        }
+        self.until_restart -= 1;
+        if self.until_restart == 0 {
+            self.restart();
+        }
+    }
+
+    fn restart(&mut self) {
+        // Without a restart marker the data ends, and what is left of the image stays gray.
+        if !matches!(self.bits.marker_ahead(), Some(0xD0..=0xD7)) {
+            self.is_over = true;
+            return;
+        }
+        self.bits.restart();
+        self.predictions = [0; 4];
+        self.blocks_without = 0;
+        self.until_restart = self.restart_interval;
+    }
+}
+
+pub(crate) fn missing(what: &str) -> Error {
+    Error::invalid(&format!("a scan uses a {what} that is not there"))
+}
+
+fn huffman(tables: &[Option<Table>; 4], index: usize) -> Result<&Table> {
+    tables[index].as_ref().ok_or_else(|| missing("Huffman table"))
+}
+
+/// A quantization table in the order in which coefficients are coded, as far as damaged data may go.
+fn quantization(tables: &Tables, component: &Component) -> Result<Box<Quantization>> {
+    let table = tables.quantization[component.quantization].as_ref();
+    let table = table.ok_or_else(|| missing("quantization table"))?;
+    Ok(Box::new(std::array::from_fn(|index| table[index.min(63)])))
+}
+
+/// A component in a scan of a baseline file.
+pub(crate) struct BaselineComponent<'t> {
+    pub(crate) index: usize,
+    pub(crate) horizontal: usize,
+    pub(crate) vertical: usize,
+    tables: BaselineTables<'t>,
+    wanted: &'t Wanted,
+}
+
+/// The components of a scan of a baseline file. The only one of a scan is coded block by block, without those that fill up an MCU.
+pub(crate) fn baseline<'t>(
+    frame: &Frame,
+    scan: &Scan,
+    tables: &'t Tables,
+    wanted: &'t [Wanted],
+) -> Result<Vec<BaselineComponent<'t>>> {
+    let is_alone = scan.components.len() == 1;
+    let component = |selected: &crate::frame::ScanComponent| {
+        let component = &frame.components[selected.index];
+        let wanted = &wanted[selected.index];
+        let ac = huffman(&tables.ac, selected.ac_table)?;
+        let skips = (!wanted.is_everything(component)).then(|| SkipTable::new(ac));
+        let quantization = quantization(tables, component)?;
+        Ok(BaselineComponent {
+            index: selected.index,
+            horizontal: if is_alone { 1 } else { component.horizontal },
+            vertical: if is_alone { 1 } else { component.vertical },
+            tables: BaselineTables {
+                dc: huffman(&tables.dc, selected.dc_table)?,
+                ac,
+                skips,
+                quantization,
+            },
+            wanted,
+        })
+    };
+    scan.components.iter().map(component).collect()
+}
+
+/// Takes the blocks of a scan that are wanted.
+pub(crate) trait Sink {
+    /// A block of zeros.
+    fn block(&mut self) -> &mut Block;
+    /// The block is that of this place; it may have AC coefficients.
+    fn put(&mut self, component: usize, row: usize, column: usize, has_ac: bool);
+}
+
+impl Reader<'_> {
+    /// Decodes a row of MCUs of a baseline file.
+    pub(crate) fn baseline_row(
+        &mut self,
+        components: &[BaselineComponent<'_>],
+        mcu_row: usize,
+        mcus_across: usize,
+        sink: &mut impl Sink,
+    ) -> Result<()> {
+        for mcu in 0..mcus_across {
+            for component in components {
+                for y in 0..component.vertical {
+                    let row = mcu_row * component.vertical + y;
+                    for x in 0..component.horizontal {
+                        let column = mcu * component.horizontal + x;
+                        self.baseline_block(component, row, column, sink)?;
+                    }
+                }
+            }
+            if !self.is_over {
+                self.end_mcu();
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn baseline_block(
+        &mut self,
+        component: &BaselineComponent<'_>,
+        row: usize,
+        column: usize,
+        sink: &mut impl Sink,
+    ) -> Result<()> {
+        let is_wanted = component.wanted.rows[row] && component.wanted.columns[column];
+        let prediction = &mut self.predictions[component.index];
+        if self.is_over {
+            if is_wanted {
+                sink.block();
+                sink.put(component.index, row, column, false);
+            }
+            return Ok(());
+        }
+        if let (false, Some(skips)) = (is_wanted, &component.tables.skips) {
+            let mut cursor = self.bits.cursor;
+            let skipped = blocks::skip_baseline(
+                &mut self.bits,
+                &mut cursor,
+                &component.tables,
+                skips,
+                prediction,
+            );
+            self.bits.cursor = cursor;
+            return match skipped {
+                Ok(()) if !self.allow_truncated => Ok(()),
+                other => self.outcome(other).map(|_| ()),
+            };
+        }
+        let block = sink.block();
+        let mut cursor = self.bits.cursor;
+        let mut decoded = blocks::decode_baseline(
+            &mut self.bits,
+            &mut cursor,
+            &component.tables,
+            prediction,
+            block,
+        );
+        self.bits.cursor = cursor;
+        if decoded.is_err() || self.allow_truncated {
+            let outcome = self.outcome(decoded)?;
+            if outcome.is_none() {
+                *sink.block() = [0; 64];
+            }
+            decoded = Ok(outcome.unwrap_or(false));
+        }
+        if is_wanted {
+            sink.put(component.index, row, column, decoded?);
+        } else {
+            *sink.block() = [0; 64];
+        }
+        Ok(())
+    }
+
+    /// Decodes a scan of a progressive file into the coefficients of all components.
+    pub(crate) fn progressive(
+        &mut self,
+        frame: &Frame,
+        scan: &Scan,
+        tables: &Tables,
+        coefficients: &mut [Vec<Block>],
+    ) -> Result<()> {
+        let is_first = scan.previous_shift == 0;
+        let is_dc = scan.start == 0;
+        if is_dc && scan.end != 0 || !is_dc && scan.components.len() > 1 {
+            return Err(Error::invalid("can't merge dc and ac"));
+        }
+        let band = Band { start: scan.start, end: scan.end, shift: scan.shift };
+        let mut decoders = Vec::new();
+        for selected in &scan.components {
+            let table = if is_dc {
+                is_first.then(|| huffman(&tables.dc, selected.dc_table)).transpose()?
+            } else {
+                Some(huffman(&tables.ac, selected.ac_table)?)
+            };
+            decoders.push((selected.index, table));
+        }
+        let mut block =
+            |reader: &mut Self, (index, table): (usize, Option<&Table>), block: usize| {
+                let block = &mut coefficients[index][block];
+                let mut cursor = reader.bits.cursor;
+                let (bits, cursor_in) = (&mut reader.bits, &mut cursor);
+                let decoded = match table {
+                    Some(table) if !is_dc => {
+                        let decode = if is_first {
+                            blocks::decode_progressive_ac
+                        } else {
+                            blocks::refine_progressive_ac
+                        };
+                        decode(bits, cursor_in, table, band, &mut reader.blocks_without, block)
+                    }
+                    table => {
+                        let prediction = &mut reader.predictions[index];
+                        blocks::decode_progressive_dc(
+                            bits, cursor_in, table, band.shift, prediction, block,
+                        )
+                    }
+                };
+                reader.bits.cursor = cursor;
+                if decoded.is_err() || reader.allow_truncated {
+                    reader.outcome(decoded)?;
+                }
+                Ok(())
+            };
+        if let &[decoder] = &decoders[..] {
+            let component = &frame.components[decoder.0];
+            for row in 0..component.height.div_ceil(8) {
+                for column in 0..component.width.div_ceil(8) {
+                    block(self, decoder, row * component.blocks_across + column)?;
+                    self.end_mcu();
+                    if self.is_over {
+                        return Ok(());
+                    }
+                }
+            }
+            return Ok(());
+        }
+        for mcu_row in 0..frame.mcus_down {
+            for mcu in 0..frame.mcus_across {
+                for &decoder in &decoders {
+                    let component = &frame.components[decoder.0];
+                    for y in 0..component.vertical {
+                        for x in 0..component.horizontal {
+                            let row = mcu_row * component.vertical + y;
+                            let column = mcu * component.horizontal + x;
+                            block(self, decoder, row * component.blocks_across + column)?;
+                        }
+                    }
+                }
+                self.end_mcu();
+                if self.is_over {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
