@@ -82,12 +82,13 @@ fn seed(target: &str) -> Result<PathBuf> {
     let endings: &[&str] = match target {
         "decode_image" => &["bmp", "gif", "jpg", "png", "ppm", "tif", "webp"],
         "read_model" => &["tflite", "onnx"],
-        "read_metadata" | "run_model" | "translate_model" | "prepare_tensor" => &[],
+        "decode_jpeg" => &["jpg"],
+        "change_jpeg" | "read_metadata" | "run_model" | "translate_model" | "prepare_tensor" => &[],
         "parse_arguments" | "write_vectors" => &[],
         other => bail!("there are no seeds for the target `{other}`: name them in {}", file!()),
     };
     if !endings.is_empty() {
-        folders.extend([paths::fixtures(), paths::operators(), paths::cache()]);
+        folders.extend([paths::fixtures(), paths::operators(), paths::cache(), paths::jpegs()]);
     }
     for (index, folder) in folders.iter().enumerate().filter(|(_, folder)| folder.is_dir()) {
         for entry in fs::read_dir(folder)? {

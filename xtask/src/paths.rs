@@ -23,6 +23,11 @@ pub(crate) fn golden() -> PathBuf {
     fixtures().join("golden")
 }
 
+/// JPEG files of all kinds, and what the reference makes of them.
+pub(crate) fn jpegs() -> PathBuf {
+    root().join("crates/lookalike-jpeg/tests/golden")
+}
+
 /// Public models and images that are not committed.
 pub(crate) fn cache() -> PathBuf {
     root().join("models/cache")

@@ -39,7 +39,8 @@ pub(crate) enum Command {
     Compare(CompareArguments),
     /// Print or write the feature vector of each image
     Embed(EmbedArguments),
-    /// Show a model's inputs, outputs, metadata and operators, and which backends can run it
+    /// Show a model's inputs, outputs, metadata and operators, and which backends can run it; or how an image is coded, and which
+    /// part of it a model looks at
     Inspect(InspectArguments),
     /// Translate a TensorFlow Lite model to ONNX
     Convert(ConvertArguments),
@@ -111,8 +112,14 @@ pub(crate) struct EmbedArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// TensorFlow Lite model (.tflite)
-    pub(crate) model: PathBuf,
+    /// TensorFlow Lite model (.tflite), ONNX model, or image
+    pub(crate) path: PathBuf,
+    /// Model that an image is inspected for; by default the built-in one
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) model: Option<PathBuf>,
+    /// Preprocessing profile that an image is inspected for
+    #[arg(long, value_name = "PROFILE", default_value = "task-library", value_parser = PossibleValuesParser::new(lookalike::preprocessor_names()))]
+    pub(crate) preprocess: String,
     #[command(flatten)]
     pub(crate) normalization: NormalizationArguments,
     #[command(flatten)]

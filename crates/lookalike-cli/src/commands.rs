@@ -6,3 +6,4 @@ pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod inspect;
+mod inspect_image;

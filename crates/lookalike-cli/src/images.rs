@@ -100,19 +100,26 @@ fn take(entry: DirEntry, found: &mut Vec<Found>, left_out: &mut LeftOut) {
         Ok(target) if !target.is_file() => return,
         // A link that leads nowhere is reported when it is opened.
         _ if has_ending(&path) => {}
-        Ok(_) => {
-            let mut first = Vec::new();
-            let file = File::open(&path);
-            let read = file.and_then(|file| file.take(64).read_to_end(&mut first));
-            match read.map(|_| sniff(&first)) {
-                Ok(Sniffed::Readable(_)) => {}
-                Ok(Sniffed::Unsupported(_)) => return left_out.unsupported += 1,
-                Ok(_) | Err(_) => return left_out.no_image += 1,
-            }
-        }
+        Ok(_) => match sniff_file(&path) {
+            Ok(Sniffed::Readable(_)) => {}
+            Ok(Sniffed::Unsupported(_)) => return left_out.unsupported += 1,
+            Ok(_) | Err(_) => return left_out.no_image += 1,
+        },
         Err(_) => return,
     }
     found.push(Found::File(path));
+}
+
+/// What the first bytes of a file say of its format.
+fn sniff_file(path: &Path) -> io::Result<Sniffed> {
+    let mut first = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut first)?;
+    Ok(sniff(&first))
+}
+
+/// Whether a file is an image that this build reads.
+pub(crate) fn is_image(path: &Path) -> bool {
+    matches!(sniff_file(path), Ok(Sniffed::Readable(_)))
 }
 
 fn has_ending(path: &Path) -> bool {

@@ -1,9 +1,11 @@
 //! JPEG files, through the decoder that gives the references' pixels.
 
-use image::metadata;
+use image::{ImageFormat, metadata};
 use lookalike_core::{Error, Image, ImageOutline, Orientation, Result, SampleGrid};
 use lookalike_jpeg::{Decoder, ErrorKind, Options};
 
+use crate::inspect::{ImageInfo, JpegInfo};
+use crate::sniff::Format;
 use crate::{
     DecodeOptions, Exif, MemoryBudget, Reservation, Sampled, broken, check_memory, check_pixels,
     too_large,
@@ -40,8 +42,37 @@ pub(crate) fn decode<'a>(
     Ok(Some((Sampled { image, grid, width, height, is_truncated }, reservation)))
 }
 
+/// What the header of a file says; `None` if it is of a kind that the decoder does not know.
+pub(crate) fn inspect(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    sampling: impl FnOnce(ImageOutline) -> Option<SampleGrid>,
+) -> Result<Option<ImageInfo>> {
+    let Some(decoder) = decoder(bytes, options)? else { return Ok(None) };
+    let info = decoder.info();
+    let outline = outline(&decoder, Exif::Apply);
+    let grid = sampling(outline);
+    let all = |extent: usize| (0..extent as u32).collect();
+    let places = grid.clone().unwrap_or_else(|| SampleGrid::new(all(info.height), all(info.width)));
+    let blocks = decoder.blocks_at(places.rows(), places.columns());
+    let (transformed_blocks, blocks) = blocks.map_err(from_jpeg)?;
+    Ok(Some(ImageInfo {
+        format: Format(ImageFormat::Jpeg),
+        outline,
+        decoder: "lookalike-jpeg",
+        grid,
+        jpeg: Some(JpegInfo {
+            is_progressive: info.is_progressive,
+            sampling: info.sampling.clone(),
+            restart_interval: info.restart_interval,
+            blocks,
+            transformed_blocks,
+        }),
+    }))
+}
+
 /// Reads the header of a file; `None` if it is of a kind that the decoder does not know.
-pub(crate) fn decoder<'b>(bytes: &'b [u8], options: &DecodeOptions) -> Result<Option<Decoder<'b>>> {
+fn decoder<'b>(bytes: &'b [u8], options: &DecodeOptions) -> Result<Option<Decoder<'b>>> {
     let mut decoder_options = Options::default();
     decoder_options.max_bytes = options.limits.max_decoder_bytes;
     decoder_options.allow_truncated = options.allow_truncated;
@@ -53,7 +84,7 @@ pub(crate) fn decoder<'b>(bytes: &'b [u8], options: &DecodeOptions) -> Result<Op
 }
 
 /// The image that a header tells of.
-pub(crate) fn outline(decoder: &Decoder<'_>, exif: Exif) -> ImageOutline {
+fn outline(decoder: &Decoder<'_>, exif: Exif) -> ImageOutline {
     let info = decoder.info();
     // Broken EXIF data says nothing about the image.
     let orientation = info

@@ -26,6 +26,7 @@
 mod budget;
 #[cfg(any(feature = "tiff", feature = "webp"))]
 mod containers;
+mod inspect;
 #[cfg(feature = "jpeg")]
 mod jpeg;
 mod sniff;
@@ -42,6 +43,7 @@ use lookalike_core::{
 };
 
 pub use crate::budget::{MemoryBudget, Reservation};
+pub use crate::inspect::{ImageInfo, JpegInfo, inspect};
 pub use crate::sniff::{Format, Sniffed, sniff};
 
 /// Whether the orientation that a file's EXIF data asks for is taken over.
@@ -263,16 +265,7 @@ fn decode_contained<'a>(
     } else {
         needed
     };
-    // Broken EXIF data says nothing about the image.
-    let orientation = match options.exif {
-        Exif::ApplyToJpeg if format != ImageFormat::Jpeg => Orientation::TopLeft,
-        Exif::Apply | Exif::ApplyToJpeg => decoder
-            .orientation()
-            .ok()
-            .and_then(|orientation| Orientation::from_exif(orientation.to_exif()))
-            .unwrap_or_default(),
-        Exif::Ignore => Orientation::TopLeft,
-    };
+    let orientation = orientation(&mut decoder, format, options.exif);
     let mut reservation = budget.reserve(needed);
     // What the pixels take, the decoder may not take again.
     let mut rest = image::Limits::no_limits();
@@ -304,6 +297,19 @@ fn decode_contained<'a>(
     reservation.shrink(image.pixels().len() as u64);
     let image = image.with_orientation(orientation);
     Ok((Sampled { image, grid: None, width, height, is_truncated }, reservation))
+}
+
+/// The orientation that EXIF data asks for. Broken data says nothing about the image.
+fn orientation(decoder: &mut impl ImageDecoder, format: ImageFormat, exif: Exif) -> Orientation {
+    match exif {
+        Exif::ApplyToJpeg if format != ImageFormat::Jpeg => Orientation::TopLeft,
+        Exif::Apply | Exif::ApplyToJpeg => decoder
+            .orientation()
+            .ok()
+            .and_then(|orientation| Orientation::from_exif(orientation.to_exif()))
+            .unwrap_or_default(),
+        Exif::Ignore => Orientation::TopLeft,
+    }
 }
 
 /// Puts RGBA pixels before a color, and drops alpha: `(color * alpha + background * (255 - alpha)) / 255`, rounded to the nearest.

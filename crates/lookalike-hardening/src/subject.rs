@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::cases::Cases;
-use crate::subjects::{files, fixtures};
+use crate::subjects::{files, fixtures, jpegs};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,6 +68,7 @@ pub fn all(mutations: usize, thin: bool) -> Result<Vec<Subject>> {
     };
     let mut all = folder("operators", &fixtures().join("operators"))?;
     all.extend(folder("fixtures", &fixtures())?);
+    all.extend(folder("JPEG files of all kinds", &jpegs())?);
     let cache = fixtures().join("../cache");
     if cache.is_dir() {
         all.extend(folder("public", &cache)?);

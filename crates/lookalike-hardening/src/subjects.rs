@@ -12,6 +12,11 @@ pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixtures")
 }
 
+/// JPEG files of all kinds.
+pub(crate) fn jpegs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../lookalike-jpeg/tests/golden")
+}
+
 /// Files of a folder with one of these endings, in the order of their names.
 ///
 /// # Errors

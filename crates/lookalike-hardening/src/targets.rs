@@ -4,12 +4,14 @@
 
 mod command_line;
 mod images;
+mod jpeg;
 mod metadata;
 mod models;
 mod tensors;
 
 pub use command_line::{parse_arguments, write_vectors};
 pub use images::decode_image;
+pub use jpeg::{change_jpeg, decode_jpeg};
 pub use metadata::read_metadata;
 pub use models::{read_model, run, run_model, translate_model};
 pub use tensors::prepare_tensor;
@@ -21,7 +23,9 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also that of their folders of seeds and of regressions.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("change_jpeg", change_jpeg),
     ("decode_image", decode_image),
+    ("decode_jpeg", decode_jpeg),
     ("parse_arguments", parse_arguments),
     ("prepare_tensor", prepare_tensor),
     ("read_metadata", read_metadata),

@@ -170,3 +170,87 @@ impl Cursor {
         if value < (1 << size >> 1) { value - (1 << size) + 1 } else { value }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All bits of the data, eight at a time, and so many behind it.
+    fn read(bits: &mut Bits<'_>, count: usize) -> Vec<i32> {
+        let mut cursor = bits.cursor;
+        let bytes = (0..count).map(|_| {
+            bits.refill(&mut cursor);
+            cursor.receive(8)
+        });
+        let bytes = bytes.collect();
+        bits.cursor = cursor;
+        bytes
+    }
+
+    #[test]
+    fn stuffed_bytes_are_one_and_markers_end_the_data() {
+        let data = [1, 2, 0xFF, 0, 3, 4, 5, 6, 7, 8, 9, 0xFF, 0xFF, 0xD3, 10];
+        let mut bits = Bits::new(&data, 0);
+        let expected = [1, 2, 0xFF, 3, 4, 5, 6, 7, 8, 9];
+        assert_eq!(read(&mut bits, 10), expected);
+        assert!(!bits.is_truncated());
+        assert_eq!(bits.marker_ahead(), Some(0xD3));
+        // Zeros without end.
+        assert_eq!(read(&mut bits, 20), [0; 20]);
+        assert!(!bits.is_truncated(), "a marker ended the data, not the file");
+        assert_eq!(bits.end(), (14, Some(0xD3)));
+        bits.restart();
+        assert_eq!(read(&mut bits, 1), [10]);
+        assert_eq!(bits.marker_ahead(), None);
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_no_marker() {
+        for data in [&[1, 2, 3][..], &[1, 2, 3, 0xFF]] {
+            let mut bits = Bits::new(data, 0);
+            assert_eq!(read(&mut bits, 3), [1, 2, 3]);
+            assert!(!bits.is_truncated());
+            read(&mut bits, 2);
+            assert!(bits.is_truncated());
+            assert_eq!(bits.end().1, None);
+        }
+    }
+
+    #[test]
+    fn a_marker_far_ahead_is_not_seen() {
+        let data = [1, 2, 3, 4, 5, 0xFF, 0xD0];
+        let mut bits = Bits::new(&data, 0);
+        assert_eq!(bits.marker_ahead(), None);
+        read(&mut bits, 2);
+        assert_eq!(bits.marker_ahead(), Some(0xD0));
+    }
+
+    #[test]
+    fn numbers_that_begin_with_zero_are_negative() {
+        let bits =
+            |value: u64, size: u32| Cursor { buffer: value << (64 - size), count: 64, position: 0 };
+        for (value, size, expected) in [
+            (0, 1, -1),
+            (1, 1, 1),
+            (0, 3, -7),
+            (3, 3, -4),
+            (4, 3, 4),
+            (7, 3, 7),
+            (1 << 14, 15, 1 << 14),
+        ] {
+            assert_eq!(bits(value, size).receive_extended(size), expected);
+        }
+        assert_eq!(bits(1, 1).receive_extended(0), 0);
+    }
+
+    #[test]
+    fn a_byte_of_ones_is_found_wherever_it_is() {
+        for place in 0..8 {
+            assert!(has_marker_byte(0xFF << (place * 8)));
+            assert!(has_marker_byte(u64::from_le_bytes([0xFE; 8]) | (1 << (place * 8))));
+        }
+        for word in [0, 0x7F7F_7F7F_7F7F_7F7F, 0xFEFE_FEFE_FEFE_FEFE, 0x0FF0_0FF0_0FF0_0FF0] {
+            assert!(!has_marker_byte(word), "{word:x}");
+        }
+    }
+}

@@ -8,8 +8,15 @@ use crate::huffman::{Entry, SkipTable, Table};
 /// Coefficients, row by row.
 pub(crate) type Block = [i16; 64];
 
-/// A quantization table in the order in which coefficients are coded, as far as [`ZIGZAG`] goes.
-pub(crate) type Quantization = [u16; 128];
+/// What becomes of coefficients, in the order in which they are coded, as far as [`ZIGZAG`] goes.
+pub(crate) type Dequantization = [Step; ZIGZAG.len()];
+
+/// What becomes of a coefficient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) place: u8,
+    pub(crate) factor: u16,
+}
 
 /// Behind a block there may be as many coefficients as a run is long, all of which stand for the last place.
 const END: usize = 64;
@@ -58,7 +65,7 @@ pub(crate) struct BaselineTables<'t> {
     pub(crate) ac: &'t Table,
     /// Only where blocks are dropped.
     pub(crate) skips: Option<SkipTable>,
-    pub(crate) quantization: Box<Quantization>,
+    pub(crate) steps: Box<Dequantization>,
 }
 
 /// Decodes a block of a baseline file, times its quantization table, and returns whether there is more than a DC coefficient. The block
@@ -72,8 +79,8 @@ pub(crate) fn decode_baseline(
     block: &mut Block,
 ) -> Result<bool> {
     *prediction = prediction.wrapping_add(dc_difference(bits, cursor, tables.dc)?);
-    block[0] = prediction.wrapping_mul(tables.quantization[0].into()) as i16;
-    let (entries, quantization) = (tables.ac.entries(), &*tables.quantization);
+    block[0] = prediction.wrapping_mul(tables.steps[0].factor.into()) as i16;
+    let (entries, steps) = (tables.ac.entries(), &*tables.steps);
     let mut index = 1;
     while index < END {
         bits.refill(cursor);
@@ -94,9 +101,8 @@ pub(crate) fn decode_baseline(
             index += run + 1;
             cursor.receive_extended(size)
         };
-        let coded = (index - 1) & 127;
-        block[usize::from(ZIGZAG[coded] & 63)] =
-            value.wrapping_mul(quantization[coded].into()) as i16;
+        let step = steps[(index - 1) & (steps.len() - 1)];
+        block[usize::from(step.place & 63)] = value.wrapping_mul(step.factor.into()) as i16;
     }
     Ok(index > 1)
 }

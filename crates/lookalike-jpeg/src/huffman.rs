@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 const LOOKUP: u32 = 10;
 
 /// Bits that a look-up decides by where values are dropped. It may decode several symbols.
-const SKIP_LOOKUP: u32 = 11;
+const SKIP_LOOKUP: u32 = 12;
 
 /// Codes have at most so many bits.
 const LONGEST: usize = 16;
@@ -172,5 +172,110 @@ impl SkipTable {
     #[inline(always)]
     pub(crate) fn look_up(&self, cursor: Cursor) -> Skip {
         self.0[(cursor.peek() >> (64 - SKIP_LOOKUP)) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::Bits;
+
+    /// Codes of 2, 2, 3, 4, … bits up to sixteen.
+    fn table(symbols: &[u8]) -> Table {
+        let mut counts = [1; LONGEST];
+        (counts[0], counts[1]) = (0, 2);
+        check_lengths(&counts).unwrap();
+        Table::new(&counts, symbols, true).unwrap()
+    }
+
+    fn cursor(bits: u64) -> Cursor {
+        let bytes: Vec<u8> = bits.to_be_bytes().into_iter().chain([0; 8]).collect();
+        let mut bits = Bits::new(&bytes, 0);
+        let mut cursor = bits.cursor;
+        bits.refill(&mut cursor);
+        cursor
+    }
+
+    #[test]
+    fn codes_of_all_lengths_are_found() {
+        let symbols: Vec<u8> = (0..16).map(|index| index << 4).collect();
+        let table = table(&symbols);
+        let mut code = 0_u64;
+        for (index, length) in [2_u32, 2].into_iter().chain(3..=16).enumerate() {
+            if length > 2 {
+                code <<= 1;
+            }
+            let mut cursor = cursor(code << (64 - length));
+            let entry = table.entries().look_up(cursor);
+            let symbol = if entry.length > 0 {
+                assert_eq!(u32::from(entry.length), length);
+                entry.symbol
+            } else {
+                let before = cursor.peek();
+                let symbol = table.long_symbol(&mut cursor).unwrap();
+                assert_eq!(cursor.peek(), before << length);
+                symbol
+            };
+            assert_eq!(
+                usize::from(symbol >> 4),
+                if index < 2 { index } else { length as usize - 1 }
+            );
+        }
+        assert!(table.long_symbol(&mut cursor(u64::MAX)).is_err());
+    }
+
+    #[test]
+    fn values_within_a_look_up_come_with_it() {
+        // A run of 2 and a value of 3 bits, behind a code of 2.
+        let mut symbols = [0; 16];
+        symbols[1] = 0x23;
+        let table = table(&symbols);
+        for (bits, value) in [(0b000, -7), (0b011, -4), (0b100, 4), (0b111, 7)] {
+            let entry = table.entries().look_up(cursor((0b01_000 | bits) << 59));
+            assert_eq!(entry, Entry { value, symbol: 3, length: 5 });
+        }
+    }
+
+    #[test]
+    fn skips_are_what_single_symbols_come_to() {
+        // An end, a long run of zeros, values after runs, and a value that no look-up holds.
+        let table = table(&[0x11, 0x22, 0x00, 0xF0, 0x0C, 0x31, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        let skips = SkipTable::new(&table);
+        for bits in 0..1_u64 << SKIP_LOOKUP {
+            let mut cursor = cursor(bits << (64 - SKIP_LOOKUP));
+            let found = skips.look_up(cursor);
+            let mut expected = Skip::default();
+            while !expected.is_end {
+                let entry = table.entries().look_up(cursor);
+                let size = if entry.value == 0 { entry.symbol & 15 } else { 0 };
+                let length = entry.length + size;
+                if entry.length == 0 || u32::from(expected.length + length) > SKIP_LOOKUP {
+                    break;
+                }
+                cursor.consume(length.into());
+                expected.length += length;
+                expected.is_end = entry.value == 0 && entry.symbol == 0;
+                expected.coefficients += match entry {
+                    Entry { value: 0, symbol: 0xF0, .. } => 16,
+                    Entry { value: 0, symbol: 0, .. } => 0,
+                    Entry { value: 0, symbol, .. } => (symbol >> 4) + 1,
+                    Entry { symbol, .. } => symbol,
+                };
+            }
+            assert_eq!(found, expected, "{bits:b}");
+        }
+    }
+
+    #[test]
+    fn more_codes_than_there_can_be_are_refused() {
+        let mut counts = [0; LONGEST];
+        counts[0] = 2;
+        assert!(check_lengths(&counts).is_ok());
+        counts[1] = 1;
+        assert!(check_lengths(&counts).is_err());
+        counts = [0; LONGEST];
+        counts[7] = 255;
+        counts[8] = 3;
+        assert!(check_lengths(&counts).is_err());
     }
 }

@@ -40,3 +40,77 @@ impl Kernels {
         &scalar::KERNELS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows of the same length, up to two vectors and a little longer.
+    fn rows<const N: usize>() -> impl Strategy<Value = [Vec<u8>; N]> {
+        (1..80_usize).prop_flat_map(|length| {
+            prop::collection::vec(any::<u8>(), N * length).prop_map(move |samples| {
+                std::array::from_fn(|index| samples[index * length..][..length].to_vec())
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn transforms_give_the_same_samples_whatever_the_coefficients(
+            // Those of a photograph, and those of damaged files, whose sums overflow.
+            scale in prop::sample::select(vec![50_i16, 2_000, i16::MAX]),
+            places in prop::collection::vec((0..128_usize, any::<i16>()), 0..128),
+        ) {
+            let mut blocks = [[0; 64]; 2];
+            for (place, value) in places {
+                blocks[place / 64][place % 64] = value % scale;
+            }
+            let [mut expected, mut found] = [[[0; 64]; 2]; 2];
+            (Kernels::scalar().transform)(&blocks, &mut expected);
+            (Kernels::detect().transform)(&blocks, &mut found);
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn rows_are_upsampled_to_the_same_samples([near, far] in rows()) {
+            let upsample = |kernels: &Kernels| {
+                let length = near.len();
+                let (mut across, mut down) = (vec![0; 2 * length], vec![0; length]);
+                let mut both = vec![0; 2 * length];
+                (kernels.upsample_across)(&near, &mut across);
+                (kernels.upsample_down)(&near, &far, &mut down);
+                (kernels.upsample_both)(&near, &far, &mut both);
+                [across, down, both]
+            };
+            prop_assert_eq!(upsample(Kernels::detect()), upsample(Kernels::scalar()));
+        }
+
+        #[test]
+        fn rows_have_the_same_colors([y, cb, cr] in rows()) {
+            let convert = |kernels: &Kernels| {
+                let mut pixels = vec![0; 3 * y.len()];
+                (kernels.to_rgb)([&y, &cb, &cr], &mut pixels);
+                pixels
+            };
+            prop_assert_eq!(convert(Kernels::detect()), convert(Kernels::scalar()));
+        }
+    }
+
+    #[test]
+    fn every_color_is_the_same() {
+        // All pairs of chroma, with a gray that is another one each time.
+        for cb in 0..=255_u8 {
+            let cr: Vec<u8> = (0..=255).collect();
+            let y: Vec<u8> = cr.iter().map(|&cr| cb.wrapping_mul(31).wrapping_add(cr)).collect();
+            let cb = vec![cb; 256];
+            let convert = |kernels: &Kernels| {
+                let mut pixels = vec![0; 3 * 256];
+                (kernels.to_rgb)([&y, &cb, &cr], &mut pixels);
+                pixels
+            };
+            assert_eq!(convert(Kernels::detect()), convert(Kernels::scalar()));
+        }
+    }
+}

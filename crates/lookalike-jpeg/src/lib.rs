@@ -173,6 +173,19 @@ impl<'a> Decoder<'a> {
         pixels.saturating_mul(self.info.channels as u64).saturating_add(kept + planes + lines)
     }
 
+    /// How many blocks of 8 x 8 samples are transformed for the pixels where the rows and the columns meet, and how many there are. All of them
+    /// pass the entropy decoder.
+    ///
+    /// # Errors
+    ///
+    /// Rows or columns are not in order or not within the image.
+    pub fn blocks_at(&self, rows: &[u32], columns: &[u32]) -> Result<(u64, u64)> {
+        let grid = self.grid(rows, columns)?;
+        let wanted = self.frame.components.iter().map(|it| Wanted::new(it, grid).count()).sum();
+        let all = |it: &Component| (it.blocks_across * it.blocks_down) as u64;
+        Ok((wanted, self.frame.components.iter().map(all).sum()))
+    }
+
     /// Whether rows of MCUs can be shown as they come: all components are in one scan.
     fn is_streamed(&self) -> bool {
         !self.frame.is_progressive && self.scan.components.len() == self.frame.components.len()
@@ -197,15 +210,7 @@ impl<'a> Decoder<'a> {
     ///
     /// The file is damaged, wherever the damage is, or exceeds a limit; or rows or columns are not in order or not within the image.
     pub fn decode_at(&self, rows: &[u32], columns: &[u32]) -> Result<Pixels> {
-        let is_sound = |places: &[u32], end: usize| {
-            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|&it| (it as usize) < end)
-        };
-        if !is_sound(rows, self.frame.height) || !is_sound(columns, self.frame.width) {
-            return Err(Error::invalid(
-                "rows and columns have to ascend, and to be within the image",
-            ));
-        }
-        let grid = Grid { rows, columns };
+        let grid = self.grid(rows, columns)?;
         let wanted: Vec<Wanted> =
             self.frame.components.iter().map(|component| Wanted::new(component, grid)).collect();
         let is_streamed = self.is_streamed();
@@ -216,6 +221,16 @@ impl<'a> Decoder<'a> {
             done => done,
         };
         outcome.ok_or_else(|| Error::invalid("a scan follows the last one"))
+    }
+
+    fn grid<'g>(&self, rows: &'g [u32], columns: &'g [u32]) -> Result<Grid<'g>> {
+        let are_within = |places: &[u32], end: usize| {
+            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|&it| (it as usize) < end)
+        };
+        if are_within(rows, self.frame.height) && are_within(columns, self.frame.width) {
+            return Ok(Grid { rows, columns });
+        }
+        Err(Error::invalid("rows and columns have to ascend, and to be within the image"))
     }
 
     /// Decodes with coefficients kept or not; `None` if they have to be.

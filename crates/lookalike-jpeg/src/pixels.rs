@@ -1,7 +1,7 @@
 //! Pixels from planes of samples: upsampling and color.
 
 use crate::error::Result;
-use crate::frame::{Component, Frame, Tables};
+use crate::frame::{BLOCK, Component, Frame, Tables};
 use crate::kernels::Kernels;
 use crate::memory;
 use crate::samples::Plane;
@@ -105,23 +105,25 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn new(component: &Component, grid: Grid<'_>) -> Self {
-        use crate::frame::BLOCK;
         let mut wanted = Self {
             rows: vec![false; component.blocks_down],
             columns: vec![false; component.blocks_across],
         };
         for &y in grid.rows {
-            rows_at(component, y as usize).map(|row| wanted.rows[row / BLOCK] = true);
+            for row in rows_at(component, y as usize) {
+                wanted.rows[row / BLOCK] = true;
+            }
         }
         for &x in grid.columns {
-            columns_at(component, x as usize).map(|column| wanted.columns[column / BLOCK] = true);
+            for column in columns_at(component, x as usize) {
+                wanted.columns[column / BLOCK] = true;
+            }
         }
         wanted
     }
 
     /// Whether these are all blocks that show anything of the image.
     pub(crate) fn is_everything(&self, component: &Component) -> bool {
-        use crate::frame::BLOCK;
         let all = |wanted: &[bool], length: usize| {
             wanted[..length.div_ceil(BLOCK)].iter().all(|&wanted| wanted)
         };
@@ -236,7 +238,7 @@ impl<'g> Writer<'g> {
     pub(crate) fn write(&mut self, planes: &[Plane], mcu_rows: usize) {
         while let Some(&y) = self.grid.rows.get(self.written) {
             let is_there = |line: &Line| {
-                let rows = mcu_rows * line.component.vertical * crate::frame::BLOCK;
+                let rows = mcu_rows * line.component.vertical * BLOCK;
                 rows_at(&line.component, y as usize).iter().all(|&row| row < rows)
             };
             if !self.lines.iter().all(is_there) {

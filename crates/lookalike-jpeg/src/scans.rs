@@ -1,9 +1,9 @@
 //! Entropy-coded data of a scan, MCU by MCU.
 
 use crate::bits::Bits;
-use crate::blocks::{self, Band, BaselineTables, Block, Quantization};
+use crate::blocks::{self, Band, BaselineTables, Block, Dequantization, Step};
 use crate::error::{Error, Result};
-use crate::frame::{Component, Frame, Scan, Tables};
+use crate::frame::{Component, Frame, Scan, Tables, ZIGZAG};
 use crate::huffman::{SkipTable, Table};
 use crate::pixels::Wanted;
 
@@ -83,11 +83,12 @@ fn huffman(tables: &[Option<Table>; 4], index: usize) -> Result<&Table> {
     tables[index].as_ref().ok_or_else(|| missing("Huffman table"))
 }
 
-/// A quantization table in the order in which coefficients are coded, as far as damaged data may go.
-fn quantization(tables: &Tables, component: &Component) -> Result<Box<Quantization>> {
+/// What becomes of the coefficients of a component.
+fn dequantization(tables: &Tables, component: &Component) -> Result<Box<Dequantization>> {
     let table = tables.quantization[component.quantization].as_ref();
     let table = table.ok_or_else(|| missing("quantization table"))?;
-    Ok(Box::new(std::array::from_fn(|index| table[index.min(63)])))
+    let step = |index: usize| Step { place: ZIGZAG[index], factor: table[index.min(63)] };
+    Ok(Box::new(std::array::from_fn(step)))
 }
 
 /// A component in a scan of a baseline file.
@@ -112,7 +113,7 @@ pub(crate) fn baseline<'t>(
         let wanted = &wanted[selected.index];
         let ac = huffman(&tables.ac, selected.ac_table)?;
         let skips = (!wanted.is_everything(component)).then(|| SkipTable::new(ac));
-        let quantization = quantization(tables, component)?;
+        let steps = dequantization(tables, component)?;
         Ok(BaselineComponent {
             index: selected.index,
             horizontal: if is_alone { 1 } else { component.horizontal },
@@ -121,7 +122,7 @@ pub(crate) fn baseline<'t>(
                 dc: huffman(&tables.dc, selected.dc_table)?,
                 ac,
                 skips,
-                quantization,
+                steps,
             },
             wanted,
         })

@@ -13,8 +13,8 @@ mod stream;
 
 #[cfg(feature = "decode")]
 pub use lookalike_decode::{
-    DecodeOptions, Decoded, Exif, Format, MemoryBudget, Reservation, Sampled, Sniffed, decode,
-    decode_file, decode_sampled, decode_within, read, read_file, sniff,
+    DecodeOptions, Decoded, Exif, Format, ImageInfo, JpegInfo, MemoryBudget, Reservation, Sampled,
+    Sniffed, decode, decode_file, decode_sampled, decode_within, inspect, read, read_file, sniff,
 };
 
 #[cfg(feature = "native")]

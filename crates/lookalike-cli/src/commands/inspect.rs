@@ -1,17 +1,18 @@
-//! `lookalike inspect`.
+//! `lookalike inspect` of a model.
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use lookalike::metadata::{ModelMetadata, ProcessUnitOptions, TensorMetadata};
 use lookalike::{
-    HeadSpec, InputElement, InputSpec, Model, Normalization, SessionOptions, SignatureDef,
-    TensorInfo, backends, read_model_within,
+    DecodeOptions, HeadSpec, InputElement, InputSpec, Model, Normalization, SessionOptions,
+    SignatureDef, TensorInfo, backends, read_model_within,
 };
 use serde::Serialize;
 
 use crate::args::InspectArguments;
-use crate::{Outcome, pipe};
+use crate::commands::inspect_image;
+use crate::{Outcome, images, pipe};
 
 #[derive(Serialize)]
 struct Report {
@@ -87,13 +88,23 @@ struct BackendReport {
 
 pub(crate) fn run(arguments: &InspectArguments) -> Result<Outcome> {
     let limits = arguments.limits.limits()?;
-    let model = read_model_within(&arguments.model, &limits)
-        .map_err(|error| pipe::about(&arguments.model, error))?;
+    let path = &arguments.path;
+    if images::is_image(path) {
+        let options = DecodeOptions { limits, ..DecodeOptions::default() };
+        let bytes = images::bytes(path, &options).map_err(|error| pipe::about(path, error))?;
+        return inspect_image::run(arguments, &bytes);
+    }
+    ensure!(
+        arguments.model.is_none(),
+        "{} is no image, and --model names what an image is inspected for",
+        path.display()
+    );
+    let model = read_model_within(path, &limits).map_err(|error| pipe::about(path, error))?;
     let normalization = match arguments.normalization.values()? {
         Some((mean, std)) => Some(Normalization::new(mean, std)?),
         None => None,
     };
-    let report = Report::new(&model, arguments.model.display().to_string(), normalization);
+    let report = Report::new(&model, path.display().to_string(), normalization);
     if arguments.json {
         pipe::json(&report)?;
     } else {
