@@ -161,6 +161,14 @@ impl Reader<'_> {
                 self.end_mcu();
             }
         }
+        self.end_row()
+    }
+
+    /// Gives up behind the end of the file: whatever blocks the zeros there stand for, no marker follows them.
+    fn end_row(&self) -> Result<()> {
+        if self.bits.is_truncated() && !self.allow_truncated {
+            return Err(Error::truncated("expected marker"));
+        }
         Ok(())
     }
 
@@ -281,6 +289,7 @@ impl Reader<'_> {
                         return Ok(());
                     }
                 }
+                self.end_row()?;
             }
             return Ok(());
         }
@@ -301,6 +310,7 @@ impl Reader<'_> {
                     return Ok(());
                 }
             }
+            self.end_row()?;
         }
         Ok(())
     }
