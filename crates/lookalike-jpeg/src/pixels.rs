@@ -122,14 +122,6 @@ impl Wanted {
         wanted
     }
 
-    /// Whether these are all blocks that show anything of the image.
-    pub(crate) fn is_everything(&self, component: &Component) -> bool {
-        let all = |wanted: &[bool], length: usize| {
-            wanted[..length.div_ceil(BLOCK)].iter().all(|&wanted| wanted)
-        };
-        all(&self.rows, component.height) && all(&self.columns, component.width)
-    }
-
     /// Blocks that are wanted.
     pub(crate) fn count(&self) -> u64 {
         let count = |wanted: &[bool]| wanted.iter().filter(|&&wanted| wanted).count() as u64;
@@ -279,8 +271,12 @@ impl<'g> Writer<'g> {
         if self.row.is_empty() {
             return;
         }
-        for (to, &x) in to.chunks_exact_mut(channels).zip(self.grid.columns) {
-            to.copy_from_slice(&self.row[(x as usize - self.first) * channels..][..channels]);
+        let columns = self.grid.columns.iter().map(|&x| x as usize - self.first);
+        if self.color == Color::Gray {
+            to.iter_mut().zip(columns).for_each(|(to, x)| *to = self.row[x]);
+        } else {
+            let row = self.row.as_chunks::<3>().0;
+            to.as_chunks_mut().0.iter_mut().zip(columns).for_each(|(to, x)| *to = row[x]);
         }
     }
 }

@@ -91,6 +91,9 @@ fn dequantization(tables: &Tables, component: &Component) -> Result<Box<Dequanti
     Ok(Box::new(std::array::from_fn(step)))
 }
 
+/// From so many blocks on that are dropped, a table for them takes less time to make than it saves.
+const SKIPPED_BLOCKS: u64 = 4096;
+
 /// A component in a scan of a baseline file.
 pub(crate) struct BaselineComponent<'t> {
     pub(crate) index: usize,
@@ -112,7 +115,9 @@ pub(crate) fn baseline<'t>(
         let component = &frame.components[selected.index];
         let wanted = &wanted[selected.index];
         let ac = huffman(&tables.ac, selected.ac_table)?;
-        let skips = (!wanted.is_everything(component)).then(|| SkipTable::new(ac));
+        let blocks = (component.blocks_across * component.blocks_down) as u64;
+        let pays = blocks - wanted.count() >= SKIPPED_BLOCKS;
+        let skips = pays.then(|| SkipTable::new(ac));
         let steps = dequantization(tables, component)?;
         Ok(BaselineComponent {
             index: selected.index,

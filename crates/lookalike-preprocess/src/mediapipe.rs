@@ -165,10 +165,11 @@ impl Plan {
         Ok(Self { target, places: Places::new(size, target, rectangle.inverse_map(target)) })
     }
 
-    /// The lines of the upright image that the tensor is made of, unless the tensor is so large that looking for them does not pay.
+    /// The lines of the upright image that the tensor is made of; `None` if more than half of the pixels lie on them.
     fn lines(&self) -> Option<Lines> {
         let (Size { width, height }, source) = (self.target, self.places.source);
-        if width * 2 >= source.width || height * 2 >= source.height {
+        // Each pixel of the tensor may have two lines of its own.
+        if 2 * (2 * width * 2 * height) > source.width * source.height {
             return None;
         }
         let mut lines =

@@ -129,8 +129,14 @@ impl Way {
     }
 }
 
-/// The lines of a source that [`resize`] looks at; `None` if these are all, or nearly all.
+/// The lines of a source that [`resize`] looks at; `None` if more than half of the pixels lie on them.
 pub(crate) fn lines(source: Size, target: Size) -> Option<Lines> {
+    let found = all_lines(source, target)?;
+    let pixels = found.rows.len() * found.columns.len();
+    (pixels * 2 <= source.width * source.height).then_some(found)
+}
+
+fn all_lines(source: Size, target: Size) -> Option<Lines> {
     let places = |axis: Axis, count: usize, extent: usize| {
         (0..count).map(move |index| whole(axis.at(index), extent))
     };
