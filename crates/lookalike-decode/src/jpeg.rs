@@ -73,9 +73,11 @@ pub(crate) fn inspect(
 
 /// Reads the header of a file; `None` if it is of a kind that the decoder does not know.
 fn decoder<'b>(bytes: &'b [u8], options: &DecodeOptions) -> Result<Option<Decoder<'b>>> {
-    let mut decoder_options = Options::default();
-    decoder_options.max_bytes = options.limits.max_decoder_bytes;
-    decoder_options.allow_truncated = options.allow_truncated;
+    let decoder_options = Options {
+        max_bytes: options.limits.max_decoder_bytes,
+        allow_truncated: options.allow_truncated,
+        ..Options::default()
+    };
     match Decoder::new(bytes, &decoder_options) {
         Ok(decoder) => Ok(Some(decoder)),
         Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),

@@ -74,7 +74,7 @@ fn rows_at(component: &Component, y: usize) -> [usize; 2] {
     if !Upsampling::of(component).looks_down() {
         return [near; 2];
     }
-    let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(last) };
+    let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(last) };
     [near, far]
 }
 
@@ -85,7 +85,7 @@ fn columns_at(component: &Component, x: usize) -> [usize; 2] {
     if !Upsampling::of(component).looks_across() {
         return [near; 2];
     }
-    let far = if x % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(last) };
+    let far = if x.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(last) };
     [near, far]
 }
 

@@ -31,8 +31,7 @@ fn main() {
 
 fn check(file: &[u8], expected: &Expected) -> std::result::Result<(), Failed> {
     for portable in [false, true] {
-        let mut options = Options::default();
-        options.portable = portable;
+        let options = Options { portable, ..Options::default() };
         let decoded = Decoder::new(file, &options).and_then(|decoder| decoder.decode());
         match (decoded, expected) {
             (Ok(image), &Expected::Pixels { width, height, channels, crc32 }) => {

@@ -10,10 +10,7 @@ use crate::subjects::{files, jpegs};
 
 /// What a file may cost here.
 fn options() -> Options {
-    let mut options = Options::default();
-    options.max_bytes = 64 << 20;
-    options.max_scans = 24;
-    options
+    Options { max_bytes: 64 << 20, max_scans: 24, ..Options::default() }
 }
 
 /// Decodes any bytes, and the rows and columns that they choose.

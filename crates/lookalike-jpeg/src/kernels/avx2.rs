@@ -9,12 +9,17 @@ use crate::blocks::Block;
 
 /// The kernels, if the processor has AVX2.
 pub(super) fn kernels() -> Option<&'static Kernels> {
+    // Whoever has this structure has it from here, where AVX2 is seen to.
     static KERNELS: Kernels = Kernels {
-        // SAFETY of all: whoever has this structure has it from here, where AVX2 is seen to.
+        // SAFETY: see above.
         transform: |blocks, samples| unsafe { transform(blocks, samples) },
+        // SAFETY: see above.
         upsample_across: |row, to| unsafe { upsample_across(row, to) },
+        // SAFETY: see above.
         upsample_down: |near, far, to| unsafe { upsample_down(near, far, to) },
+        // SAFETY: see above.
         upsample_both: |near, far, to| unsafe { upsample_both(near, far, to) },
+        // SAFETY: see above.
         to_rgb: |samples, to| unsafe { to_rgb(samples, to) },
     };
     is_x86_feature_detected!("avx2").then_some(&KERNELS)
