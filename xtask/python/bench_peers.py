@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -43,15 +44,15 @@ class Server:
         self.process.wait()
 
 
-def ours(thing, model, cores="1", **options):
+def ours(thing, model, cores="1", picture=PICTURE, **options):
     """What starts a server of lookalike."""
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    return lambda: Server([PEER, thing, model, "--picture", PICTURE, *arguments], cores)
+    return lambda: Server([PEER, thing, model, "--picture", picture, *arguments], cores)
 
 
-def theirs(python, library, thing, model, threads=1, cores="1"):
+def theirs(python, library, thing, model, threads=1, cores="1", picture=PICTURE):
     """What starts a server of another library."""
-    return lambda: Server([python, HERE / "peer.py", library, thing, model, PICTURE, str(threads)], cores)
+    return lambda: Server([python, HERE / "peer.py", library, thing, model, picture, str(threads)], cores)
 
 
 def pair(first, second, runs=RUNS):
@@ -80,13 +81,35 @@ def sets():
     return ["avx512", "avx512vl", "avx2"] if "avx512_vnni" in flags else ["avx2"]
 
 
-def process(command):
+def process(command, cores="1"):
     """Milliseconds and MiB of a process from its beginning to its end."""
     start = time.perf_counter()
-    child = subprocess.Popen(["taskset", "--cpu-list", "1", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(["taskset", "--cpu-list", cores, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0, command
     return (time.perf_counter() - start) * 1e3, usage.ru_maxrss / 1024
+
+
+def photographs(folder):
+    """What depends on decoding: one photograph of 12 megapixels, and many small ones."""
+    subprocess.run([LITERT, HERE / "photographs.py", PICTURE, folder], check=True)
+    large = f"{folder}/large.jpg"
+    # A run takes long: fewer of them will do.
+    compare = lambda first, second: pair(first, second, 3)
+    measured = compare(ours("decode", V3, picture=large), theirs(LITERT, "simplejpeg", "decode", V3, picture=large))
+    row("all pixels of a JPEG file of 4000x3000", measured, 1.0, ("", "libjpeg-turbo"))
+    measured = compare(ours("file", V3, picture=large), theirs(MEDIAPIPE, "mediapipe", "file", V3, picture=large))
+    row("this file to vector", measured, 0.30, ("", "MediaPipe"))
+    measured = compare(ours("file", V3, picture=large), theirs(TFLITE_SUPPORT, "tflite_support", "file", V3, picture=large))
+    row("the same", measured, 0.25, ("", "tflite-support"))
+    memory = max(process([PROGRAM, "embed", "-m", V3, large])[1] for _ in range(5))
+    print(f"| peak resident memory of a new process, `embed` of this file | {memory:.1f} MiB | | | ≤ 24 MiB{'' if memory <= 24 else ', **not reached**'} |")
+    small = Path(folder) / "small"
+    count = len(list(small.iterdir()))
+    command = [PROGRAM, "embed", "-m", V3, small, "-o", f"{folder}/vectors.npy"]
+    seconds = statistics.median(process(command, "0,1")[0] for _ in range(3)) / 1e3
+    verdict = "≥ 1000 images/s" + ("" if count >= 1000 * seconds else ", **not reached**")
+    print(f"| a folder of {count} JPEG files of 500x375, two cores | {count / seconds:.0f} images/s | | | {verdict} |")
 
 
 def main():
@@ -112,7 +135,9 @@ def main():
     row("load to ready (4 ms at most)", pair(ours("load", V3), litert("load", V3)), 1.0)
     row("pixels of 480x325 to vector", pair(ours("embed", V3), theirs(MEDIAPIPE, "mediapipe", "embed", V3)), 0.45, ("", "MediaPipe"))
     row("the same", pair(ours("embed", V3), theirs(TFLITE_SUPPORT, "tflite_support", "embed", V3)), 0.35, ("", "tflite-support"))
-    row("image file to vector", pair(ours("file", V3), theirs(MEDIAPIPE, "mediapipe", "file", V3)), 0.55, ("", "MediaPipe"))
+    row("JPEG file of 480x325 to vector", pair(ours("file", V3), theirs(MEDIAPIPE, "mediapipe", "file", V3)), 0.38, ("", "MediaPipe"))
+    with tempfile.TemporaryDirectory() as folder:
+        photographs(folder)
     command = [PROGRAM, "embed", "-m", V3, PICTURE]
     other = [TFLITE_SUPPORT, HERE / "peer.py", "tflite_support", "process", V3, PICTURE, "1"]
     runs = [(process(command), process(other)) for _ in range(11)]

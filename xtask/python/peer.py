@@ -78,6 +78,13 @@ def tflite_support(thing, model, picture, _threads):
     return lambda: embedder.embed(image)
 
 
+def simplejpeg(_thing, _model, picture, _threads):
+    import simplejpeg as library
+
+    content = open(picture, "rb").read()
+    return lambda: library.decode_jpeg(content)
+
+
 def main():
     library, thing, model, picture, threads = sys.argv[1:]
     run = globals()[library](thing, model, picture, int(threads))

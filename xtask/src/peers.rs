@@ -8,7 +8,8 @@ use crate::{paths, python, shell};
 ///
 /// tflite-support needs a Python it has wheels for (3.8 to 3.11).
 pub(crate) fn bench() -> Result<()> {
-    let litert = python::environment("peers-litert", &["ai-edge-litert", "numpy", "onnxruntime"])?;
+    let litert = ["ai-edge-litert", "numpy", "onnxruntime", "pillow", "simplejpeg"];
+    let litert = python::environment("peers-litert", &litert)?;
     let mediapipe = python::environment("peers-mediapipe", &["mediapipe"])?;
     let tflite_support = python::environment("golden", &["numpy<2", "tflite-support==0.4.4"])?;
     // Told here, before minutes are spent on what cannot end.

@@ -14,7 +14,7 @@ use clap::{Parser, ValueEnum};
 use lookalike::native::{InstructionSet, Native};
 use lookalike::{
     DecodeOptions, ImageEmbedder, InferenceBackend, Model, SessionOptions, Shape, Tensor,
-    TensorRef, TensorType, Threads, decode_file,
+    TensorRef, TensorType, Threads, decode, decode_file,
 };
 
 /// Runs of each session that are told as one.
@@ -33,6 +33,8 @@ enum What {
     Embed,
     /// From an image file to a vector.
     File,
+    /// From an image file to all of its pixels.
+    Decode,
 }
 
 #[derive(Parser)]
@@ -102,6 +104,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Ok(())
             })
         }
+        What::Decode => {
+            let bytes = std::fs::read(options.picture.ok_or("name an image")?)?;
+            serve(|| {
+                black_box(decode(&bytes, &DecodeOptions::default())?);
+                Ok(())
+            })
+        }
         What::Embed | What::File => {
             let embedder = ImageEmbedder::builder()
                 .model_file(&options.model)
@@ -109,14 +118,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .threads(threads)
                 .build()?;
             let path = options.picture.ok_or("name an image")?;
-            let decode = || decode_file(&path, &DecodeOptions::default());
             if matches!(options.what, What::File) {
                 return serve(|| {
-                    black_box(embedder.embed(&decode()?)?);
+                    black_box(embedder.embed_file(&path)?);
                     Ok(())
                 });
             }
-            let picture = decode()?;
+            let picture = decode_file(&path, &DecodeOptions::default())?;
             serve(|| {
                 black_box(embedder.embed(&picture)?);
                 Ok(())

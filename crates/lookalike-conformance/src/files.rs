@@ -1,13 +1,11 @@
 //! Images and captured numbers.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lookalike::{DecodeOptions, Exif, Image, decode_file};
-use npyz::NpyFile;
 
 use crate::Folders;
 
@@ -15,8 +13,8 @@ use crate::Folders;
 const PUBLIC: [&str; 11] = [
     "automl_labeler_model.tflite",
     "burger-224.png",
-    "decoded_burger.jpg.npy",
-    "decoded_burger_crop.jpg.npy",
+    "burger.jpg",
+    "burger_crop.jpg",
     "dilated_conv.tflite",
     "mediapipe_embeddings.json",
     "mobilenet_v1_0.25_224_1_default_1.tflite",
@@ -31,19 +29,10 @@ pub(crate) fn missing(folders: &Folders) -> Vec<&'static str> {
     PUBLIC.into_iter().filter(|name| !folders.cache.join(name).exists()).collect()
 }
 
-/// An image: as the reference decoded it where that was captured, else as it is decoded here.
+/// An image as the references decode it: without EXIF.
 pub(crate) fn read_image(folder: &Path, name: &str) -> Result<Image> {
-    let captured = folder.join(format!("decoded_{name}.npy"));
-    if !captured.exists() {
-        let as_stored = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
-        return Ok(decode_file(folder.join(name), &as_stored)?);
-    }
-    let bytes = fs::read(captured)?;
-    let array = NpyFile::new(&bytes[..])?;
-    let &[height, width, 3] = array.shape() else {
-        bail!("{name} was captured with the shape {:?}", array.shape());
-    };
-    Ok(Image::rgb(array.into_vec()?, width as usize, height as usize)?)
+    let as_stored = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
+    Ok(decode_file(folder.join(name), &as_stored)?)
 }
 
 /// Bytes of captured numbers.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::files::{floats, from_base64, read_image};
 use crate::{Backend, Folders};
 
-/// Images that the reference was captured on, without those whose decoders differ.
+/// Images that the reference was captured on.
 const COMMITTED_PICTURES: [&str; 3] = ["landscape.png", "tiles.png", "tiny.png"];
 const PUBLIC_PICTURES: [&str; 3] = ["burger.jpg", "burger_crop.jpg", "burger-224.png"];
 

@@ -121,7 +121,7 @@ pub trait Preprocessor: Debug + Send + Sync {
     ) -> Result<()>;
 
     /// The rows and columns of an image that [`prepare`](Self::prepare) looks at, so that the others need not be decoded. `None` stands for all:
-    /// where most pixels count, where `prepare` would fail, and for profiles that look at every pixel.
+    /// where most pixels count, and for profiles that look at every pixel.
     fn sampling(
         &self,
         _image: ImageOutline,

@@ -28,8 +28,8 @@ pub struct Limits {
     pub max_image_bytes: u64,
     /// Most pixels of an image. Default 100 million.
     pub max_pixels: u64,
-    /// Most bytes a decoder may hold at a time, the decoded image included. Default 1 GiB. JPEG and WebP decoders do not count:
-    /// they are taken to need three times the decoded image, which is what a progressive JPEG does need.
+    /// Most bytes a decoder may hold at a time, the decoded image included. Default 1 GiB. The WebP
+    /// decoder does not count: it is taken to need three times the decoded image.
     pub max_decoder_bytes: u64,
 }
 

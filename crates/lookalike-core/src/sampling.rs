@@ -1,7 +1,7 @@
 //! Images of which only some rows and columns are there.
 
 use crate::error::{Error, Result};
-use crate::image::{ImageView, Orientation};
+use crate::image::{ImageView, Orientation, PixelFormat};
 
 /// Where the pixels of an image are wanted: wherever one of these rows and one of these columns meet, as the image is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,13 +62,19 @@ impl<'a> SampledImage<'a> {
     ///
     /// # Errors
     ///
-    /// The grid has another number of rows or columns than there are pixels, or reaches beyond the image.
+    /// The grid has another number of rows or columns than there are pixels, or reaches beyond the image; or the pixels have several planes.
     pub fn new(
         pixels: ImageView<'a>,
         grid: &'a SampleGrid,
         width: usize,
         height: usize,
     ) -> Result<Self> {
+        if !matches!(pixels.format(), PixelFormat::Gray | PixelFormat::Rgb | PixelFormat::Rgba) {
+            return Err(Error::invalid_argument(format!(
+                "pixels of a grid are gray, RGB or RGBA, not {}",
+                pixels.format()
+            )));
+        }
         let fits = |places: &[u32], count: usize, extent: usize| {
             places.len() == count && places.last().is_none_or(|&last| (last as usize) < extent)
         };

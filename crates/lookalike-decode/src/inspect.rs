@@ -3,10 +3,10 @@
 use std::io::Cursor;
 
 use image::{ImageDecoder, ImageReader};
-use lookalike_core::{ImageOutline, Result, SampleGrid};
+use lookalike_core::{ImageOutline, Result, SampleGrid, contain_panics};
 
 use crate::sniff::Format;
-use crate::{DecodeOptions, Exif, check_length, format_of, from_image, orientation};
+use crate::{DecodeOptions, Exif, broken, check_length, format_of, from_image, orientation};
 
 /// What a file says of its image.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,6 +51,15 @@ pub fn inspect(
     sampling: impl FnOnce(ImageOutline) -> Option<SampleGrid>,
 ) -> Result<ImageInfo> {
     check_length(bytes, options)?;
+    contain_panics(|| inspect_contained(bytes, options, sampling))
+        .unwrap_or_else(|panic| Err(broken(format!("the decoder panicked: {panic}"))))
+}
+
+fn inspect_contained(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    sampling: impl FnOnce(ImageOutline) -> Option<SampleGrid>,
+) -> Result<ImageInfo> {
     let format = format_of(bytes)?;
     #[cfg(feature = "jpeg")]
     if format == image::ImageFormat::Jpeg

@@ -18,7 +18,7 @@ pub(crate) fn decode<'a>(
     budget: &'a MemoryBudget,
     sampling: impl FnOnce(ImageOutline) -> Option<SampleGrid>,
 ) -> Result<Option<(Sampled, Reservation<'a>)>> {
-    let Some(decoder) = decoder(bytes, options)? else { return Ok(None) };
+    let Some(mut decoder) = decoder(bytes, options)? else { return Ok(None) };
     let outline = outline(&decoder, options.exif);
     let ImageOutline { width, height, orientation } = outline;
     check_pixels(width as u64, height as u64, &options.limits)?;
@@ -27,13 +27,24 @@ pub(crate) fn decode<'a>(
         Some(grid) => grid.rows().len() as u64 * grid.columns().len() as u64,
         None => width as u64 * height as u64,
     };
-    let needed = decoder.memory(pixels);
+    let (needed, needed_for_scans) = decoder.memory(pixels);
     check_memory(needed, (width as u64, height as u64), &options.limits)?;
-    let mut reservation = budget.reserve(needed);
-    let decoded = match &grid {
+    let decode = |decoder: &Decoder<'_>| match &grid {
         Some(grid) => decoder.decode_at(grid.rows(), grid.columns()),
         None => decoder.decode(),
     };
+    let mut reservation = budget.reserve(needed);
+    decoder.set_max_bytes(needed);
+    let mut decoded = decode(&decoder);
+    let is_short = decoded.as_ref().is_err_and(|error| error.kind() == ErrorKind::Limit);
+    if is_short && needed < needed_for_scans {
+        // The file has another scan, for which the budget is asked again.
+        check_memory(needed_for_scans, (width as u64, height as u64), &options.limits)?;
+        drop(reservation);
+        reservation = budget.reserve(needed_for_scans);
+        decoder.set_max_bytes(needed_for_scans);
+        decoded = decode(&decoder);
+    }
     let decoded = decoded.map_err(from_jpeg)?;
     let make = if decoded.channels == 1 { Image::gray } else { Image::rgb };
     let image = make(decoded.pixels, decoded.width, decoded.height)?.with_orientation(orientation);
@@ -50,15 +61,14 @@ pub(crate) fn inspect(
 ) -> Result<Option<ImageInfo>> {
     let Some(decoder) = decoder(bytes, options)? else { return Ok(None) };
     let info = decoder.info();
-    let outline = outline(&decoder, Exif::Apply);
-    let grid = sampling(outline);
+    let grid = sampling(outline(&decoder, options.exif));
     let all = |extent: usize| (0..extent as u32).collect();
     let places = grid.clone().unwrap_or_else(|| SampleGrid::new(all(info.height), all(info.width)));
     let blocks = decoder.blocks_at(places.rows(), places.columns());
     let (transformed_blocks, blocks) = blocks.map_err(from_jpeg)?;
     Ok(Some(ImageInfo {
         format: Format(ImageFormat::Jpeg),
-        outline,
+        outline: outline(&decoder, Exif::Apply),
         decoder: "lookalike-jpeg",
         grid,
         jpeg: Some(JpegInfo {

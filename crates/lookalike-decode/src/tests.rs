@@ -306,7 +306,7 @@ fn limits_hold_before_anything_is_allocated() {
     let within =
         |bytes| decode(&jpeg, &DecodeOptions { limits: limits(bytes), ..DecodeOptions::default() });
     let decoder = lookalike_jpeg::Decoder::new(&jpeg, &lookalike_jpeg::Options::default());
-    let needed = decoder.unwrap().memory(20 * 12);
+    let (needed, _) = decoder.unwrap().memory(20 * 12);
     assert!(needed > 20 * 12 * 3);
     assert!(within(needed).is_ok());
     let error = within(needed - 1).unwrap_err();
@@ -408,25 +408,25 @@ fn transparent_pixels_are_put_before_a_background_where_one_is_given() {
 }
 
 #[test]
-fn a_jpeg_of_four_components_is_taken_to_need_more() {
-    let mut jpeg = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
-    let needs = |jpeg: &[u8], bytes: u64| {
-        let options = DecodeOptions {
-            limits: Limits { max_decoder_bytes: bytes, ..Limits::default() },
-            ..DecodeOptions::default()
-        };
-        match decode(jpeg, &options) {
-            Err(error) => error.kind() == ErrorKind::ResourceExhausted,
-            Ok(_) => false,
-        }
+fn a_jpeg_of_several_scans_is_taken_to_need_more() {
+    let jpeg = encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
+    let options = lookalike_jpeg::Options::default();
+    let (streamed, kept) = lookalike_jpeg::Decoder::new(&jpeg, &options).unwrap().memory(20 * 12);
+    // Three components of six blocks.
+    assert!(kept >= streamed + 3 * 6 * 128);
+    let within = |jpeg: &[u8], bytes| {
+        let limits = limited("max_decoder_bytes", bytes);
+        let budget = MemoryBudget::new(bytes);
+        let options = DecodeOptions { limits, ..DecodeOptions::default() };
+        decode_within(jpeg, &options, &budget).map(|(decoded, _)| decoded)
     };
-    assert!(!needs(&jpeg, 20 * 12 * 9));
-    // Adds a fourth component to the frame, which is all that is looked at before memory is asked for.
-    let frame = jpeg.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
-    jpeg[frame + 3] += 3;
-    jpeg[frame + 9] = 4;
-    jpeg.splice(frame + 19..frame + 19, [4, 0x11, 0]);
-    assert!(needs(&jpeg, 20 * 12 * 12 - 1));
+    let once = within(&jpeg, streamed).unwrap();
+    // The scan again, behind itself.
+    let scan = jpeg.windows(2).position(|marker| marker == [0xFF, 0xDA]).unwrap();
+    let twice = [&jpeg[..jpeg.len() - 2], &jpeg[scan..]].concat();
+    assert_eq!(within(&twice, kept).unwrap(), once);
+    let error = within(&twice, kept - 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
 }
 
 /// A TIFF of gray pixels: values of its tags, which are lists behind the directory where there are several.

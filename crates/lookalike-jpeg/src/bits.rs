@@ -114,9 +114,14 @@ impl<'a> Bits<'a> {
         i64::from(self.cursor.count) - self.padding as i64
     }
 
-    /// Whether bits were consumed behind the end of the file, and no marker ended the data.
+    /// Whether bits were consumed that the data does not have.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.unread() < 0
+    }
+
+    /// Whether these are missing because the file ended, and no marker the data.
     pub(crate) fn is_truncated(&self) -> bool {
-        self.unread() < 0 && self.marker.is_none()
+        self.is_exhausted() && self.marker.is_none()
     }
 
     /// The marker behind the data, if no more than 24 bits before it were not consumed: so far does stb_image look ahead.
@@ -132,12 +137,10 @@ impl<'a> Bits<'a> {
         *self = Self::new(self.data, self.cursor.position);
     }
 
-    /// Where the bytes behind the marker begin, with the marker; without one, where the data would go on.
+    /// Where the bytes behind what was read begin, with the marker if one was met, however much before it was not consumed.
     pub(crate) fn end(&mut self) -> (usize, Option<u8>) {
-        let marker = self.marker_ahead();
-        // Of the bytes that were read, stb_image would have read three at most without consuming them.
-        let unread = if marker.is_some() { 0 } else { (self.unread() / 8 - 3).max(0) };
-        (self.cursor.position.saturating_sub(unread as usize), marker)
+        self.marker_ahead();
+        (self.cursor.position, self.marker)
     }
 }
 
@@ -217,12 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_far_ahead_is_not_seen() {
-        let data = [1, 2, 3, 4, 5, 0xFF, 0xD0];
-        let mut bits = Bits::new(&data, 0);
-        assert_eq!(bits.marker_ahead(), None);
-        read(&mut bits, 2);
-        assert_eq!(bits.marker_ahead(), Some(0xD0));
+    fn a_marker_far_ahead_starts_no_interval_and_ends_the_data() {
+        for ahead in 0..8 {
+            let data = [&[7; 9][..], &vec![1; ahead], &[0xFF, 0xD0, 5]].concat();
+            let mut bits = Bits::new(&data, 0);
+            assert_eq!(read(&mut bits, 9), [7; 9]);
+            assert_eq!(bits.marker_ahead().is_some(), ahead <= 3, "{ahead}");
+            let (position, marker) = bits.end();
+            // It was met, or is still to be found.
+            let expected = if marker.is_some() { 9 + ahead + 2 } else { position.min(9 + ahead) };
+            assert_eq!(position, expected, "{ahead}");
+        }
     }
 
     #[test]

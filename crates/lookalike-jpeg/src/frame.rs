@@ -67,6 +67,12 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Blocks of all components, those included that only fill up the last MCUs.
+    pub(crate) fn block_count(&self) -> u64 {
+        let blocks = |it: &Component| (it.blocks_across * it.blocks_down) as u64;
+        self.components.iter().map(blocks).sum()
+    }
+
     /// Reads a start-of-frame segment (ITU-T T.81, B.2.2).
     pub(crate) fn read(segment: &[u8], is_progressive: bool) -> Result<Self> {
         let invalid = |message| Err(Error::invalid(message));
@@ -113,11 +119,12 @@ impl Frame {
         let most_across = parameters.iter().map(|it| factors(it).0).max().unwrap_or(1);
         let most_down = parameters.iter().map(|it| factors(it).1).max().unwrap_or(1);
         // stb_image reads beyond its rows here; later versions of it refuse such files.
-        if parameters.iter().any(|it| most_across % factors(it).0 != 0) {
-            return invalid("bad H");
-        }
-        if parameters.iter().any(|it| most_down % factors(it).1 != 0) {
-            return invalid("bad V");
+        let is_whole = |it: &[u8; 3]| {
+            let (across, down) = factors(it);
+            most_across.is_multiple_of(across) && most_down.is_multiple_of(down)
+        };
+        if !parameters.iter().all(is_whole) {
+            return Err(Error::unsupported("sampling factors that do not divide the largest"));
         }
         // A scan of one component has MCUs of one block, whatever its factors are.
         let is_alone = parameters.len() == 1;
@@ -192,6 +199,9 @@ impl Scan {
             }
             if ac_table > 3 {
                 return invalid("bad AC huff");
+            }
+            if components.iter().any(|other: &ScanComponent| other.index == index) {
+                return invalid("a scan names a component twice");
             }
             components.push(ScanComponent { index, dc_table, ac_table });
         }

@@ -66,6 +66,9 @@ impl Default for Options {
     }
 }
 
+/// Bytes that tables take at most, with those that are made of them.
+const TABLE_BYTES: u64 = 1 << 17;
+
 /// What a file says of its image.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -156,21 +159,27 @@ impl<'a> Decoder<'a> {
         &self.info
     }
 
-    /// Bytes that decoding so many pixels asks for, at the same time at most. A file that is not progressive and codes a component twice needs
-    /// more, which [`Options::max_bytes`] limits.
+    /// Bytes that decoding so many pixels asks for, at the same time at most: what decoding needs where the first scan is the only one, and
+    /// what it needs otherwise. Files that are not progressive have one scan as a rule.
     #[must_use]
-    pub fn memory(&self, pixels: u64) -> u64 {
-        self.memory_of(pixels, !self.is_streamed())
+    pub fn memory(&self, pixels: u64) -> (u64, u64) {
+        (self.memory_of(pixels, !self.is_streamed()), self.memory_of(pixels, true))
+    }
+
+    /// Limits the memory anew, as [`Options::max_bytes`] did.
+    pub fn set_max_bytes(&mut self, max_bytes: u64) {
+        self.options.max_bytes = max_bytes;
     }
 
     fn memory_of(&self, pixels: u64, keeps_coefficients: bool) -> u64 {
-        let components = || self.frame.components.iter();
-        let blocks = |it: &Component| (it.blocks_across * it.blocks_down) as u64;
-        let coefficients: u64 = components().map(blocks).sum::<u64>() * size_of::<Block>() as u64;
-        let planes: u64 = components().map(Plane::bytes).sum();
-        let lines = self.frame.width as u64 * 8;
+        let coefficients = self.frame.block_count() * size_of::<Block>() as u64;
         let kept = if keeps_coefficients { coefficients } else { 0 };
-        pixels.saturating_mul(self.info.channels as u64).saturating_add(kept + planes + lines)
+        let planes: u64 = self.frame.components.iter().map(Plane::bytes).sum();
+        // Rows of each component and of pixels, and lists of what is wanted.
+        let lines = (self.frame.width + self.frame.height) as u64 * 12;
+        pixels
+            .saturating_mul(self.info.channels as u64)
+            .saturating_add(kept + planes + lines + TABLE_BYTES)
     }
 
     /// How many blocks of 8 x 8 samples are transformed for the pixels where the rows and the columns meet, and how many there are. All of them
@@ -182,8 +191,7 @@ impl<'a> Decoder<'a> {
     pub fn blocks_at(&self, rows: &[u32], columns: &[u32]) -> Result<(u64, u64)> {
         let grid = self.grid(rows, columns)?;
         let wanted = self.frame.components.iter().map(|it| Wanted::new(it, grid).count()).sum();
-        let all = |it: &Component| (it.blocks_across * it.blocks_down) as u64;
-        Ok((wanted, self.frame.components.iter().map(all).sum()))
+        Ok((wanted, self.frame.block_count()))
     }
 
     /// Whether rows of MCUs can be shown as they come: all components are in one scan.
@@ -254,6 +262,8 @@ impl<'a> Decoder<'a> {
             markers: self.markers.clone(),
             coefficients: Vec::new(),
             is_truncated: false,
+            // Damaged files may lack the data of all their blocks; more are made to take time.
+            empty_blocks_left: 2 * self.frame.block_count(),
         };
         if keeps {
             for component in &self.frame.components {
@@ -323,6 +333,7 @@ struct State<'s, 'a> {
     /// Of each component, row by row, where they are kept: times the quantization table in baseline files.
     coefficients: Vec<Vec<Block>>,
     is_truncated: bool,
+    empty_blocks_left: u64,
 }
 
 impl State<'_, '_> {
@@ -371,7 +382,9 @@ impl State<'_, '_> {
     fn scan(&mut self, scan: &Scan, keeps: bool, output: &mut Output<'_>) -> Result<()> {
         let (frame, options) = (&self.decoder.frame, &self.decoder.options);
         let bits = Bits::new(self.decoder.data, self.markers.position);
-        let mut reader = Reader::new(bits, self.tables.restart_interval, options.allow_truncated);
+        let interval = self.tables.restart_interval;
+        let left = self.empty_blocks_left;
+        let mut reader = Reader::new(bits, interval, options.allow_truncated, left);
         if frame.is_progressive {
             reader.progressive(frame, scan, &self.tables, &mut self.coefficients)?;
         } else {
@@ -398,6 +411,7 @@ impl State<'_, '_> {
             }
         }
         self.is_truncated |= reader.is_truncated;
+        self.empty_blocks_left = reader.empty_blocks_left;
         (self.markers.position, self.markers.pending) = reader.bits.end();
         Ok(())
     }

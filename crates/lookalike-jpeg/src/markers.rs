@@ -84,12 +84,9 @@ impl<'a> Markers<'a> {
     ) -> Result<Step> {
         loop {
             let Some(marker) = self.next_marker() else {
-                // A file without even a marker of its frame has none.
+                // Before the frame, anything may stand between segments.
                 return Err(match self.position < self.data.len() {
-                    true if frame.is_none() => {
-                        self.search();
-                        continue;
-                    }
+                    true if frame.is_none() => continue,
                     true => Error::invalid("expected marker"),
                     false => {
                         Error::truncated(if frame.is_some() { "expected marker" } else { "no SOF" })
@@ -104,10 +101,10 @@ impl<'a> Markers<'a> {
                 0xC3 | 0xC7 | 0xCB | 0xCF if frame.is_none() => {
                     return Err(Error::unsupported("lossless coding"));
                 }
-                0xC5 | 0xC6 | 0xCD | 0xCE if frame.is_none() => {
+                0xC5 | 0xC6 | 0xCD | 0xCE | 0xDE if frame.is_none() => {
                     return Err(Error::unsupported("hierarchical coding"));
                 }
-                0xC9 | 0xCA if frame.is_none() => {
+                0xC9 | 0xCA | 0xCC if frame.is_none() => {
                     return Err(Error::unsupported("arithmetic coding"));
                 }
                 0xC4 => tables.read_huffman(self.segment("bad DHT header")?)?,

@@ -21,10 +21,17 @@ pub(crate) struct Reader<'a> {
     /// Whether the data ended before the scan.
     is_over: bool,
     pub(crate) is_truncated: bool,
+    /// How many blocks may be decoded of nothing but the zeros behind the data.
+    pub(crate) empty_blocks_left: u64,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bits: Bits<'a>, restart_interval: usize, allow_truncated: bool) -> Self {
+    pub(crate) fn new(
+        bits: Bits<'a>,
+        restart_interval: usize,
+        allow_truncated: bool,
+        empty_blocks_left: u64,
+    ) -> Self {
         Self {
             bits,
             predictions: [0; 4],
@@ -34,6 +41,7 @@ impl<'a> Reader<'a> {
             allow_truncated,
             is_over: false,
             is_truncated: false,
+            empty_blocks_left,
         }
     }
 
@@ -166,14 +174,22 @@ impl Reader<'_> {
                 self.end_mcu();
             }
         }
-        self.end_row()
+        let of_mcu = components.iter().map(|it| it.horizontal * it.vertical).sum::<usize>();
+        self.end_row(mcus_across * of_mcu)
     }
 
-    /// Gives up behind the end of the file: whatever blocks the zeros there stand for, no marker follows them.
-    fn end_row(&self) -> Result<()> {
+    /// Ends a row of so many blocks. Gives up behind the end of the file: whatever blocks the zeros there stand for, no marker follows them.
+    fn end_row(&mut self, blocks: usize) -> Result<()> {
+        if !self.bits.is_exhausted() {
+            return Ok(());
+        }
         if self.bits.is_truncated() && !self.allow_truncated {
             return Err(Error::truncated("expected marker"));
         }
+        let left = self.empty_blocks_left.checked_sub(blocks as u64);
+        self.empty_blocks_left = left.ok_or_else(|| {
+            Error::limit("the file has far less data than its scans have blocks".to_owned())
+        })?;
         Ok(())
     }
 
@@ -294,7 +310,7 @@ impl Reader<'_> {
                         return Ok(());
                     }
                 }
-                self.end_row()?;
+                self.end_row(component.width.div_ceil(8))?;
             }
             return Ok(());
         }
@@ -315,7 +331,10 @@ impl Reader<'_> {
                     return Ok(());
                 }
             }
-            self.end_row()?;
+            let of_mcu = |&(index, _): &(usize, _)| {
+                frame.components[index].horizontal * frame.components[index].vertical
+            };
+            self.end_row(frame.mcus_across * decoders.iter().map(of_mcu).sum::<usize>())?;
         }
         Ok(())
     }

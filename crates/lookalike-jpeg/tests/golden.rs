@@ -26,7 +26,10 @@ fn main() {
         let file = read(&name).expect("each file is there");
         Trial::test(name, move || check(&file, &expected))
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+    let large = Trial::test("a photograph of which few blocks are wanted", || {
+        Ok(parts_equal_the_whole(&photograph(800, 720))?)
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.chain([large]).collect()).exit();
 }
 
 fn check(file: &[u8], expected: &Expected) -> std::result::Result<(), Failed> {
@@ -92,4 +95,18 @@ fn parts_equal_the_whole(file: &[u8]) -> Result<()> {
         assert!(part.pixels == expected, "{rows:?} {columns:?}");
     }
     Ok(())
+}
+
+/// A file with details everywhere, so large that dropped blocks have a table of their own.
+fn photograph(width: u32, height: u32) -> Vec<u8> {
+    let mut state = 1_u32;
+    let image = image::RgbImage::from_fn(width, height, |x, y| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = (state >> 24) as u8 % (1 + (x / 8 + y / 16) as u8 % 120);
+        image::Rgb([(x / 4) as u8 ^ noise, (y / 3) as u8, noise.wrapping_mul(3)])
+    });
+    let mut file = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 93);
+    image.write_with_encoder(encoder).expect("an image can be encoded");
+    file
 }

@@ -165,7 +165,7 @@ impl Plan {
         Ok(Self { target, places: Places::new(size, target, rectangle.inverse_map(target)) })
     }
 
-    /// The lines of the upright image that the tensor is made of; `None` if more than half of the pixels lie on them.
+    /// The lines of the upright image that the tensor is made of; `None` if more than half of the pixels may lie on them.
     fn lines(&self) -> Option<Lines> {
         let (Size { width, height }, source) = (self.target, self.places.source);
         // Each pixel of the tensor may have two lines of its own.

@@ -9,7 +9,7 @@ use lookalike_core::{
 use crate::geometry::{LONGEST_SIDE, Size, not_the_grid};
 use crate::kernels::{Kernels, NormalizationTable};
 use crate::packed::{BoxRounding, Lines, Rows};
-use crate::target::{Target, stored_size};
+use crate::target::{Target, check_size, stored_size};
 use crate::{packed, yuv};
 
 /// Input tensors equal to those of tflite-support 0.4.4 on x86-64, bit for bit.
@@ -142,9 +142,7 @@ impl Plan {
     /// The lines of the region that it is resized from, unless these are most of them.
     fn lines(&self) -> Option<Lines> {
         let target = stored_size(self.upright, self.orientation);
-        if target.width == 0 || target.height == 0 {
-            return None;
-        }
+        check_size(target).ok()?;
         packed::lines(self.crop_size(), target)
     }
 

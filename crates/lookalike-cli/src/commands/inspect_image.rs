@@ -25,7 +25,7 @@ struct Report {
     jpeg: Option<JpegReport>,
     model: String,
     preprocess: &'static str,
-    /// Rows and columns that the profile looks at.
+    /// Rows and columns that are decoded.
     rows: usize,
     columns: usize,
 }
@@ -135,7 +135,7 @@ impl Report {
         lines.push(format!("  decoded by {}", self.decoder));
         lines.push(format!("for {}, {}:", pipe::printable(&self.model), self.preprocess));
         lines.push(format!(
-            "  looks at {} of {} columns and {} of {} rows",
+            "  decodes {} of {} columns and {} of {} rows",
             self.columns, self.width, self.rows, self.height
         ));
         if let Some(jpeg) = &self.jpeg {

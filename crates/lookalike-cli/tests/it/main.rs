@@ -372,3 +372,20 @@ fn help_is_as_it_was() {
     insta::assert_snapshot!("help_embed", transcript(&["embed", "--help"]));
     insta::assert_snapshot!("help_inspect", transcript(&["inspect", "--help"]));
 }
+
+#[test]
+fn inspect_says_how_an_image_is_coded_and_what_a_model_looks_at() {
+    insta::assert_snapshot!(transcript(&["inspect", "landscape_crop.jpg"]));
+    insta::assert_snapshot!(transcript(&[
+        "inspect",
+        "landscape_crop.jpg",
+        "-m",
+        "echo_f32.tflite",
+        "--preprocess",
+        "mediapipe"
+    ]));
+    insta::assert_snapshot!(transcript(&["inspect", "tiny_exif_6.jpg", "--json"]));
+    insta::assert_snapshot!(transcript(&["inspect", "tiny.webp"]));
+    fail(&["inspect", "echo_f32.tflite", "-m", "echo_f32.tflite"], 2, "is no image");
+    fail(&["inspect", "tiny.png", "-m", "missing.tflite"], 2, "missing.tflite");
+}

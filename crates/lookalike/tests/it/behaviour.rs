@@ -1,13 +1,15 @@
 //! Threads, batches, choices, errors and the way out of them.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lookalike::{
-    BackendInfo, Error, ErrorKind, Image, ImageEmbedder, ImageProcessingOptions, ImageView,
-    InferenceBackend, InferenceSession, LoadedModel, Model, ModelIo, OperatorInfo, Region, Result,
-    SessionOptions, SupportCode, Tensor, TensorRef, Threads, backend, backends, contain_panics,
-    cosine_similarity, preprocessor, read_model,
+    BackendInfo, DecodeOptions, Error, ErrorKind, Exif, Image, ImageEmbedder,
+    ImageProcessingOptions, ImageView, InferenceBackend, InferenceSession, LoadedModel,
+    MemoryBudget, Model, ModelIo, OperatorInfo, Region, Result, SessionOptions, SupportCode,
+    Tensor, TensorRef, Threads, backend, backends, contain_panics, cosine_similarity, decode,
+    preprocessor, read_model,
 };
 
 #[cfg(feature = "tflitec")]
@@ -394,4 +396,39 @@ fn a_model_file_may_change_once_it_is_read() {
     let before = embedder.embed(&picture).unwrap();
     std::fs::write(&path, "").unwrap();
     assert_eq!(embedder.embed(&picture).unwrap(), before);
+}
+
+#[test]
+fn files_give_the_vectors_of_their_images_although_only_part_is_decoded() {
+    let bytes = fs::read(fixture("landscape_crop.jpg")).unwrap();
+    let options = DecodeOptions { exif: Exif::Ignore, ..DecodeOptions::default() };
+    let image = decode(&bytes, &options).unwrap();
+    let fractions = Region::Normalized { left: 0.1, top: 0.2, right: 0.9, bottom: 0.8 };
+    for profile in lookalike::preprocessor_names() {
+        // A model that gives its input, of 24x16 pixels.
+        let embedder = ImageEmbedder::builder()
+            .model_file(fixture("echo_f32.tflite"))
+            .preprocessor(lookalike::preprocessor(profile).unwrap())
+            .build()
+            .unwrap();
+        for (region_of_interest, rotation_degrees) in
+            [(None, 0), (None, 90), (Some(fractions), 0), (Some(fractions), 270)]
+        {
+            let processing = ImageProcessingOptions { region_of_interest, rotation_degrees };
+            let grid = embedder.sampling((&image.view()).into(), &processing);
+            assert_eq!(grid.is_none(), profile == "antialias", "{profile}");
+            let budget = MemoryBudget::unlimited();
+            let file = embedder.embed_bytes_with(&bytes, &processing, &options, &budget).unwrap();
+            assert_eq!((file.width, file.height), (image.width(), image.height()));
+            assert!(!file.is_truncated);
+            assert_eq!(file.result, embedder.embed_with(&image, &processing).unwrap());
+        }
+        let beyond = Region::Pixels { x: 0, y: 0, width: 10_000, height: 1 };
+        let processing =
+            ImageProcessingOptions { region_of_interest: Some(beyond), rotation_degrees: 0 };
+        let budget = MemoryBudget::unlimited();
+        let error = embedder.embed_bytes_with(&bytes, &processing, &options, &budget).unwrap_err();
+        let expected = embedder.embed_with(&image, &processing).unwrap_err();
+        assert_eq!(error.to_string(), expected.to_string());
+    }
 }
