@@ -174,7 +174,7 @@ fn heads_are_chosen_by_name() {
 #[cfg(feature = "tflitec")]
 fn a_model_that_native_lacks_an_operator_of_runs_on_the_next_engine() {
     // The model of the fixture, with LOG_SOFTMAX behind its last operator.
-    let bytes = std::fs::read(fixture("mean.tflite")).unwrap();
+    let bytes = fs::read(fixture("mean.tflite")).unwrap();
     let mut model = VerifiedModel::new(bytes).unwrap().root().to_owned();
     let mut code = model.operator_codes[0].clone();
     code.deprecated_builtin_code = BuiltinOperator::LOG_SOFTMAX.0 as i8;
@@ -214,7 +214,7 @@ fn files_are_embedded_in_their_order_whatever_becomes_of_some() {
             Err(error) => assert_eq!(result.unwrap_err().to_string(), error.to_string()),
         }
     }
-    let bytes = std::fs::read(fixture("tiny.png")).unwrap();
+    let bytes = fs::read(fixture("tiny.png")).unwrap();
     assert_eq!(
         embedder.embed_bytes(&bytes).unwrap(),
         embedder.embed_file(fixture("tiny.png")).unwrap()
@@ -390,11 +390,11 @@ fn a_panic_of_an_engine_of_the_callers_harms_nobody_else() {
 fn a_model_file_may_change_once_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.tflite");
-    std::fs::copy(fixture("two_heads.tflite"), &path).unwrap();
+    fs::copy(fixture("two_heads.tflite"), &path).unwrap();
     let embedder = ImageEmbedder::from_file(&path).unwrap();
     let picture = picture("tiny.png");
     let before = embedder.embed(&picture).unwrap();
-    std::fs::write(&path, "").unwrap();
+    fs::write(&path, "").unwrap();
     assert_eq!(embedder.embed(&picture).unwrap(), before);
 }
 
@@ -408,7 +408,7 @@ fn files_give_the_vectors_of_their_images_although_only_part_is_decoded() {
         // A model that gives its input, of 24x16 pixels.
         let embedder = ImageEmbedder::builder()
             .model_file(fixture("echo_f32.tflite"))
-            .preprocessor(lookalike::preprocessor(profile).unwrap())
+            .preprocessor(preprocessor(profile).unwrap())
             .build()
             .unwrap();
         for (region_of_interest, rotation_degrees) in
