@@ -183,8 +183,9 @@ impl Reader<'_> {
         if !self.bits.is_exhausted() {
             return Ok(());
         }
-        if self.bits.is_truncated() && !self.allow_truncated {
-            return Err(Error::truncated("expected marker"));
+        if self.bits.is_truncated() {
+            let refused = Err(Error::truncated("expected marker"));
+            return if self.allow_truncated { Ok(()) } else { refused };
         }
         let left = self.empty_blocks_left.checked_sub(blocks as u64);
         self.empty_blocks_left = left.ok_or_else(|| {
