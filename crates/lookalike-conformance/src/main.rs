@@ -29,6 +29,9 @@ struct Options {
     tests: libtest_mimic::Arguments,
 }
 
+/// Runs that a time in the table is the median of.
+const RUNS: usize = 25;
+
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -43,13 +46,14 @@ fn main() -> Result<ExitCode> {
     if let Some(file) = &options.report {
         let head = fs::read_to_string(file).unwrap_or_default();
         let head: Vec<&str> = head.lines().take_while(|line| !line.starts_with('|')).collect();
-        let report = Report::new(&chosen, &folders, &Exceptions::listed()?)?;
+        let report = Report::new(&chosen, &folders, &Exceptions::listed()?, RUNS)?;
         fs::write(file, format!("{}\n{report}", head.join("\n")))?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &options.check_report {
         let written = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        Report::new(&chosen, &folders, &Exceptions::listed()?)?.check_verdicts(&written)?;
+        // Verdicts have no times.
+        Report::new(&chosen, &folders, &Exceptions::listed()?, 1)?.check_verdicts(&written)?;
         println!("{} is current", file.display());
         return Ok(ExitCode::SUCCESS);
     }

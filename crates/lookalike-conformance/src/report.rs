@@ -24,23 +24,27 @@ enum Cell {
     Refused(String),
 }
 
-/// Runs that the median is taken of.
-const RUNS: usize = 25;
-
 impl Report {
-    /// Loads every model on every backend that can run here, compares what it gives, and times it.
+    /// Loads every model on every backend that can run here, compares what it gives, and takes the median time of so many runs, one at
+    /// least.
     ///
     /// # Errors
     ///
     /// A file is missing or unreadable.
-    pub fn new(backends: &[Backend], folders: &Folders, exceptions: &Exceptions) -> Result<Self> {
+    pub fn new(
+        backends: &[Backend],
+        folders: &Folders,
+        exceptions: &Exceptions,
+        runs: usize,
+    ) -> Result<Self> {
         let usable: Vec<Backend> =
             backends.iter().copied().filter(|backend| backend.check().is_ok()).collect();
         let rows = subjects::all(folders)?
             .into_iter()
             .map(|subject| {
                 let runners = exceptions.runners(&usable, &subject.name);
-                let cells = usable.iter().map(|&backend| Cell::new(&subject, backend, &runners));
+                let cells =
+                    usable.iter().map(|&backend| Cell::new(&subject, backend, &runners, runs));
                 (subject.name.clone(), cells.collect())
             })
             .collect();
@@ -75,7 +79,7 @@ impl Report {
 }
 
 impl Cell {
-    fn new(subject: &Arc<Subject>, backend: Backend, usable: &[Backend]) -> Self {
+    fn new(subject: &Arc<Subject>, backend: Backend, usable: &[Backend], runs: usize) -> Self {
         let start = Instant::now();
         let embedder = match subject.options(backend).build() {
             Ok(embedder) => embedder,
@@ -87,7 +91,7 @@ impl Cell {
             Ok(worst) => {
                 let query = Query::of(subject.pair[0]);
                 let mut times = Vec::new();
-                for _ in 0..RUNS {
+                for _ in 0..runs.max(1) {
                     let start = Instant::now();
                     if let Err(error) = subject.embed_on(&embedder, &query) {
                         return Self::Differs(format!("{error:#}"));
@@ -96,7 +100,7 @@ impl Cell {
                 }
                 times.sort_unstable();
                 let unit = if subject.is_quantized { "steps" } else { "after L2" };
-                Self::Agrees { load, run: times[RUNS / 2], worst, unit }
+                Self::Agrees { load, run: times[times.len() / 2], worst, unit }
             }
         }
     }
