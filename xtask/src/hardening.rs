@@ -1,7 +1,9 @@
 //! Fuzzing, and the campaign of mutations.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -46,18 +48,31 @@ pub(crate) fn fuzz_on(backends: &[&str], seconds: u64, only: Option<&str>) -> Re
         // Engines keep memory until the process ends, and a model may ask for more than there is.
         ("ASAN_OPTIONS", "detect_leaks=0:detect_odr_violation=0:allocator_may_return_null=1"),
     ];
-    for target in targets.iter().filter(|target| only.is_none_or(|only| only == *target)) {
+    let chosen: Vec<&String> =
+        targets.iter().filter(|target| only.is_none_or(|only| only == *target)).collect();
+    let run = |target: &str| -> Result<()> {
         let corpus = seed(target)?;
         let (corpus, limit) = (corpus.to_string_lossy(), format!("-max_total_time={seconds}"));
         let mut arguments = vec!["fuzz", "run", "--fuzz-dir", "fuzz", "--features", &features];
-        arguments.extend([target.as_str(), &corpus, "--", &limit, "-timeout=30"]);
+        arguments.extend([target, &corpus, "--", &limit, "-timeout=30"]);
         arguments.extend([
             "-rss_limit_mb=3000",
             "-max_len=65536",
             "-print_final_stats=1",
             "-verbosity=0",
         ]);
-        shell::run_with(&*cargo_fuzz, &arguments, &environment)?;
+        shell::run_with(&*cargo_fuzz, &arguments, &environment)
+    };
+    // A target has one thread.
+    let jobs = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    for together in chosen.chunks(jobs) {
+        thread::scope(|scope| -> Result<()> {
+            let started: Vec<_> =
+                together.iter().map(|target| scope.spawn(|| run(target))).collect();
+            started.into_iter().try_for_each(|target| {
+                target.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+        })?;
     }
     Ok(())
 }
