@@ -15,8 +15,8 @@ use lookalike::backends;
 use crate::child::Outcome;
 use crate::subject::{Kind, Subject};
 
-/// How long a case may take: 5 s, and three times as long where engines are built without optimization, as the sample in the tests is.
-const LONGEST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 15 } else { 5 });
+/// How long a case may take.
+const LONGEST: Duration = Duration::from_secs(5);
 /// How long the start of a child may take, the reading of its subject included.
 const LONGEST_START: Duration = Duration::from_secs(60);
 /// How much a child may map, shared libraries included.
