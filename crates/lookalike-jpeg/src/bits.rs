@@ -4,8 +4,10 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Bits<'a> {
     data: &'a [u8],
-    /// What comes next. Whoever decodes takes it out and puts it back, so that it stays in registers meanwhile.
-    pub(crate) cursor: Cursor,
+    /// The next bits. Decoders copy it, so that it stays in registers, and store it back.
+    pub(crate) cursor: Cursor<'a>,
+    /// Offset of the end of the cursor's plain bytes.
+    plain_end: usize,
     /// How many bits were added behind the last one of the data.
     padding: u64,
     /// The marker that ended the data.
@@ -14,73 +16,97 @@ pub(crate) struct Bits<'a> {
 
 /// The next bits, the highest of a byte first.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cursor {
+pub(crate) struct Cursor<'a> {
     /// The next bits, from the highest one on. Below them may be a part of the bits that follow, or zeros.
     buffer: u64,
-    /// How many bits of the buffer count.
+    /// How many bits of the buffer count, at most 63.
     count: u32,
-    /// Where the byte behind them is.
-    position: usize,
+    /// The bytes behind them, up to the next one of 0xFF at most.
+    plain: &'a [u8],
 }
 
-/// As many bits as a refill leaves at least.
-const REFILLED: u32 = 32;
+/// The bits that are there after a refill, at least.
+pub(crate) const REFILLED: u32 = 56;
 
-/// Whether one of the bytes is 0xFF: the test for a byte of zero, turned over.
-fn has_marker_byte(word: u64) -> bool {
-    (!word).wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0
+/// Where the first byte of 0xFF is.
+fn find_marker_byte(data: &[u8]) -> Option<usize> {
+    let (words, rest) = data.as_chunks::<8>();
+    // The classic test for a zero byte, inverted. Of the bytes found, only the lowest is sure to be one.
+    let found = |&word: &[u8; 8]| {
+        let word = u64::from_le_bytes(word);
+        let marks = (!word).wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080;
+        (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+    };
+    let in_words =
+        words.iter().enumerate().find_map(|(index, word)| Some(index * 8 + found(word)?));
+    let in_rest =
+        || rest.iter().position(|&byte| byte == 0xFF).map(|index| words.len() * 8 + index);
+    in_words.or_else(in_rest)
 }
 
 impl<'a> Bits<'a> {
     pub(crate) fn new(data: &'a [u8], position: usize) -> Self {
-        let cursor = Cursor { position, ..Cursor::default() };
-        Self { data, cursor, padding: 0, marker: None }
+        Self { data, cursor: Cursor::default(), plain_end: position, padding: 0, marker: None }
     }
 
-    /// Sees to it that there are 32 bits, which is enough for a code and a value.
+    /// Reads with a copy of the cursor, which stays in registers meanwhile.
     #[inline(always)]
-    pub(crate) fn refill(&mut self, cursor: &mut Cursor) {
-        if cursor.count < REFILLED {
-            self.refill_now(cursor);
-        }
+    pub(crate) fn with_cursor<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self, &mut Cursor<'a>) -> T,
+    ) -> T {
+        let mut cursor = self.cursor;
+        let result = read(self, &mut cursor);
+        self.cursor = cursor;
+        result
     }
 
+    /// Ensures at least [`REFILLED`] bits.
     #[inline(always)]
-    fn refill_now(&mut self, cursor: &mut Cursor) {
-        if let Some(&bytes) = self.data.get(cursor.position..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_be_bytes(bytes);
-            // Behind a marker, what comes next is no data.
-            if !has_marker_byte(word) && self.marker.is_none() {
-                cursor.buffer |= word >> cursor.count;
-                let taken = (63 - cursor.count) / 8;
-                cursor.position += taken as usize;
-                cursor.count += taken * 8;
-                return;
-            }
+    pub(crate) fn refill(&mut self, cursor: &mut Cursor<'a>) {
+        if let Some(&bytes) = cursor.plain.first_chunk::<8>() {
+            // Without a branch on the count, which would be mispredicted too often.
+            cursor.buffer |= u64::from_be_bytes(bytes) >> (cursor.count & 63);
+            cursor.plain = &cursor.plain[7 - cursor.count as usize / 8 % 8..];
+            cursor.count |= REFILLED;
+        } else if cursor.count < REFILLED {
+            *cursor = self.refilled_by_bytes(*cursor);
         }
-        *cursor = self.refilled_by_bytes(*cursor);
     }
 
     #[cold]
     #[inline(never)]
-    fn refilled_by_bytes(&mut self, mut cursor: Cursor) -> Cursor {
-        while cursor.count <= 56 {
-            match self.next_byte(&mut cursor) {
+    fn refilled_by_bytes(&mut self, mut cursor: Cursor<'a>) -> Cursor<'a> {
+        let mut position = self.position(&cursor);
+        while cursor.count < REFILLED {
+            match self.next_byte(&mut position) {
                 Some(byte) => cursor.buffer |= u64::from(byte) << (56 - cursor.count),
                 None => self.padding += 8,
             }
             cursor.count += 8;
         }
+        let rest = self.data.get(position..).filter(|_| self.marker.is_none()).unwrap_or_default();
+        let length = match self.plain_end.checked_sub(position) {
+            Some(left) if left > 0 => left,
+            _ => find_marker_byte(rest).unwrap_or(rest.len()),
+        };
+        cursor.plain = rest.get(..length).unwrap_or_default();
+        self.plain_end = position + cursor.plain.len();
         cursor
     }
 
+    /// Offset of the byte behind the bits of the cursor.
+    fn position(&self, cursor: &Cursor<'_>) -> usize {
+        self.plain_end - cursor.plain.len()
+    }
+
     /// The next byte of the data; `None` at a marker and at the end of the file.
-    fn next_byte(&mut self, cursor: &mut Cursor) -> Option<u8> {
+    fn next_byte(&mut self, position: &mut usize) -> Option<u8> {
         if self.marker.is_some() {
             return None;
         }
-        let &byte = self.data.get(cursor.position)?;
-        cursor.position += 1;
+        let &byte = self.data.get(*position)?;
+        *position += 1;
         if byte != 0xFF {
             return Some(byte);
         }
@@ -88,8 +114,8 @@ impl<'a> Bits<'a> {
         let mut code = 0xFF;
         while code == 0xFF {
             // The file may end here.
-            code = self.data.get(cursor.position).copied().unwrap_or(0);
-            cursor.position += 1;
+            code = self.data.get(*position).copied().unwrap_or(0);
+            *position += 1;
         }
         if code == 0 {
             return Some(byte);
@@ -100,9 +126,9 @@ impl<'a> Bits<'a> {
 
     /// One bit.
     #[inline(always)]
-    pub(crate) fn bit(&mut self, cursor: &mut Cursor) -> bool {
+    pub(crate) fn bit(&mut self, cursor: &mut Cursor<'a>) -> bool {
         if cursor.count == 0 {
-            self.refill_now(cursor);
+            self.refill(cursor);
         }
         let bit = cursor.buffer >> 63 != 0;
         cursor.consume(1);
@@ -134,17 +160,22 @@ impl<'a> Bits<'a> {
 
     /// Goes on behind the marker.
     pub(crate) fn restart(&mut self) {
-        *self = Self::new(self.data, self.cursor.position);
+        *self = Self::new(self.data, self.position(&self.cursor));
     }
 
     /// Where the bytes behind what was read begin, with the marker if one was met, however much before it was not consumed.
     pub(crate) fn end(&mut self) -> (usize, Option<u8>) {
         self.marker_ahead();
-        (self.cursor.position, self.marker)
+        (self.position(&self.cursor), self.marker)
     }
 }
 
-impl Cursor {
+impl Cursor<'_> {
+    /// These bits, of which all but the last count.
+    pub(crate) fn of(buffer: u64) -> Self {
+        Self { buffer, count: 63, plain: &[] }
+    }
+
     /// The next bits, the highest of them first; only after a refill.
     #[inline(always)]
     pub(crate) fn peek(self) -> u64 {
@@ -166,11 +197,15 @@ impl Cursor {
         value
     }
 
-    /// The same as JPEG codes differences: numbers that begin with 0 stand for negative ones (ITU-T T.81, F.2.2.1).
+    /// The number of `size` bits, at most 15, that follows `offset` bits, as JPEG codes differences: numbers that begin with 0 are negative
+    /// (ITU-T T.81, F.2.2.1). Nothing is consumed.
     #[inline(always)]
-    pub(crate) fn receive_extended(&mut self, size: u32) -> i32 {
-        let value = self.receive(size);
-        if value < (1 << size >> 1) { value - (1 << size) + 1 } else { value }
+    pub(crate) fn peek_extended(self, offset: u32, size: u32) -> i32 {
+        // Negative numbers have the bits of their magnitude inverted.
+        let bits = self.buffer << (offset & 63);
+        let sign = !(bits as i64 >> 63);
+        let magnitude = (bits ^ sign as u64) >> 1 >> (63 - size);
+        ((magnitude as i64 ^ sign) - sign) as i32
     }
 }
 
@@ -180,14 +215,13 @@ mod tests {
 
     /// All bits of the data, eight at a time, and so many behind it.
     fn read(bits: &mut Bits<'_>, count: usize) -> Vec<i32> {
-        let mut cursor = bits.cursor;
-        let bytes = (0..count).map(|_| {
-            bits.refill(&mut cursor);
-            cursor.receive(8)
-        });
-        let bytes = bytes.collect();
-        bits.cursor = cursor;
-        bytes
+        let byte = |bits: &mut Bits<'_>| {
+            bits.with_cursor(|bits, cursor| {
+                bits.refill(cursor);
+                cursor.receive(8)
+            })
+        };
+        (0..count).map(|_| byte(bits)).collect()
     }
 
     #[test]
@@ -235,8 +269,7 @@ mod tests {
 
     #[test]
     fn numbers_that_begin_with_zero_are_negative() {
-        let bits =
-            |value: u64, size: u32| Cursor { buffer: value << (64 - size), count: 64, position: 0 };
+        let bits = |value: u64, size: u32| Cursor::of(value << (64 - size));
         for (value, size, expected) in [
             (0, 1, -1),
             (1, 1, 1),
@@ -246,19 +279,23 @@ mod tests {
             (7, 3, 7),
             (1 << 14, 15, 1 << 14),
         ] {
-            assert_eq!(bits(value, size).receive_extended(size), expected);
+            assert_eq!(bits(value, size).peek_extended(0, size), expected);
+            assert_eq!(bits(value, size + 3).peek_extended(3, size), expected);
         }
-        assert_eq!(bits(1, 1).receive_extended(0), 0);
+        assert_eq!(bits(1, 1).peek_extended(0, 0), 0);
     }
 
     #[test]
-    fn a_byte_of_ones_is_found_wherever_it_is() {
-        for place in 0..8 {
-            assert!(has_marker_byte(0xFF << (place * 8)));
-            assert!(has_marker_byte(u64::from_le_bytes([0xFE; 8]) | (1 << (place * 8))));
-        }
-        for word in [0, 0x7F7F_7F7F_7F7F_7F7F, 0xFEFE_FEFE_FEFE_FEFE, 0x0FF0_0FF0_0FF0_0FF0] {
-            assert!(!has_marker_byte(word), "{word:x}");
+    fn the_first_byte_of_ones_is_found_wherever_it_is() {
+        for length in 0..30 {
+            for fill in [0, 0x7F, 0x80, 0xFE] {
+                let mut data = vec![fill; length];
+                assert_eq!(find_marker_byte(&data), None);
+                for index in (0..length).rev() {
+                    data[index] = 0xFF;
+                    assert_eq!(find_marker_byte(&data), Some(index));
+                }
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Blocks of coefficients, as scans code them.
 
 use crate::bits::{Bits, Cursor};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::ZIGZAG;
-use crate::huffman::{Entry, SkipTable, Table};
+use crate::huffman::{BLOCK_ENDS, Entry, GroupTable, SkipTable, Table, bad_code};
 
 /// Coefficients, row by row.
 pub(crate) type Block = [i16; 64];
@@ -21,41 +21,38 @@ pub(crate) struct Step {
 /// Behind a block there may be as many coefficients as a run is long, all of which stand for the last place.
 const END: usize = 64;
 
-fn bad_code() -> Error {
-    Error::invalid("bad huffman code")
-}
+/// Look-ups of groups between two refills, each of which takes 11 bits at most.
+const GROUPS: usize = 4;
+
+/// Look-ups of skips between two refills, each of which takes 28 bits at most: codes within the look-up and a value.
+const SKIPS: usize = 2;
 
 /// The difference of a DC coefficient to the one before.
 #[inline(always)]
-fn dc_difference(bits: &mut Bits<'_>, cursor: &mut Cursor, table: &Table) -> Result<i32> {
+fn dc_difference<'a>(bits: &mut Bits<'a>, cursor: &mut Cursor<'a>, table: &Table) -> Result<i32> {
     bits.refill(cursor);
-    let entry = table.entries().look_up(*cursor);
-    if entry.value != 0 {
-        cursor.consume(entry.length.into());
-        return Ok(entry.value.into());
-    }
-    let size = if entry.length > 0 {
-        cursor.consume(entry.length.into());
-        entry.symbol
-    } else {
-        table.long_symbol(cursor)?
-    };
-    if size > 15 {
+    let entry = table.symbol(*cursor)?;
+    let value = cursor.peek_extended(entry.code_length.into(), entry.size());
+    cursor.consume(entry.length.into());
+    // A difference has a size and no run.
+    if entry.run() > 0 {
         return Err(bad_code());
     }
-    Ok(cursor.receive_extended(size.into()))
+    Ok(value)
 }
 
-/// A run of zeros and the size of what follows it. Values that a look-up tells are not for this.
+/// The next AC symbol with its value; `None` at the end of a block.
 #[inline(always)]
-fn run_and_size(cursor: &mut Cursor, entry: Entry, table: &Table) -> Result<(usize, u32)> {
-    let symbol = if entry.length > 0 {
-        cursor.consume(entry.length.into());
-        entry.symbol
-    } else {
-        table.long_symbol(cursor)?
-    };
-    Ok((usize::from(symbol >> 4), u32::from(symbol & 15)))
+fn ac_symbol<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
+    table: &Table,
+) -> Result<Option<(Entry, i32)>> {
+    bits.refill(cursor);
+    let entry = table.symbol(*cursor)?;
+    let value = cursor.peek_extended(entry.code_length.into(), entry.size());
+    cursor.consume(entry.length.into());
+    Ok((!entry.ends_block()).then_some((entry, value)))
 }
 
 /// Tables of a component in a scan of a baseline file.
@@ -63,8 +60,9 @@ fn run_and_size(cursor: &mut Cursor, entry: Entry, table: &Table) -> Result<(usi
 pub(crate) struct BaselineTables<'t> {
     pub(crate) dc: &'t Table,
     pub(crate) ac: &'t Table,
+    pub(crate) groups: &'t GroupTable,
     /// Only where blocks are dropped.
-    pub(crate) skips: Option<SkipTable>,
+    pub(crate) skips: Option<&'t SkipTable>,
     pub(crate) steps: Box<Dequantization>,
 }
 
@@ -73,45 +71,79 @@ pub(crate) struct BaselineTables<'t> {
 #[inline(always)]
 pub(crate) fn decode_baseline(
     bits: &mut Bits<'_>,
-    cursor: &mut Cursor,
+    tables: &BaselineTables<'_>,
+    prediction: &mut i32,
+    block: &mut Block,
+) -> Result<bool> {
+    // Closures would not be compiled for the instruction set of the caller.
+    let mut cursor = bits.cursor;
+    let result = decode_baseline_at(bits, &mut cursor, tables, prediction, block);
+    bits.cursor = cursor;
+    result
+}
+
+#[inline(always)]
+fn decode_baseline_at<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
     tables: &BaselineTables<'_>,
     prediction: &mut i32,
     block: &mut Block,
 ) -> Result<bool> {
     *prediction = prediction.wrapping_add(dc_difference(bits, cursor, tables.dc)?);
     block[0] = prediction.wrapping_mul(tables.steps[0].factor.into()) as i16;
-    let (entries, steps) = (tables.ac.entries(), &*tables.steps);
+    let (groups, steps) = (tables.groups, &*tables.steps);
+    let mut set = |index: usize, value: i16| {
+        let step = steps[index & (steps.len() - 1)];
+        block[usize::from(step.place & 63)] = value.wrapping_mul(step.factor as i16);
+    };
     let mut index = 1;
     while index < END {
         bits.refill(cursor);
-        let entry = entries.look_up(*cursor);
-        let value = if entry.value != 0 {
-            cursor.consume(entry.length.into());
-            index += usize::from(entry.symbol);
-            i32::from(entry.value)
-        } else {
-            let (run, size) = run_and_size(cursor, entry, tables.ac)?;
-            if size == 0 {
-                if run < 15 {
-                    break;
-                }
-                index += 16;
-                continue;
+        for _ in 0..GROUPS {
+            let group = groups.look_up(*cursor);
+            let next = index + usize::from(group.coefficients);
+            if next & (usize::from(BLOCK_ENDS) - 1) >= END {
+                // A long symbol, or two of which the last one may belong to the next block.
+                let Some((entry, value)) = ac_symbol(bits, cursor, tables.ac)? else {
+                    return Ok(index > 1);
+                };
+                set(index + entry.run(), value as i16);
+                index += entry.run() + 1;
+                break;
             }
-            index += run + 1;
-            cursor.receive_extended(size)
-        };
-        let step = steps[(index - 1) & (steps.len() - 1)];
-        block[usize::from(step.place & 63)] = value.wrapping_mul(step.factor.into()) as i16;
+            // A run of sixteen zeros has no value, which comes to one more zero, and so does the end of a block.
+            set(index + usize::from(group.offsets[0]), group.values[0]);
+            set(index + usize::from(group.offsets[1]), group.values[1]);
+            cursor.consume(group.length.into());
+            index = next;
+            if index >= END {
+                break;
+            }
+        }
     }
-    Ok(index > 1)
+    Ok(index & (usize::from(BLOCK_ENDS) - 1) > 1)
 }
 
 /// Passes over a block of a baseline file, of which nothing is wanted but what later blocks need.
 #[inline(always)]
 pub(crate) fn skip_baseline(
     bits: &mut Bits<'_>,
-    cursor: &mut Cursor,
+    tables: &BaselineTables<'_>,
+    skips: &SkipTable,
+    prediction: &mut i32,
+) -> Result<()> {
+    // Closures would not be compiled for the instruction set of the caller.
+    let mut cursor = bits.cursor;
+    let result = skip_baseline_at(bits, &mut cursor, tables, skips, prediction);
+    bits.cursor = cursor;
+    result
+}
+
+#[inline(always)]
+fn skip_baseline_at<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
     tables: &BaselineTables<'_>,
     skips: &SkipTable,
     prediction: &mut i32,
@@ -120,30 +152,19 @@ pub(crate) fn skip_baseline(
     let mut index = 1;
     while index < END {
         bits.refill(cursor);
-        let skip = skips.look_up(*cursor);
-        let next = index + usize::from(skip.coefficients);
-        // Of several symbols, the last ones could belong to the next block.
-        if skip.length > 0 && next < END {
-            cursor.consume(skip.length.into());
-            if skip.is_end {
-                return Ok(());
+        for _ in 0..SKIPS {
+            let skip = skips.look_up(*cursor);
+            let next = index + usize::from(skip.coefficients);
+            if next & (usize::from(BLOCK_ENDS) - 1) >= END {
+                // A long code, or several symbols of which the last ones may belong to the next block.
+                let Some((entry, _)) = ac_symbol(bits, cursor, tables.ac)? else { return Ok(()) };
+                index += entry.run() + 1;
+                break;
             }
+            cursor.consume(skip.length.into());
             index = next;
-            continue;
-        }
-        let entry = tables.ac.entries().look_up(*cursor);
-        if entry.value != 0 {
-            cursor.consume(entry.length.into());
-            index += usize::from(entry.symbol);
-            continue;
-        }
-        let (run, size) = run_and_size(cursor, entry, tables.ac)?;
-        match (run, size) {
-            (15, 0) => index += 16,
-            (_, 0) => return Ok(()),
-            _ => {
-                cursor.receive(size);
-                index += run + 1;
+            if index >= END {
+                break;
             }
         }
     }
@@ -151,9 +172,9 @@ pub(crate) fn skip_baseline(
 }
 
 /// Decodes the DC coefficient of a block of a progressive file, or one more bit of it (ITU-T T.81, G.1.2.1).
-pub(crate) fn decode_progressive_dc(
-    bits: &mut Bits<'_>,
-    cursor: &mut Cursor,
+pub(crate) fn decode_progressive_dc<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
     table: Option<&Table>,
     shift: u32,
     prediction: &mut i32,
@@ -179,9 +200,9 @@ pub(crate) struct Band {
 }
 
 /// Decodes AC coefficients of a block that no scan has coded before (G.1.2.2).
-pub(crate) fn decode_progressive_ac(
-    bits: &mut Bits<'_>,
-    cursor: &mut Cursor,
+pub(crate) fn decode_progressive_ac<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
     table: &Table,
     band: Band,
     blocks_without: &mut u32,
@@ -194,24 +215,18 @@ pub(crate) fn decode_progressive_ac(
     let mut index = band.start;
     while index <= band.end {
         bits.refill(cursor);
-        let entry = table.entries().look_up(*cursor);
-        let value = if entry.value != 0 {
-            cursor.consume(entry.length.into());
-            index += usize::from(entry.symbol) - 1;
-            i32::from(entry.value)
-        } else {
-            let (run, size) = run_and_size(cursor, entry, table)?;
-            if size == 0 {
-                if run < 15 {
-                    *blocks_without = blocks_of(cursor, run) - 1;
-                    break;
-                }
-                index += 16;
-                continue;
+        let entry = table.symbol(*cursor)?;
+        let value = cursor.peek_extended(entry.code_length.into(), entry.size());
+        cursor.consume(entry.length.into());
+        if entry.size() == 0 {
+            if entry.run() < 15 {
+                *blocks_without = blocks_of(cursor, entry.run()) - 1;
+                break;
             }
-            index += run;
-            cursor.receive_extended(size)
-        };
+            index += 16;
+            continue;
+        }
+        index += entry.run();
         block[usize::from(ZIGZAG[index & 127] & 63)] = (value << band.shift) as i16;
         index += 1;
     }
@@ -219,22 +234,22 @@ pub(crate) fn decode_progressive_ac(
 }
 
 /// How many blocks, this one included, have no more coefficients in a band.
-fn blocks_of(cursor: &mut Cursor, size: usize) -> u32 {
+fn blocks_of(cursor: &mut Cursor<'_>, size: usize) -> u32 {
     (1 << size) + cursor.receive(size as u32) as u32
 }
 
 /// Reads one more bit of a coefficient that is not 0.
 #[inline(always)]
-fn refine(bits: &mut Bits<'_>, cursor: &mut Cursor, bit: i16, value: &mut i16) {
+fn refine<'a>(bits: &mut Bits<'a>, cursor: &mut Cursor<'a>, bit: i16, value: &mut i16) {
     if bits.bit(cursor) && *value & bit == 0 {
         *value = value.wrapping_add(if *value > 0 { bit } else { -bit });
     }
 }
 
 /// Decodes one more bit of AC coefficients of a block (G.1.2.3).
-pub(crate) fn refine_progressive_ac(
-    bits: &mut Bits<'_>,
-    cursor: &mut Cursor,
+pub(crate) fn refine_progressive_ac<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
     table: &Table,
     band: Band,
     blocks_without: &mut u32,
@@ -247,20 +262,14 @@ pub(crate) fn refine_progressive_ac(
     } else {
         while index <= band.end {
             bits.refill(cursor);
-            let entry = table.entries().look_up(*cursor);
-            let (mut run, new) = if entry.value != 0 {
-                cursor.consume(entry.length.into());
-                (usize::from(entry.symbol) - 1, entry.value)
-            } else {
-                match run_and_size(cursor, entry, table)? {
-                    (15, 0) => (15, 0),
-                    (run, 0) => {
-                        *blocks_without = blocks_of(cursor, run) - 1;
-                        break;
-                    }
-                    (run, size) => (run, cursor.receive_extended(size) as i16),
-                }
-            };
+            let entry = table.symbol(*cursor)?;
+            let new = cursor.peek_extended(entry.code_length.into(), entry.size()) as i16;
+            cursor.consume(entry.length.into());
+            if entry.size() == 0 && entry.run() < 15 {
+                *blocks_without = blocks_of(cursor, entry.run()) - 1;
+                break;
+            }
+            let mut run = entry.run();
             // What is new has one bit, and a sign.
             if !(-1..=1).contains(&new) {
                 return Err(bad_code());

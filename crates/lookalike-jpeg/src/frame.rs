@@ -275,7 +275,7 @@ impl Tables {
                 return Err(Error::invalid("bad code lengths"));
             }
             let (symbols, rest) = rest.split_at_checked(count).ok_or_else(invalid)?;
-            *table = Some(Table::new(counts, symbols, is_ac)?);
+            *table = Some(Table::new(counts, symbols)?);
             segment = rest;
         }
         Ok(())

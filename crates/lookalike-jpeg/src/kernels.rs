@@ -1,11 +1,14 @@
-//! The inner loops on samples: transform, upsampling and color. Each is written once in plain Rust, and may have a twin for an instruction
-//! set, which gives the same bytes.
+//! The inner loops: entropy decoding, transform, upsampling and color. Each is written once in plain Rust, and may have a twin for an
+//! instruction set, or be compiled for it once more, and then gives the same bytes.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod scalar;
 
-use crate::blocks::Block;
+use crate::bits::Bits;
+use crate::blocks::{BaselineTables, Block};
+use crate::error::Result;
+use crate::huffman::SkipTable;
 
 /// Samples of a block, row by row.
 pub(crate) type Samples = [u8; 64];
@@ -13,8 +16,14 @@ pub(crate) type Samples = [u8; 64];
 /// Inner loops of one instruction set.
 #[derive(Debug)]
 pub(crate) struct Kernels {
+    /// [`crate::blocks::decode_baseline`].
+    pub(crate) decode: fn(&mut Bits<'_>, &BaselineTables<'_>, &mut i32, &mut Block) -> Result<bool>,
+    /// [`crate::blocks::skip_baseline`].
+    pub(crate) skip: fn(&mut Bits<'_>, &BaselineTables<'_>, &SkipTable, &mut i32) -> Result<()>,
     /// Samples of two blocks of coefficients.
     pub(crate) transform: fn(&[Block; 2], &mut [Samples; 2]),
+    /// Rows of samples to where they begin in a plane with rows of some length.
+    pub(crate) store: fn(&Samples, &mut [u8], usize),
     /// A row of twice as many samples.
     pub(crate) upsample_across: fn(&[u8], &mut [u8]),
     /// A row between two others, the first of which is nearer.

@@ -43,7 +43,7 @@ use crate::frame::{Component, Frame, Scan, Tables, ZIGZAG};
 use crate::kernels::Kernels;
 use crate::markers::{Markers, Step};
 use crate::pixels::{Color, Grid, Wanted, Writer};
-use crate::samples::{Place, Plane, Planes};
+use crate::samples::{Plane, Planes};
 use crate::scans::{Reader, Sink};
 
 /// What a file may cost, and what becomes of one that ends early.
@@ -301,7 +301,7 @@ impl Sink for Planes {
 
     #[inline(always)]
     fn put(&mut self, component: usize, row: usize, column: usize, has_ac: bool) {
-        self.put(Place { component, row, column }, has_ac);
+        self.put(component, row, column, has_ac);
     }
 }
 
@@ -384,7 +384,8 @@ impl State<'_, '_> {
         let bits = Bits::new(self.decoder.data, self.markers.position);
         let interval = self.tables.restart_interval;
         let left = self.empty_blocks_left;
-        let mut reader = Reader::new(bits, interval, options.allow_truncated, left);
+        let kernels = output.planes.kernels;
+        let mut reader = Reader::new(bits, kernels, interval, options.allow_truncated, left);
         if frame.is_progressive {
             reader.progressive(frame, scan, &self.tables, &mut self.coefficients)?;
         } else {
@@ -448,7 +449,7 @@ impl State<'_, '_> {
                             *to = value.wrapping_mul(factor as i16);
                         }
                         let has_ac = to[1..].iter().any(|&value| value != 0);
-                        output.planes.put(Place { component: index, row, column }, has_ac);
+                        output.planes.put(index, row, column, has_ac);
                     }
                 }
             }

@@ -16,13 +16,19 @@ pub(crate) struct Plane {
     stride: usize,
     /// Rows that are kept. Row `y` lies at `y % rows`.
     rows: usize,
+    /// Offset of the first sample of each row of blocks.
+    starts: Vec<u32>,
 }
 
 impl Plane {
     pub(crate) fn new(component: &Component) -> Result<Self> {
         let stride = component.blocks_across * BLOCK;
         let rows = (MCU_ROWS * component.vertical * BLOCK).min(component.blocks_down * BLOCK);
-        Ok(Self { samples: memory::filled(stride * rows, 0)?, stride, rows })
+        let start = |row: usize| (row * BLOCK % rows * stride) as u32;
+        let mut starts = Vec::new();
+        memory::reserve(&mut starts, component.blocks_down)?;
+        starts.extend((0..component.blocks_down).map(start));
+        Ok(Self { samples: memory::filled(stride * rows, 0)?, stride, rows, starts })
     }
 
     /// Bytes that the samples of a component take.
@@ -37,31 +43,26 @@ impl Plane {
         &self.samples[start..start + self.stride]
     }
 
-    /// Sets the samples of a block, given row by row.
+    /// Offset of the first sample of a block.
     #[inline(always)]
-    fn set(&mut self, place: Place, rows: impl Fn(usize) -> [u8; BLOCK]) {
-        let start = (place.row * BLOCK) as u32 % self.rows as u32;
-        let start = start as usize * self.stride + place.column * BLOCK;
-        let samples = &mut self.samples[start..start + 7 * self.stride + BLOCK];
-        for row in 0..BLOCK {
-            samples[row * self.stride..][..BLOCK].copy_from_slice(&rows(row));
-        }
+    fn start(&self, row: usize, column: usize) -> usize {
+        self.starts[row] as usize + column * BLOCK
     }
 }
 
-/// Where a block belongs.
+/// Where the samples of a block belong.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) component: usize,
-    pub(crate) row: usize,
-    pub(crate) column: usize,
+struct Place {
+    component: usize,
+    /// Offset in the plane of the component.
+    start: usize,
 }
 
 /// Turns blocks into samples, two at a time.
 #[derive(Debug)]
 pub(crate) struct Planes {
     pub(crate) planes: Vec<Plane>,
-    kernels: &'static Kernels,
+    pub(crate) kernels: &'static Kernels,
     blocks: [Block; 2],
     places: [Place; 2],
     waiting: usize,
@@ -80,9 +81,10 @@ impl Planes {
         &mut self.blocks[self.waiting & 1]
     }
 
-    /// Takes the block as that of a place; `has_ac` says whether there is more in it than a DC coefficient.
+    /// Takes the block as that of a row and a column of blocks; `has_ac` says whether there is more in it than a DC coefficient.
     #[inline(always)]
-    pub(crate) fn put(&mut self, place: Place, has_ac: bool) {
+    pub(crate) fn put(&mut self, component: usize, row: usize, column: usize, has_ac: bool) {
+        let place = Place { component, start: self.planes[component].start(row, column) };
         let waiting = self.waiting & 1;
         if !has_ac {
             let dc = std::mem::take(&mut self.blocks[waiting][0]);
@@ -100,17 +102,23 @@ impl Planes {
     fn fill(&mut self, place: Place, dc: i16) {
         // What both passes of the transform make of it: times 4, and then an eighth of a quarter, rounded, in the middle of the samples.
         let sample = (((i32::from(dc) + 4) >> 3) + 128).clamp(0, 255) as u8;
-        self.planes[place.component].set(place, |_| [sample; BLOCK]);
+        self.set(place, &[sample; 64]);
     }
 
     /// Transforms the blocks that wait for a second one.
     pub(crate) fn flush(&mut self) {
         let mut samples: [Samples; 2] = [[0; 64]; 2];
         (self.kernels.transform)(&self.blocks, &mut samples);
-        for (&place, samples) in self.places[..self.waiting].iter().zip(&samples) {
-            self.planes[place.component].set(place, |row| samples.as_chunks().0[row]);
+        for (place, samples) in self.places.into_iter().zip(&samples).take(self.waiting) {
+            self.set(place, samples);
         }
         self.blocks = [[0; 64]; 2];
         self.waiting = 0;
+    }
+
+    #[inline(always)]
+    fn set(&mut self, Place { component, start }: Place, samples: &Samples) {
+        let plane = &mut self.planes[component];
+        (self.kernels.store)(samples, &mut plane.samples[start..], plane.stride);
     }
 }

@@ -4,12 +4,14 @@ use crate::bits::Bits;
 use crate::blocks::{self, Band, BaselineTables, Block, Dequantization, Step};
 use crate::error::{Error, Result};
 use crate::frame::{Component, Frame, Scan, Tables, ZIGZAG};
-use crate::huffman::{SkipTable, Table};
+use crate::huffman::Table;
+use crate::kernels::Kernels;
 use crate::pixels::Wanted;
 
 /// What a scan has reached.
 pub(crate) struct Reader<'a> {
     pub(crate) bits: Bits<'a>,
+    kernels: &'static Kernels,
     /// The DC coefficient before, of each component of the frame.
     predictions: [i32; 4],
     /// Blocks to come that have no coefficients in the band of the scan.
@@ -28,12 +30,14 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(
         bits: Bits<'a>,
+        kernels: &'static Kernels,
         restart_interval: usize,
         allow_truncated: bool,
         empty_blocks_left: u64,
     ) -> Self {
         Self {
             bits,
+            kernels,
             predictions: [0; 4],
             blocks_without: 0,
             restart_interval,
@@ -125,7 +129,6 @@ pub(crate) fn baseline<'t>(
         let ac = huffman(&tables.ac, selected.ac_table)?;
         let blocks = (component.blocks_across * component.blocks_down) as u64;
         let pays = blocks - wanted.count() >= SKIPPED_BLOCKS;
-        let skips = pays.then(|| SkipTable::new(ac));
         let steps = dequantization(tables, component)?;
         Ok(BaselineComponent {
             index: selected.index,
@@ -134,7 +137,8 @@ pub(crate) fn baseline<'t>(
             tables: BaselineTables {
                 dc: huffman(&tables.dc, selected.dc_table)?,
                 ac,
-                skips,
+                groups: ac.groups(),
+                skips: pays.then(|| ac.skips()),
                 steps,
             },
             wanted,
@@ -211,31 +215,16 @@ impl Reader<'_> {
             }
             return Ok(());
         }
-        if let (false, Some(skips)) = (is_wanted, &component.tables.skips) {
-            let mut cursor = self.bits.cursor;
-            let skipped = blocks::skip_baseline(
-                &mut self.bits,
-                &mut cursor,
-                &component.tables,
-                skips,
-                prediction,
-            );
-            self.bits.cursor = cursor;
-            return match skipped {
+        if let (false, Some(skips)) = (is_wanted, component.tables.skips) {
+            let tables = &component.tables;
+            return match (self.kernels.skip)(&mut self.bits, tables, skips, prediction) {
                 Ok(()) if !self.allow_truncated => Ok(()),
                 other => self.outcome(other).map(|_| ()),
             };
         }
         let block = sink.block();
-        let mut cursor = self.bits.cursor;
-        let mut decoded = blocks::decode_baseline(
-            &mut self.bits,
-            &mut cursor,
-            &component.tables,
-            prediction,
-            block,
-        );
-        self.bits.cursor = cursor;
+        let tables = &component.tables;
+        let mut decoded = (self.kernels.decode)(&mut self.bits, tables, prediction, block);
         if decoded.is_err() || self.allow_truncated {
             let outcome = self.outcome(decoded)?;
             if outcome.is_none() {
@@ -277,25 +266,26 @@ impl Reader<'_> {
         let mut block =
             |reader: &mut Self, (index, table): (usize, Option<&Table>), block: usize| {
                 let block = &mut coefficients[index][block];
-                let mut cursor = reader.bits.cursor;
-                let (bits, cursor_in) = (&mut reader.bits, &mut cursor);
-                let decoded = match table {
+                let (blocks_without, predictions) =
+                    (&mut reader.blocks_without, &mut reader.predictions);
+                let decoded = reader.bits.with_cursor(|bits, cursor| match table {
                     Some(table) if !is_dc => {
                         let decode = if is_first {
                             blocks::decode_progressive_ac
                         } else {
                             blocks::refine_progressive_ac
                         };
-                        decode(bits, cursor_in, table, band, &mut reader.blocks_without, block)
+                        decode(bits, cursor, table, band, blocks_without, block)
                     }
-                    table => {
-                        let prediction = &mut reader.predictions[index];
-                        blocks::decode_progressive_dc(
-                            bits, cursor_in, table, band.shift, prediction, block,
-                        )
-                    }
-                };
-                reader.bits.cursor = cursor;
+                    table => blocks::decode_progressive_dc(
+                        bits,
+                        cursor,
+                        table,
+                        band.shift,
+                        &mut predictions[index],
+                        block,
+                    ),
+                });
                 if decoded.is_err() || reader.allow_truncated {
                     reader.outcome(decoded)?;
                 }

@@ -1,18 +1,30 @@
-//! The inner loops with AVX2: two blocks, or sixteen samples, at a time.
+//! The inner loops with AVX2: two blocks, or sixteen samples, at a time. Entropy decoding is the code of all processors, compiled with the
+//! shifts of BMI2, which every processor with AVX2 has.
 #![expect(unsafe_code, reason = "loads and stores, and calls of what only some processors have")]
 
 use std::arch::x86_64::*;
 
 use super::scalar::{self, Factors};
 use super::{Kernels, Samples};
-use crate::blocks::Block;
+use crate::bits::Bits;
+use crate::blocks::{BaselineTables, Block, decode_baseline, skip_baseline};
+use crate::error::Result;
+use crate::frame::BLOCK;
+use crate::huffman::SkipTable;
 
-/// The kernels, if the processor has AVX2.
+/// The kernels, if the processor has the instructions.
 pub(super) fn kernels() -> Option<&'static Kernels> {
-    // Whoever has this structure has it from here, where AVX2 is seen to.
+    // Whoever has this structure has it from here, where the instructions are seen to.
     static KERNELS: Kernels = Kernels {
         // SAFETY: see above.
+        decode: |bits, tables, prediction, block| unsafe {
+            decode(bits, tables, prediction, block)
+        },
+        // SAFETY: see above.
+        skip: |bits, tables, skips, prediction| unsafe { skip(bits, tables, skips, prediction) },
+        // SAFETY: see above.
         transform: |blocks, samples| unsafe { transform(blocks, samples) },
+        store,
         // SAFETY: see above.
         upsample_across: |row, to| unsafe { upsample_across(row, to) },
         // SAFETY: see above.
@@ -22,10 +34,33 @@ pub(super) fn kernels() -> Option<&'static Kernels> {
         // SAFETY: see above.
         to_rgb: |samples, to| unsafe { to_rgb(samples, to) },
     };
-    is_x86_feature_detected!("avx2").then_some(&KERNELS)
+    let has_all = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2");
+    has_all.then_some(&KERNELS)
 }
 
-/// Samples, or pixels, of one step.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn decode(
+    bits: &mut Bits<'_>,
+    tables: &BaselineTables<'_>,
+    prediction: &mut i32,
+    block: &mut Block,
+) -> Result<bool> {
+    decode_baseline(bits, tables, prediction, block)
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn skip(
+    bits: &mut Bits<'_>,
+    tables: &BaselineTables<'_>,
+    skips: &SkipTable,
+    prediction: &mut i32,
+) -> Result<()> {
+    skip_baseline(bits, tables, skips, prediction)
+}
+
+/// Samples of one step of the upsampling.
 const STEP: usize = 16;
 
 /// Eight coefficients of two blocks, or their sums of 32 bits in two halves.
@@ -149,6 +184,14 @@ fn transform(blocks: &[Block; 2], samples: &mut [Samples; 2]) {
     }
 }
 
+fn store(samples: &Samples, to: &mut [u8], stride: usize) {
+    let to = &mut to[..7 * stride + BLOCK];
+    for (index, row) in samples.as_chunks::<BLOCK>().0.iter().enumerate() {
+        // SAFETY: the last of the eight rows ends where the slice ends.
+        unsafe { to.as_mut_ptr().add(index * stride).cast::<[u8; BLOCK]>().write_unaligned(*row) };
+    }
+}
+
 /// Sixteen bytes from an index on, which are there, as numbers of 16 bits.
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -210,11 +253,14 @@ fn upsample_both(near: &[u8], far: &[u8], to: &mut [u8]) {
     scalar::both_range(near, far, to, index.min(near.len())..near.len());
 }
 
-/// Sixteen bytes of three registers, taken in turns, become 48.
+/// Pixels of one step of the color conversion.
+const PIXELS: usize = 32;
+
+/// Thirty-two bytes of three registers, taken in turns, become 96.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn store_interleaved(channels: [__m128i; 3], to: &mut [u8]) {
-    /// For each third of the result and each channel, which of its bytes goes where.
+fn store_interleaved(channels: [__m256i; 3], to: &mut [u8]) {
+    /// For each third of what sixteen pixels become and each channel, which of its bytes goes where.
     const PLACES: [[[i8; 16]; 3]; 3] = {
         let mut places = [[[-1; 16]; 3]; 3];
         let mut at = 0;
@@ -224,16 +270,18 @@ fn store_interleaved(channels: [__m128i; 3], to: &mut [u8]) {
         }
         places
     };
-    let to = &mut to[..48];
+    let to = &mut to[..3 * PIXELS];
     for (third, places) in PLACES.iter().enumerate() {
-        // SAFETY: the lists have 16 bytes each, and the result has three times as many.
+        // SAFETY: the lists have 16 bytes each, and the result has six times as many.
         unsafe {
             let bytes = |channel: usize| {
                 let places = _mm_loadu_si128(places[channel].as_ptr().cast());
-                _mm_shuffle_epi8(channels[channel], places)
+                _mm256_shuffle_epi8(channels[channel], _mm256_broadcastsi128_si256(places))
             };
-            let bytes = _mm_or_si128(_mm_or_si128(bytes(0), bytes(1)), bytes(2));
-            _mm_storeu_si128(to.as_mut_ptr().add(third * 16).cast(), bytes);
+            let bytes = _mm256_or_si256(_mm256_or_si256(bytes(0), bytes(1)), bytes(2));
+            let (low, high) = (_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
+            _mm_storeu_si128(to.as_mut_ptr().add(third * 16).cast(), low);
+            _mm_storeu_si128(to.as_mut_ptr().add(48 + third * 16).cast(), high);
         }
     }
 }
@@ -242,26 +290,39 @@ fn store_interleaved(channels: [__m128i; 3], to: &mut [u8]) {
 fn to_rgb([y, cb, cr]: [&[u8]; 3], to: &mut [u8]) {
     let count = y.len().min(cb.len()).min(cr.len()).min(to.len() / 3);
     let factor = |factor: i32| _mm256_set1_epi16(factor as i16);
-    let middle = _mm256_set1_epi16(128);
+    // Bytes become the upper halves of 16 bits, above those of another register. Packing them again undoes the order that this gives.
+    let widen =
+        |bytes, below| [_mm256_unpacklo_epi8(below, bytes), _mm256_unpackhi_epi8(below, bytes)];
     let mut index = 0;
-    while index + STEP <= count {
-        // In 16ths, rounded to the nearest. The products lose what is below, as the sums would at the end.
-        let gray = _mm256_add_epi16(_mm256_slli_epi16::<4>(load(y, index)), _mm256_set1_epi16(8));
-        let shifted = |from| _mm256_slli_epi16::<8>(_mm256_sub_epi16(load(from, index), middle));
-        let (cb, cr) = (shifted(cb), shifted(cr));
-        let red = _mm256_mulhi_epi16(cr, factor(scalar::RED_OF_CR));
-        let green = _mm256_add_epi16(
-            _mm256_mulhi_epi16(cr, factor(scalar::GREEN_OF_CR)),
-            _mm256_mulhi_epi16(cb, factor(scalar::GREEN_OF_CB)),
-        );
-        let blue = _mm256_mulhi_epi16(cb, factor(scalar::BLUE_OF_CB));
-        let bytes = |color| {
-            let sums = _mm256_srai_epi16::<4>(_mm256_add_epi16(gray, color));
-            let (low, high) = (_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
-            _mm_packus_epi16(low, high)
+    while index + PIXELS <= count {
+        let load = |from: &[u8]| {
+            let bytes = &from[index..index + PIXELS];
+            // SAFETY: these are 32 bytes.
+            unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
         };
-        store_interleaved([bytes(red), bytes(green), bytes(blue)], &mut to[3 * index..]);
-        index += STEP;
+        let zero = _mm256_setzero_si256();
+        let grays = widen(load(y), _mm256_set1_epi8(-128));
+        // Less 128, which turns the upper bit over.
+        let chroma = |from| _mm256_xor_si256(load(from), _mm256_set1_epi8(-128));
+        let (cbs, crs) = (widen(chroma(cb), zero), widen(chroma(cr), zero));
+        let mut colors = [[zero; 2]; 3];
+        for half in 0..2 {
+            // In 16ths, rounded to the nearest. The products lose what is below, as the sums would at the end.
+            let gray = _mm256_srli_epi16::<4>(grays[half]);
+            let (cb, cr) = (cbs[half], crs[half]);
+            let red = _mm256_mulhi_epi16(cr, factor(scalar::RED_OF_CR));
+            let green = _mm256_add_epi16(
+                _mm256_mulhi_epi16(cr, factor(scalar::GREEN_OF_CR)),
+                _mm256_mulhi_epi16(cb, factor(scalar::GREEN_OF_CB)),
+            );
+            let blue = _mm256_mulhi_epi16(cb, factor(scalar::BLUE_OF_CB));
+            for (color, sum) in colors.iter_mut().zip([red, green, blue]) {
+                color[half] = _mm256_srai_epi16::<4>(_mm256_add_epi16(gray, sum));
+            }
+        }
+        let bytes = colors.map(|[low, high]| _mm256_packus_epi16(low, high));
+        store_interleaved(bytes, &mut to[3 * index..]);
+        index += PIXELS;
     }
     scalar::to_rgb([&y[index..], &cb[index..], &cr[index..]], &mut to[3 * index..]);
 }

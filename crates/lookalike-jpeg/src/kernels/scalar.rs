@@ -4,11 +4,19 @@
 use std::ops::Range;
 
 use super::{Kernels, Samples};
-use crate::blocks::Block;
+use crate::blocks::{Block, decode_baseline, skip_baseline};
 use crate::frame::BLOCK;
 
-pub(super) static KERNELS: Kernels =
-    Kernels { transform, upsample_across, upsample_down, upsample_both, to_rgb };
+pub(super) static KERNELS: Kernels = Kernels {
+    decode: decode_baseline,
+    skip: skip_baseline,
+    transform,
+    store,
+    upsample_across,
+    upsample_down,
+    upsample_both,
+    to_rgb,
+};
 
 /// A factor of the transform, in 4096ths.
 pub(super) const fn factor(value: f64) -> i32 {
@@ -97,6 +105,12 @@ fn transform(blocks: &[Block; 2], samples: &mut [Samples; 2]) {
             let line = transform_line(line, ROW_BIAS, ROW_SHIFT);
             *row = line.map(|value| value.clamp(0, 255) as u8);
         }
+    }
+}
+
+fn store(samples: &Samples, to: &mut [u8], stride: usize) {
+    for (to, row) in to.chunks_mut(stride).zip(samples.as_chunks::<BLOCK>().0) {
+        to[..BLOCK].copy_from_slice(row);
     }
 }
 
