@@ -3,7 +3,11 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod transform;
 
 use crate::bits::Bits;
 use crate::blocks::{BaselineTables, Block};
@@ -20,8 +24,8 @@ pub(crate) struct Kernels {
     pub(crate) decode: fn(&mut Bits<'_>, &BaselineTables<'_>, &mut i32, &mut Block) -> Result<bool>,
     /// [`crate::blocks::skip_baseline`].
     pub(crate) skip: fn(&mut Bits<'_>, &BaselineTables<'_>, &SkipTable, &mut i32) -> Result<()>,
-    /// Samples of two blocks of coefficients.
-    pub(crate) transform: fn(&[Block; 2], &mut [Samples; 2]),
+    /// Samples of four blocks of coefficients.
+    pub(crate) transform: fn(&[Block; 4], &mut [Samples; 4]),
     /// Rows of samples to where they begin in a plane with rows of some length.
     pub(crate) store: fn(&Samples, &mut [u8], usize),
     /// A row of twice as many samples.
@@ -38,7 +42,7 @@ impl Kernels {
     /// The fastest ones that the processor has.
     pub(crate) fn detect() -> &'static Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(kernels) = avx2::kernels() {
+        if let Some(kernels) = avx512::kernels().or_else(avx2::kernels) {
             return kernels;
         }
         &scalar::KERNELS
@@ -65,21 +69,34 @@ mod tests {
         })
     }
 
+    /// Those of every instruction set that the processor has.
+    fn all() -> Vec<&'static Kernels> {
+        #[cfg(target_arch = "x86_64")]
+        return avx512::kernels().into_iter().chain(avx2::kernels()).collect();
+        #[cfg(not(target_arch = "x86_64"))]
+        vec![]
+    }
+
     proptest! {
         #[test]
         fn transforms_give_the_same_samples_whatever_the_coefficients(
             // Those of a photograph, and those of damaged files, whose sums overflow.
             scale in prop::sample::select(vec![50_i16, 2_000, i16::MAX]),
-            places in prop::collection::vec((0..128_usize, any::<i16>()), 0..128),
+            places in prop::collection::vec((0..256_usize, any::<i16>()), 0..256),
         ) {
-            let mut blocks = [[0; 64]; 2];
+            let mut blocks = [[0; 64]; 4];
             for (place, value) in places {
                 blocks[place / 64][place % 64] = value % scale;
             }
-            let [mut expected, mut found] = [[[0; 64]; 2]; 2];
-            (Kernels::scalar().transform)(&blocks, &mut expected);
-            (Kernels::detect().transform)(&blocks, &mut found);
-            prop_assert_eq!(found, expected);
+            let transform = |kernels: &Kernels| {
+                let mut samples = [[0; 64]; 4];
+                (kernels.transform)(&blocks, &mut samples);
+                samples
+            };
+            let expected = transform(Kernels::scalar());
+            for kernels in all() {
+                prop_assert_eq!(transform(kernels), expected);
+            }
         }
 
         #[test]

@@ -9,6 +9,9 @@ use crate::memory;
 /// Rows of MCUs that are kept: upsampling looks into the one above.
 const MCU_ROWS: usize = 2;
 
+/// Blocks that are transformed together.
+const GROUP: usize = 4;
+
 /// Samples of one component.
 #[derive(Debug)]
 pub(crate) struct Plane {
@@ -58,34 +61,34 @@ struct Place {
     start: usize,
 }
 
-/// Turns blocks into samples, two at a time.
+/// Turns blocks into samples, [`GROUP`] at a time.
 #[derive(Debug)]
 pub(crate) struct Planes {
     pub(crate) planes: Vec<Plane>,
     pub(crate) kernels: &'static Kernels,
-    blocks: [Block; 2],
-    places: [Place; 2],
+    blocks: [Block; GROUP],
+    places: [Place; GROUP],
     waiting: usize,
 }
 
 impl Planes {
     pub(crate) fn new(components: &[Component], kernels: &'static Kernels) -> Result<Self> {
         let planes = components.iter().map(Plane::new).collect::<Result<_>>()?;
-        let (blocks, places) = ([[0; 64]; 2], [Place::default(); 2]);
+        let (blocks, places) = ([[0; 64]; GROUP], [Place::default(); GROUP]);
         Ok(Self { planes, kernels, blocks, places, waiting: 0 })
     }
 
     /// A block of zeros, to be filled and then put with [`Self::put`].
     #[inline(always)]
     pub(crate) fn block(&mut self) -> &mut Block {
-        &mut self.blocks[self.waiting & 1]
+        &mut self.blocks[self.waiting % GROUP]
     }
 
     /// Takes the block as that of a row and a column of blocks; `has_ac` says whether there is more in it than a DC coefficient.
     #[inline(always)]
     pub(crate) fn put(&mut self, component: usize, row: usize, column: usize, has_ac: bool) {
         let place = Place { component, start: self.planes[component].start(row, column) };
-        let waiting = self.waiting & 1;
+        let waiting = self.waiting % GROUP;
         if !has_ac {
             let dc = std::mem::take(&mut self.blocks[waiting][0]);
             self.fill(place, dc);
@@ -93,7 +96,7 @@ impl Planes {
         }
         self.places[waiting] = place;
         self.waiting = waiting + 1;
-        if self.waiting == 2 {
+        if self.waiting == GROUP {
             self.flush();
         }
     }
@@ -105,14 +108,14 @@ impl Planes {
         self.set(place, &[sample; 64]);
     }
 
-    /// Transforms the blocks that wait for a second one.
+    /// Transforms the blocks that wait for others.
     pub(crate) fn flush(&mut self) {
-        let mut samples: [Samples; 2] = [[0; 64]; 2];
+        let mut samples: [Samples; GROUP] = [[0; 64]; GROUP];
         (self.kernels.transform)(&self.blocks, &mut samples);
         for (place, samples) in self.places.into_iter().zip(&samples).take(self.waiting) {
             self.set(place, samples);
         }
-        self.blocks = [[0; 64]; 2];
+        self.blocks = [[0; 64]; GROUP];
         self.waiting = 0;
     }
 

@@ -3,9 +3,17 @@
 #![expect(unsafe_code, reason = "loads and stores, and calls of what only some processors have")]
 
 use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    _mm256_add_epi16 as add_epi16, _mm256_add_epi32 as add_epi32, _mm256_madd_epi16 as madd_epi16,
+    _mm256_packs_epi32 as packs_epi32, _mm256_packus_epi16 as packus_epi16,
+    _mm256_set1_epi32 as set1_epi32, _mm256_srai_epi32 as srai_epi32,
+    _mm256_srav_epi32 as srav_epi32, _mm256_sub_epi16 as sub_epi16, _mm256_sub_epi32 as sub_epi32,
+    _mm256_unpackhi_epi8 as unpackhi_epi8, _mm256_unpackhi_epi16 as unpackhi_epi16,
+    _mm256_unpacklo_epi8 as unpacklo_epi8, _mm256_unpacklo_epi16 as unpacklo_epi16,
+};
 
-use super::scalar::{self, Factors};
-use super::{Kernels, Samples};
+use super::transform::transform;
+use super::{Kernels, Samples, scalar};
 use crate::bits::Bits;
 use crate::blocks::{BaselineTables, Block, decode_baseline, skip_baseline};
 use crate::error::Result;
@@ -14,31 +22,30 @@ use crate::huffman::SkipTable;
 
 /// The kernels, if the processor has the instructions.
 pub(super) fn kernels() -> Option<&'static Kernels> {
-    // Whoever has this structure has it from here, where the instructions are seen to.
-    static KERNELS: Kernels = Kernels {
-        // SAFETY: see above.
-        decode: |bits, tables, prediction, block| unsafe {
-            decode(bits, tables, prediction, block)
-        },
-        // SAFETY: see above.
-        skip: |bits, tables, skips, prediction| unsafe { skip(bits, tables, skips, prediction) },
-        // SAFETY: see above.
-        transform: |blocks, samples| unsafe { transform(blocks, samples) },
-        store,
-        // SAFETY: see above.
-        upsample_across: |row, to| unsafe { upsample_across(row, to) },
-        // SAFETY: see above.
-        upsample_down: |near, far, to| unsafe { upsample_down(near, far, to) },
-        // SAFETY: see above.
-        upsample_both: |near, far, to| unsafe { upsample_both(near, far, to) },
-        // SAFETY: see above.
-        to_rgb: |samples, to| unsafe { to_rgb(samples, to) },
-    };
     let has_all = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2");
     has_all.then_some(&KERNELS)
 }
+
+// [`kernels`] gives them where the instructions are there.
+pub(super) static KERNELS: Kernels = Kernels {
+    // SAFETY: see above.
+    decode: |bits, tables, prediction, block| unsafe { decode(bits, tables, prediction, block) },
+    // SAFETY: see above.
+    skip: |bits, tables, skips, prediction| unsafe { skip(bits, tables, skips, prediction) },
+    // SAFETY: see above.
+    transform: |blocks, samples| unsafe { transform(blocks, samples) },
+    store,
+    // SAFETY: see above.
+    upsample_across: |row, to| unsafe { upsample_across(row, to) },
+    // SAFETY: see above.
+    upsample_down: |near, far, to| unsafe { upsample_down(near, far, to) },
+    // SAFETY: see above.
+    upsample_both: |near, far, to| unsafe { upsample_both(near, far, to) },
+    // SAFETY: see above.
+    to_rgb: |samples, to| unsafe { to_rgb(samples, to) },
+};
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn decode(
@@ -63,125 +70,31 @@ fn skip(
 /// Samples of one step of the upsampling.
 const STEP: usize = 16;
 
-/// Eight coefficients of two blocks, or their sums of 32 bits in two halves.
-type Line = __m256i;
-type Sums = [__m256i; 2];
+transform!("avx2", __m256i, 2);
 
+/// A row of coefficients of both blocks.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn rotate(x: Line, y: Line, [of_x, of_y]: [i32; 2]) -> Sums {
-    let factors = _mm256_set1_epi32((of_y << 16) | (of_x & 0xFFFF));
-    [
-        _mm256_madd_epi16(_mm256_unpacklo_epi16(x, y), factors),
-        _mm256_madd_epi16(_mm256_unpackhi_epi16(x, y), factors),
-    ]
+fn load_rows(blocks: [&Block; 2], row: usize) -> __m256i {
+    let rows = blocks.map(|block| {
+        // SAFETY: a block has eight rows of eight coefficients.
+        unsafe { _mm_loadu_si128(block.as_chunks::<BLOCK>().0[row].as_ptr().cast()) }
+    });
+    _mm256_set_m128i(rows[1], rows[0])
 }
 
-/// Sums in 4096ths.
+/// Two rows of samples of each block.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn widen(line: Line) -> Sums {
-    let zero = _mm256_setzero_si256();
-    [
-        _mm256_srai_epi32::<4>(_mm256_unpacklo_epi16(zero, line)),
-        _mm256_srai_epi32::<4>(_mm256_unpackhi_epi16(zero, line)),
-    ]
+fn split_rows(rows: __m256i) -> [__m128i; 2] {
+    [_mm256_castsi256_si128(rows), _mm256_extracti128_si256::<1>(rows)]
 }
 
 #[target_feature(enable = "avx2")]
-#[inline]
-fn add(left: Sums, right: Sums) -> Sums {
-    [_mm256_add_epi32(left[0], right[0]), _mm256_add_epi32(left[1], right[1])]
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn subtract(left: Sums, right: Sums) -> Sums {
-    [_mm256_sub_epi32(left[0], right[0]), _mm256_sub_epi32(left[1], right[1])]
-}
-
-/// The one-dimensional inverse transform of eight lines at a time, across the lines of the array.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn transform_lines<const BIAS: i32, const SHIFT: i32>(lines: &mut [Line; 8]) {
-    let [s0, s1, s2, s3, s4, s5, s6, s7] = *lines;
-    let bias = [_mm256_set1_epi32(BIAS); 2];
-    let sum = add(widen(_mm256_add_epi16(s0, s4)), bias);
-    let difference = add(widen(_mm256_sub_epi16(s0, s4)), bias);
-    let outer = rotate(s2, s6, Factors::EVEN_OUTER);
-    let inner = rotate(s2, s6, Factors::EVEN_INNER);
-    let even = [
-        add(sum, outer),
-        add(difference, inner),
-        subtract(difference, inner),
-        subtract(sum, outer),
-    ];
-    let (s17, s35) = (_mm256_add_epi16(s1, s7), _mm256_add_epi16(s3, s5));
-    let outer = rotate(s17, s35, Factors::SUMS_OUTER);
-    let inner = rotate(s17, s35, Factors::SUMS_INNER);
-    let odd = [
-        add(rotate(s5, s1, Factors::ONE), outer),
-        add(rotate(s7, s3, Factors::THREE), inner),
-        add(rotate(s5, s1, Factors::FIVE), inner),
-        add(rotate(s7, s3, Factors::SEVEN), outer),
-    ];
-    for index in 0..4 {
-        let (first, last) = (add(even[index], odd[index]), subtract(even[index], odd[index]));
-        let narrow = |sums: Sums| {
-            _mm256_packs_epi32(
-                _mm256_srai_epi32::<SHIFT>(sums[0]),
-                _mm256_srai_epi32::<SHIFT>(sums[1]),
-            )
-        };
-        lines[index] = narrow(first);
-        lines[7 - index] = narrow(last);
-    }
-}
-
-#[target_feature(enable = "avx2")]
-fn transform(blocks: &[Block; 2], samples: &mut [Samples; 2]) {
-    let mut lines = [_mm256_setzero_si256(); 8];
-    for (row, line) in lines.iter_mut().enumerate() {
-        // SAFETY: both blocks have eight rows of eight coefficients.
-        *line = unsafe {
-            let [first, second] =
-                [0, 1].map(|block| _mm_loadu_si128(blocks[block].as_ptr().add(row * 8).cast()));
-            _mm256_set_m128i(second, first)
-        };
-    }
-    transform_lines::<{ scalar::COLUMN_BIAS }, { scalar::COLUMN_SHIFT }>(&mut lines);
-    // Rows become columns.
-    for distance in [4, 2, 1] {
-        for at in (0..8).filter(|at| at & distance == 0) {
-            let (low, high) = (lines[at], lines[at + distance]);
-            lines[at] = _mm256_unpacklo_epi16(low, high);
-            lines[at + distance] = _mm256_unpackhi_epi16(low, high);
-        }
-    }
-    transform_lines::<{ scalar::ROW_BIAS }, { scalar::ROW_SHIFT }>(&mut lines);
-    // Columns of bytes, two a register, become rows.
-    let [c0, c1, c2, c3, c4, c5, c6, c7] = lines;
-    let (p0, p1) = (_mm256_packus_epi16(c0, c1), _mm256_packus_epi16(c2, c3));
-    let (p2, p3) = (_mm256_packus_epi16(c4, c5), _mm256_packus_epi16(c6, c7));
-    let (q0, q2) = (_mm256_unpacklo_epi8(p0, p2), _mm256_unpackhi_epi8(p0, p2));
-    let (q1, q3) = (_mm256_unpacklo_epi8(p1, p3), _mm256_unpackhi_epi8(p1, p3));
-    let (p0, p1) = (_mm256_unpacklo_epi8(q0, q1), _mm256_unpackhi_epi8(q0, q1));
-    let (p2, p3) = (_mm256_unpacklo_epi8(q2, q3), _mm256_unpackhi_epi8(q2, q3));
-    let rows = [
-        _mm256_unpacklo_epi8(p0, p2),
-        _mm256_unpackhi_epi8(p0, p2),
-        _mm256_unpacklo_epi8(p1, p3),
-        _mm256_unpackhi_epi8(p1, p3),
-    ];
-    let [first, second] = samples;
-    for (pair, rows) in rows.into_iter().enumerate() {
-        // SAFETY: both have eight rows of eight samples.
-        unsafe {
-            let (low, high) = (_mm256_castsi256_si128(rows), _mm256_extracti128_si256::<1>(rows));
-            _mm_storeu_si128(first.as_mut_ptr().add(pair * 16).cast(), low);
-            _mm_storeu_si128(second.as_mut_ptr().add(pair * 16).cast(), high);
-        }
-    }
+fn transform(blocks: &[Block; 4], samples: &mut [Samples; 4]) {
+    let ([first, second, third, fourth], samples) = (blocks, samples.as_chunks_mut().0);
+    transform_blocks([first, second], &mut samples[0]);
+    transform_blocks([third, fourth], &mut samples[1]);
 }
 
 fn store(samples: &Samples, to: &mut [u8], stride: usize) {

@@ -93,7 +93,7 @@ fn saturate(value: i32) -> i16 {
     value.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
-fn transform(blocks: &[Block; 2], samples: &mut [Samples; 2]) {
+fn transform(blocks: &[Block; 4], samples: &mut [Samples; 4]) {
     for (block, samples) in blocks.iter().zip(samples) {
         let mut columns = [[0; BLOCK]; BLOCK];
         for (x, column) in columns.iter_mut().enumerate() {
