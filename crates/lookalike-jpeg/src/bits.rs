@@ -25,8 +25,11 @@ pub(crate) struct Cursor<'a> {
     plain: &'a [u8],
 }
 
-/// The bits that are there after a refill, at least.
-pub(crate) const REFILLED: u32 = 56;
+/// The bits that a refill of whole bytes gives, at least.
+const REFILLED: u32 = 56;
+
+/// Bits of a code and a value, at most.
+pub(crate) const SYMBOL: u32 = 31;
 
 /// Where the first byte of 0xFF is.
 fn find_marker_byte(data: &[u8]) -> Option<usize> {
@@ -61,15 +64,15 @@ impl<'a> Bits<'a> {
         result
     }
 
-    /// Ensures at least [`REFILLED`] bits.
+    /// Ensures `needed` bits, 56 at most.
     #[inline(always)]
-    pub(crate) fn refill(&mut self, cursor: &mut Cursor<'a>) {
+    pub(crate) fn refill(&mut self, cursor: &mut Cursor<'a>, needed: u32) {
         if let Some(&bytes) = cursor.plain.first_chunk::<8>() {
             // Without a branch on the count, which would be mispredicted too often.
             cursor.buffer |= u64::from_be_bytes(bytes) >> (cursor.count & 63);
             cursor.plain = &cursor.plain[7 - cursor.count as usize / 8 % 8..];
             cursor.count |= REFILLED;
-        } else if cursor.count < REFILLED {
+        } else if cursor.count < needed {
             *cursor = self.refilled_by_bytes(*cursor);
         }
     }
@@ -128,7 +131,7 @@ impl<'a> Bits<'a> {
     #[inline(always)]
     pub(crate) fn bit(&mut self, cursor: &mut Cursor<'a>) -> bool {
         if cursor.count == 0 {
-            self.refill(cursor);
+            self.refill(cursor, 1);
         }
         let bit = cursor.buffer >> 63 != 0;
         cursor.consume(1);
@@ -217,7 +220,7 @@ mod tests {
     fn read(bits: &mut Bits<'_>, count: usize) -> Vec<i32> {
         let byte = |bits: &mut Bits<'_>| {
             bits.with_cursor(|bits, cursor| {
-                bits.refill(cursor);
+                bits.refill(cursor, 8);
                 cursor.receive(8)
             })
         };

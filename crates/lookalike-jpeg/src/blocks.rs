@@ -1,9 +1,9 @@
 //! Blocks of coefficients, as scans code them.
 
-use crate::bits::{Bits, Cursor};
+use crate::bits::{Bits, Cursor, SYMBOL};
 use crate::error::Result;
 use crate::frame::ZIGZAG;
-use crate::huffman::{BLOCK_ENDS, Entry, GroupTable, SkipTable, Table, bad_code};
+use crate::huffman::{BLOCK_ENDS, Entry, Group, GroupTable, Skip, SkipTable, Table, bad_code};
 
 /// Coefficients, row by row.
 pub(crate) type Block = [i16; 64];
@@ -21,16 +21,16 @@ pub(crate) struct Step {
 /// Behind a block there may be as many coefficients as a run is long, all of which stand for the last place.
 const END: usize = 64;
 
-/// Look-ups of groups between two refills, each of which takes 11 bits at most.
-const GROUPS: usize = 4;
+/// Look-ups of groups between two refills.
+const GROUPS: u32 = 4;
 
-/// Look-ups of skips between two refills, each of which takes 28 bits at most: codes within the look-up and a value.
-const SKIPS: usize = 2;
+/// Look-ups of skips between two refills.
+const SKIPS: u32 = 2;
 
 /// The difference of a DC coefficient to the one before.
 #[inline(always)]
 fn dc_difference<'a>(bits: &mut Bits<'a>, cursor: &mut Cursor<'a>, table: &Table) -> Result<i32> {
-    bits.refill(cursor);
+    bits.refill(cursor, SYMBOL);
     let entry = table.symbol(*cursor)?;
     let value = cursor.peek_extended(entry.code_length.into(), entry.size());
     cursor.consume(entry.length.into());
@@ -48,7 +48,7 @@ fn ac_symbol<'a>(
     cursor: &mut Cursor<'a>,
     table: &Table,
 ) -> Result<Option<(Entry, i32)>> {
-    bits.refill(cursor);
+    bits.refill(cursor, SYMBOL);
     let entry = table.symbol(*cursor)?;
     let value = cursor.peek_extended(entry.code_length.into(), entry.size());
     cursor.consume(entry.length.into());
@@ -99,7 +99,7 @@ fn decode_baseline_at<'a>(
     };
     let mut index = 1;
     while index < END {
-        bits.refill(cursor);
+        bits.refill(cursor, GROUPS * Group::MAX_LENGTH);
         for _ in 0..GROUPS {
             let group = groups.look_up(*cursor);
             let next = index + usize::from(group.coefficients);
@@ -151,7 +151,7 @@ fn skip_baseline_at<'a>(
     *prediction = prediction.wrapping_add(dc_difference(bits, cursor, tables.dc)?);
     let mut index = 1;
     while index < END {
-        bits.refill(cursor);
+        bits.refill(cursor, SKIPS * Skip::MAX_LENGTH);
         for _ in 0..SKIPS {
             let skip = skips.look_up(*cursor);
             let next = index + usize::from(skip.coefficients);
@@ -214,7 +214,7 @@ pub(crate) fn decode_progressive_ac<'a>(
     }
     let mut index = band.start;
     while index <= band.end {
-        bits.refill(cursor);
+        bits.refill(cursor, SYMBOL);
         let entry = table.symbol(*cursor)?;
         let value = cursor.peek_extended(entry.code_length.into(), entry.size());
         cursor.consume(entry.length.into());
@@ -261,7 +261,7 @@ pub(crate) fn refine_progressive_ac<'a>(
         *blocks_without -= 1;
     } else {
         while index <= band.end {
-            bits.refill(cursor);
+            bits.refill(cursor, SYMBOL);
             let entry = table.symbol(*cursor)?;
             let new = cursor.peek_extended(entry.code_length.into(), entry.size()) as i16;
             cursor.consume(entry.length.into());

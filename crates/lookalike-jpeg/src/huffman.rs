@@ -95,6 +95,10 @@ pub(crate) struct Group {
     pub(crate) length: u8,
 }
 
+impl Group {
+    pub(crate) const MAX_LENGTH: u32 = GROUP_LOOKUP;
+}
+
 /// AC symbols whose codes lie within a look-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Skip {
@@ -102,6 +106,11 @@ pub(crate) struct Skip {
     pub(crate) coefficients: u8,
     /// Bits of codes and values.
     pub(crate) length: u8,
+}
+
+impl Skip {
+    /// The bits of a look-up, and of a value that follows them.
+    pub(crate) const MAX_LENGTH: u32 = SKIP_LOOKUP + 15;
 }
 
 impl Table {

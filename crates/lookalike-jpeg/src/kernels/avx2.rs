@@ -105,6 +105,13 @@ fn store(samples: &Samples, to: &mut [u8], stride: usize) {
     }
 }
 
+/// Where steps of `length` begin that cover a range which has room for one; the last one may overlap the one before.
+fn steps(start: usize, end: usize, length: usize) -> impl Iterator<Item = usize> {
+    let last = end.checked_sub(length).filter(|&last| last >= start);
+    let starts = (start..last.unwrap_or(start)).step_by(length);
+    starts.chain(last)
+}
+
 /// Sixteen bytes from an index on, which are there, as numbers of 16 bits.
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -133,16 +140,16 @@ fn store_pairs(even: __m256i, odd: __m256i, to: &mut [u8]) {
 
 #[target_feature(enable = "avx2")]
 fn upsample_across(row: &[u8], to: &mut [u8]) {
-    let mut index = 1;
     let half = _mm256_set1_epi16(2);
-    while index + STEP < row.len() {
+    let mut end = 1;
+    for index in steps(1, row.len().saturating_sub(1), STEP) {
         let (at, left, right) = (load(row, index), load(row, index - 1), load(row, index + 1));
         let pixel = |neighbor| _mm256_srli_epi16::<2>(_mm256_add_epi16(mix(at, neighbor), half));
         store_pairs(pixel(left), pixel(right), &mut to[2 * index..]);
-        index += STEP;
+        end = index + STEP;
     }
     scalar::across_range(row, to, 0..1);
-    scalar::across_range(row, to, index.min(row.len())..row.len());
+    scalar::across_range(row, to, end.min(row.len())..row.len());
 }
 
 #[target_feature(enable = "avx2")]
@@ -153,17 +160,17 @@ fn upsample_down(near: &[u8], far: &[u8], to: &mut [u8]) {
 
 #[target_feature(enable = "avx2")]
 fn upsample_both(near: &[u8], far: &[u8], to: &mut [u8]) {
-    let mut index = 1;
     let half = _mm256_set1_epi16(8);
-    while index + STEP < near.len().min(far.len()) {
+    let mut end = 1;
+    for index in steps(1, near.len().min(far.len()).saturating_sub(1), STEP) {
         let mixed = |index| mix(load(near, index), load(far, index));
         let (at, left, right) = (mixed(index), mixed(index - 1), mixed(index + 1));
         let pixel = |neighbor| _mm256_srli_epi16::<4>(_mm256_add_epi16(mix(at, neighbor), half));
         store_pairs(pixel(left), pixel(right), &mut to[2 * index..]);
-        index += STEP;
+        end = index + STEP;
     }
     scalar::both_range(near, far, to, 0..1);
-    scalar::both_range(near, far, to, index.min(near.len())..near.len());
+    scalar::both_range(near, far, to, end.min(near.len())..near.len());
 }
 
 /// Pixels of one step of the color conversion.
@@ -206,8 +213,8 @@ fn to_rgb([y, cb, cr]: [&[u8]; 3], to: &mut [u8]) {
     // Bytes become the upper halves of 16 bits, above those of another register. Packing them again undoes the order that this gives.
     let widen =
         |bytes, below| [_mm256_unpacklo_epi8(below, bytes), _mm256_unpackhi_epi8(below, bytes)];
-    let mut index = 0;
-    while index + PIXELS <= count {
+    let mut end = 0;
+    for index in steps(0, count, PIXELS) {
         let load = |from: &[u8]| {
             let bytes = &from[index..index + PIXELS];
             // SAFETY: these are 32 bytes.
@@ -235,7 +242,7 @@ fn to_rgb([y, cb, cr]: [&[u8]; 3], to: &mut [u8]) {
         }
         let bytes = colors.map(|[low, high]| _mm256_packus_epi16(low, high));
         store_interleaved(bytes, &mut to[3 * index..]);
-        index += PIXELS;
+        end = index + PIXELS;
     }
-    scalar::to_rgb([&y[index..], &cb[index..], &cr[index..]], &mut to[3 * index..]);
+    scalar::to_rgb([&y[end..], &cb[end..], &cr[end..]], &mut to[3 * end..]);
 }
