@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -66,12 +67,18 @@ pub(crate) fn run() -> Result<()> {
     shell::run("cargo", &[&["clippy", "--package", "xtask", "--locked"], &strict[..]].concat())?;
     let flags = [("RUSTDOCFLAGS", "-D warnings")];
     workspace::cargo(&["doc"], &backends, &["--quiet", "--no-deps"], &flags)?;
-    assembly::check()?;
-    onnx::check()?;
-    conformance::check_report(&backends)?;
     // tract alone takes as long to build with instrumentation as the rest of the checks; the campaign's sample, which is part of the
     // tests, runs on it.
-    hardening::fuzz_on(&[&["native"][..], &backends].concat(), FUZZ_SECONDS, None)
+    let fuzzed = [&["native"][..], &backends].concat();
+    // Both wait for minutes for single crates, so that each has a processor to itself.
+    thread::scope(|scope| {
+        let targets = scope.spawn(|| hardening::build_targets(&fuzzed));
+        assembly::check()?;
+        onnx::check()?;
+        conformance::check_report(&backends)?;
+        targets.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    hardening::fuzz_on(&fuzzed, FUZZ_SECONDS, None)
 }
 
 /// Habits that no compiler checks.

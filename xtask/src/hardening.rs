@@ -28,13 +28,21 @@ pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> Result<()> {
     fuzz_on(&[&["native", "tract"][..], &runtimes::fetch()?].concat(), seconds, only)
 }
 
+fn cargo_fuzz() -> Result<PathBuf> {
+    tools::cargo_tool("cargo-fuzz", "0.13.2")
+}
+
+/// Builds all targets with these backends.
+pub(crate) fn build_targets(backends: &[&str]) -> Result<()> {
+    let build = ["fuzz", "build", "--fuzz-dir", "fuzz", "--features", &backends.join(",")];
+    shell::run_with(cargo_fuzz()?, &build, &[UNSTABLE])
+}
+
 /// Builds all targets with these backends, gives each its seeds, and fuzzes it. What a target finds stays in `fuzz/artifacts/`.
 pub(crate) fn fuzz_on(backends: &[&str], seconds: u64, only: Option<&str>) -> Result<()> {
+    build_targets(backends)?;
     let features = backends.join(",");
-    let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
-    let cargo_fuzz = cargo_fuzz.to_string_lossy();
-    let build = ["fuzz", "build", "--fuzz-dir", "fuzz", "--features", &features];
-    shell::run_with(&*cargo_fuzz, &build, &[UNSTABLE])?;
+    let cargo_fuzz = cargo_fuzz()?;
     let targets = targets()?;
     if let Some(only) = only {
         ensure!(targets.iter().any(|target| target == only), "there is no target `{only}`");
@@ -61,7 +69,7 @@ pub(crate) fn fuzz_on(backends: &[&str], seconds: u64, only: Option<&str>) -> Re
             "-print_final_stats=1",
             "-verbosity=0",
         ]);
-        shell::run_with(&*cargo_fuzz, &arguments, &environment)
+        shell::run_with(&cargo_fuzz, &arguments, &environment)
     };
     // A target has one thread.
     let jobs = thread::available_parallelism().map_or(1, NonZeroUsize::get);
