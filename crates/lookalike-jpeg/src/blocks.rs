@@ -1,9 +1,8 @@
 //! Blocks of coefficients, as scans code them.
 
 use crate::bits::{Bits, Cursor, SYMBOL};
-use crate::error::Result;
 use crate::frame::ZIGZAG;
-use crate::huffman::{BLOCK_ENDS, Entry, Group, GroupTable, Skip, SkipTable, Table, bad_code};
+use crate::huffman::{BLOCK_ENDS, BadCode, Entry, Group, GroupTable, Skip, SkipTable, Table};
 
 /// Coefficients, row by row.
 pub(crate) type Block = [i16; 64];
@@ -29,14 +28,18 @@ const SKIPS: u32 = 2;
 
 /// The difference of a DC coefficient to the one before.
 #[inline(always)]
-fn dc_difference<'a>(bits: &mut Bits<'a>, cursor: &mut Cursor<'a>, table: &Table) -> Result<i32> {
+fn dc_difference<'a>(
+    bits: &mut Bits<'a>,
+    cursor: &mut Cursor<'a>,
+    table: &Table,
+) -> Result<i32, BadCode> {
     bits.refill(cursor, SYMBOL);
     let entry = table.symbol(*cursor)?;
     let value = cursor.peek_extended(entry.code_length.into(), entry.size());
     cursor.consume(entry.length.into());
     // A difference has a size and no run.
     if entry.run() > 0 {
-        return Err(bad_code());
+        return Err(BadCode);
     }
     Ok(value)
 }
@@ -47,7 +50,7 @@ fn ac_symbol<'a>(
     bits: &mut Bits<'a>,
     cursor: &mut Cursor<'a>,
     table: &Table,
-) -> Result<Option<(Entry, i32)>> {
+) -> Result<Option<(Entry, i32)>, BadCode> {
     bits.refill(cursor, SYMBOL);
     let entry = table.symbol(*cursor)?;
     let value = cursor.peek_extended(entry.code_length.into(), entry.size());
@@ -74,7 +77,7 @@ pub(crate) fn decode_baseline(
     tables: &BaselineTables<'_>,
     prediction: &mut i32,
     block: &mut Block,
-) -> Result<bool> {
+) -> Result<bool, BadCode> {
     // Closures would not be compiled for the instruction set of the caller.
     let mut cursor = bits.cursor;
     let result = decode_baseline_at(bits, &mut cursor, tables, prediction, block);
@@ -89,7 +92,7 @@ fn decode_baseline_at<'a>(
     tables: &BaselineTables<'_>,
     prediction: &mut i32,
     block: &mut Block,
-) -> Result<bool> {
+) -> Result<bool, BadCode> {
     *prediction = prediction.wrapping_add(dc_difference(bits, cursor, tables.dc)?);
     block[0] = prediction.wrapping_mul(tables.steps[0].factor.into()) as i16;
     let (groups, steps) = (tables.groups, &*tables.steps);
@@ -132,7 +135,7 @@ pub(crate) fn skip_baseline(
     tables: &BaselineTables<'_>,
     skips: &SkipTable,
     prediction: &mut i32,
-) -> Result<()> {
+) -> Result<(), BadCode> {
     // Closures would not be compiled for the instruction set of the caller.
     let mut cursor = bits.cursor;
     let result = skip_baseline_at(bits, &mut cursor, tables, skips, prediction);
@@ -147,7 +150,7 @@ fn skip_baseline_at<'a>(
     tables: &BaselineTables<'_>,
     skips: &SkipTable,
     prediction: &mut i32,
-) -> Result<()> {
+) -> Result<(), BadCode> {
     *prediction = prediction.wrapping_add(dc_difference(bits, cursor, tables.dc)?);
     let mut index = 1;
     while index < END {
@@ -179,7 +182,7 @@ pub(crate) fn decode_progressive_dc<'a>(
     shift: u32,
     prediction: &mut i32,
     block: &mut Block,
-) -> Result<()> {
+) -> Result<(), BadCode> {
     // The first scan of the coefficient has a table, the others have not.
     if let Some(table) = table {
         *prediction = prediction.wrapping_add(dc_difference(bits, cursor, table)?);
@@ -207,7 +210,7 @@ pub(crate) fn decode_progressive_ac<'a>(
     band: Band,
     blocks_without: &mut u32,
     block: &mut Block,
-) -> Result<()> {
+) -> Result<(), BadCode> {
     if *blocks_without > 0 {
         *blocks_without -= 1;
         return Ok(());
@@ -254,7 +257,7 @@ pub(crate) fn refine_progressive_ac<'a>(
     band: Band,
     blocks_without: &mut u32,
     block: &mut Block,
-) -> Result<()> {
+) -> Result<(), BadCode> {
     let bit = 1_i16 << band.shift;
     let mut index = band.start;
     if *blocks_without > 0 {
@@ -272,7 +275,7 @@ pub(crate) fn refine_progressive_ac<'a>(
             let mut run = entry.run();
             // What is new has one bit, and a sign.
             if !(-1..=1).contains(&new) {
-                return Err(bad_code());
+                return Err(BadCode);
             }
             while index <= band.end {
                 let value = &mut block[usize::from(ZIGZAG[index] & 63)];

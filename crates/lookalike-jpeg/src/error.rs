@@ -24,7 +24,7 @@ pub struct Error {
 }
 
 /// The outcome of decoding.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub(crate) fn invalid(message: &str) -> Self {

@@ -153,28 +153,34 @@ impl Table {
 
     /// The next symbol, of a code of any length; nothing is consumed.
     #[inline(always)]
-    pub(crate) fn symbol(&self, cursor: Cursor<'_>) -> Result<Entry> {
+    pub(crate) fn symbol(&self, cursor: Cursor<'_>) -> Result<Entry, BadCode> {
         let entry = self.entries.look_up(cursor);
         if entry.code_length > 0 { Ok(entry) } else { self.long_symbol(cursor) }
     }
 
     /// The next symbol, of a code that is longer than the look-up.
     #[cold]
-    pub(crate) fn long_symbol(&self, cursor: Cursor<'_>) -> Result<Entry> {
+    fn long_symbol(&self, cursor: Cursor<'_>) -> Result<Entry, BadCode> {
         let next = (cursor.peek() >> 48) as u32;
         let length = (LOOKUP as usize + 1..=LONGEST).find(|&length| next < self.ends[length]);
-        let length = length.ok_or_else(bad_code)?;
+        let length = length.ok_or(BadCode)?;
         let code = (next >> (LONGEST - length)) as i32;
         let index = usize::try_from(code + self.offsets[length]);
         let symbol = index.ok().and_then(|index| self.symbols.get(index));
-        let &symbol = symbol.ok_or_else(bad_code)?;
+        let &symbol = symbol.ok_or(BadCode)?;
         let code_length = length as u8;
         Ok(Entry { length: code_length + (symbol & 15), code_length, symbol })
     }
 }
 
-pub(crate) fn bad_code() -> Error {
-    Error::invalid("bad huffman code")
+/// Bits that begin no code, or a code that has no place there. It takes no memory, so that results of each block fit in a register.
+#[derive(Debug)]
+pub(crate) struct BadCode;
+
+impl From<BadCode> for Error {
+    fn from(_: BadCode) -> Self {
+        Self::invalid("bad huffman code")
+    }
 }
 
 /// Refuses numbers of codes of 1, 2, … 16 bits that are more than there can be.

@@ -11,8 +11,7 @@ mod transform;
 
 use crate::bits::Bits;
 use crate::blocks::{BaselineTables, Block};
-use crate::error::Result;
-use crate::huffman::SkipTable;
+use crate::huffman::{BadCode, SkipTable};
 
 /// Samples of a block, row by row.
 pub(crate) type Samples = [u8; 64];
@@ -21,13 +20,17 @@ pub(crate) type Samples = [u8; 64];
 #[derive(Debug)]
 pub(crate) struct Kernels {
     /// [`crate::blocks::decode_baseline`].
-    pub(crate) decode: fn(&mut Bits<'_>, &BaselineTables<'_>, &mut i32, &mut Block) -> Result<bool>,
+    pub(crate) decode:
+        fn(&mut Bits<'_>, &BaselineTables<'_>, &mut i32, &mut Block) -> Result<bool, BadCode>,
     /// [`crate::blocks::skip_baseline`].
-    pub(crate) skip: fn(&mut Bits<'_>, &BaselineTables<'_>, &SkipTable, &mut i32) -> Result<()>,
+    pub(crate) skip:
+        fn(&mut Bits<'_>, &BaselineTables<'_>, &SkipTable, &mut i32) -> Result<(), BadCode>,
     /// Samples of four blocks of coefficients.
     pub(crate) transform: fn(&[Block; 4], &mut [Samples; 4]),
     /// Rows of samples to where they begin in a plane with rows of some length.
     pub(crate) store: fn(&Samples, &mut [u8], usize),
+    /// The same of samples that are all equal.
+    pub(crate) fill: fn(u8, &mut [u8], usize),
     /// A row of twice as many samples.
     pub(crate) upsample_across: fn(&[u8], &mut [u8]),
     /// A row between two others, the first of which is nearer.
@@ -96,6 +99,27 @@ mod tests {
             let expected = transform(Kernels::scalar());
             for kernels in all() {
                 prop_assert_eq!(transform(kernels), expected);
+            }
+        }
+
+        #[test]
+        fn samples_are_stored_where_they_belong(
+            samples in prop::array::uniform32(any::<u8>()),
+            stride in 8..40_usize,
+            beyond in 0..20_usize,
+        ) {
+            let samples: Samples = std::array::from_fn(|index| samples[index / 2] ^ index as u8);
+            let store = |kernels: &Kernels| {
+                let mut planes = [vec![1; 7 * stride + 8 + beyond], vec![2; 7 * stride + 8 + beyond]];
+                (kernels.store)(&samples, &mut planes[0], stride);
+                (kernels.fill)(samples[0], &mut planes[1], stride);
+                planes
+            };
+            let expected = store(Kernels::scalar());
+            prop_assert_eq!(expected[0][6 * stride + 7], samples[55]);
+            prop_assert_eq!(expected[1][7 * stride + 7], samples[0]);
+            for kernels in all() {
+                prop_assert_eq!(&store(kernels), &expected);
             }
         }
 

@@ -105,7 +105,8 @@ impl Planes {
     fn fill(&mut self, place: Place, dc: i16) {
         // What both passes of the transform make of it: times 4, and then an eighth of a quarter, rounded, in the middle of the samples.
         let sample = (((i32::from(dc) + 4) >> 3) + 128).clamp(0, 255) as u8;
-        self.set(place, &[sample; 64]);
+        let plane = &mut self.planes[place.component];
+        (self.kernels.fill)(sample, &mut plane.samples[place.start..], plane.stride);
     }
 
     /// Transforms the blocks that wait for others.
@@ -113,15 +114,10 @@ impl Planes {
         let mut samples: [Samples; GROUP] = [[0; 64]; GROUP];
         (self.kernels.transform)(&self.blocks, &mut samples);
         for (place, samples) in self.places.into_iter().zip(&samples).take(self.waiting) {
-            self.set(place, samples);
+            let plane = &mut self.planes[place.component];
+            (self.kernels.store)(samples, &mut plane.samples[place.start..], plane.stride);
         }
         self.blocks = [[0; 64]; GROUP];
         self.waiting = 0;
-    }
-
-    #[inline(always)]
-    fn set(&mut self, Place { component, start }: Place, samples: &Samples) {
-        let plane = &mut self.planes[component];
-        (self.kernels.store)(samples, &mut plane.samples[start..], plane.stride);
     }
 }

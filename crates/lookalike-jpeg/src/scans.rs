@@ -4,7 +4,7 @@ use crate::bits::Bits;
 use crate::blocks::{self, Band, BaselineTables, Block, Dequantization, Step};
 use crate::error::{Error, Result};
 use crate::frame::{Component, Frame, Scan, Tables, ZIGZAG};
-use crate::huffman::Table;
+use crate::huffman::{BadCode, Table};
 use crate::kernels::Kernels;
 use crate::pixels::Wanted;
 
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a block comes to: `None` behind the end of the data.
-    fn outcome<T>(&mut self, decoded: Result<T>) -> Result<Option<T>> {
+    fn outcome<T>(&mut self, decoded: Result<T, BadCode>) -> Result<Option<T>> {
         if self.allow_truncated && self.bits.is_truncated() {
             self.is_truncated = true;
             self.is_over = true;
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
         }
         match decoded {
             Err(_) if self.bits.is_truncated() => Err(Error::truncated("bad huffman code")),
-            other => other.map(Some),
+            other => Ok(Some(other?)),
         }
     }
 
@@ -224,16 +224,15 @@ impl Reader<'_> {
         }
         let block = sink.block();
         let tables = &component.tables;
-        let mut decoded = (self.kernels.decode)(&mut self.bits, tables, prediction, block);
-        if decoded.is_err() || self.allow_truncated {
-            let outcome = self.outcome(decoded)?;
-            if outcome.is_none() {
+        let has_ac = match (self.kernels.decode)(&mut self.bits, tables, prediction, block) {
+            Ok(has_ac) if !self.allow_truncated => has_ac,
+            other => self.outcome(other)?.unwrap_or_else(|| {
                 *sink.block() = [0; 64];
-            }
-            decoded = Ok(outcome.unwrap_or(false));
-        }
+                false
+            }),
+        };
         if is_wanted {
-            sink.put(component.index, row, column, decoded?);
+            sink.put(component.index, row, column, has_ac);
         } else {
             *sink.block() = [0; 64];
         }
@@ -263,34 +262,36 @@ impl Reader<'_> {
             };
             decoders.push((selected.index, table));
         }
-        let mut block =
-            |reader: &mut Self, (index, table): (usize, Option<&Table>), block: usize| {
-                let block = &mut coefficients[index][block];
-                let (blocks_without, predictions) =
-                    (&mut reader.blocks_without, &mut reader.predictions);
-                let decoded = reader.bits.with_cursor(|bits, cursor| match table {
-                    Some(table) if !is_dc => {
-                        let decode = if is_first {
-                            blocks::decode_progressive_ac
-                        } else {
-                            blocks::refine_progressive_ac
-                        };
-                        decode(bits, cursor, table, band, blocks_without, block)
-                    }
-                    table => blocks::decode_progressive_dc(
-                        bits,
-                        cursor,
-                        table,
-                        band.shift,
-                        &mut predictions[index],
-                        block,
-                    ),
-                });
-                if decoded.is_err() || reader.allow_truncated {
-                    reader.outcome(decoded)?;
+        let mut block = |reader: &mut Self,
+                         (index, table): (usize, Option<&Table>),
+                         block: usize|
+         -> Result<()> {
+            let block = &mut coefficients[index][block];
+            let (blocks_without, predictions) =
+                (&mut reader.blocks_without, &mut reader.predictions);
+            let decoded = reader.bits.with_cursor(|bits, cursor| match table {
+                Some(table) if !is_dc => {
+                    let decode = if is_first {
+                        blocks::decode_progressive_ac
+                    } else {
+                        blocks::refine_progressive_ac
+                    };
+                    decode(bits, cursor, table, band, blocks_without, block)
                 }
-                Ok(())
-            };
+                table => blocks::decode_progressive_dc(
+                    bits,
+                    cursor,
+                    table,
+                    band.shift,
+                    &mut predictions[index],
+                    block,
+                ),
+            });
+            if decoded.is_err() || reader.allow_truncated {
+                reader.outcome(decoded)?;
+            }
+            Ok(())
+        };
         if let &[decoder] = &decoders[..] {
             let component = &frame.components[decoder.0];
             for row in 0..component.height.div_ceil(8) {

@@ -16,9 +16,8 @@ use super::transform::transform;
 use super::{Kernels, Samples, scalar};
 use crate::bits::Bits;
 use crate::blocks::{BaselineTables, Block, decode_baseline, skip_baseline};
-use crate::error::Result;
 use crate::frame::BLOCK;
-use crate::huffman::SkipTable;
+use crate::huffman::{BadCode, SkipTable};
 
 /// The kernels, if the processor has the instructions.
 pub(super) fn kernels() -> Option<&'static Kernels> {
@@ -37,6 +36,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     // SAFETY: see above.
     transform: |blocks, samples| unsafe { transform(blocks, samples) },
     store,
+    fill,
     // SAFETY: see above.
     upsample_across: |row, to| unsafe { upsample_across(row, to) },
     // SAFETY: see above.
@@ -53,7 +53,7 @@ fn decode(
     tables: &BaselineTables<'_>,
     prediction: &mut i32,
     block: &mut Block,
-) -> Result<bool> {
+) -> Result<bool, BadCode> {
     decode_baseline(bits, tables, prediction, block)
 }
 
@@ -63,7 +63,7 @@ fn skip(
     tables: &BaselineTables<'_>,
     skips: &SkipTable,
     prediction: &mut i32,
-) -> Result<()> {
+) -> Result<(), BadCode> {
     skip_baseline(bits, tables, skips, prediction)
 }
 
@@ -98,10 +98,23 @@ fn transform(blocks: &[Block; 4], samples: &mut [Samples; 4]) {
 }
 
 fn store(samples: &Samples, to: &mut [u8], stride: usize) {
-    let to = &mut to[..7 * stride + BLOCK];
-    for (index, row) in samples.as_chunks::<BLOCK>().0.iter().enumerate() {
+    let rows = samples.as_chunks::<BLOCK>().0;
+    store_rows(|row| rows[row], to, stride);
+}
+
+fn fill(sample: u8, to: &mut [u8], stride: usize) {
+    store_rows(|_| [sample; BLOCK], to, stride);
+}
+
+#[inline(always)]
+fn store_rows(row: impl Fn(usize) -> [u8; BLOCK], to: &mut [u8], stride: usize) {
+    // A stride that overflows gives a length that no slice has.
+    let to = &mut to[..stride.saturating_mul(BLOCK - 1).saturating_add(BLOCK)];
+    for index in 0..BLOCK {
         // SAFETY: the last of the eight rows ends where the slice ends.
-        unsafe { to.as_mut_ptr().add(index * stride).cast::<[u8; BLOCK]>().write_unaligned(*row) };
+        unsafe {
+            to.as_mut_ptr().add(index * stride).cast::<[u8; BLOCK]>().write_unaligned(row(index));
+        }
     }
 }
 

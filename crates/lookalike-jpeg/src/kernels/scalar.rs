@@ -12,6 +12,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     skip: skip_baseline,
     transform,
     store,
+    fill,
     upsample_across,
     upsample_down,
     upsample_both,
@@ -112,6 +113,10 @@ fn store(samples: &Samples, to: &mut [u8], stride: usize) {
     for (to, row) in to.chunks_mut(stride).zip(samples.as_chunks::<BLOCK>().0) {
         to[..BLOCK].copy_from_slice(row);
     }
+}
+
+fn fill(sample: u8, to: &mut [u8], stride: usize) {
+    store(&[sample; 64], to, stride);
 }
 
 fn upsample_across(row: &[u8], to: &mut [u8]) {
