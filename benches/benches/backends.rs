@@ -88,7 +88,10 @@ fn measure(backend: &'static dyn InferenceBackend) {
     let name = backend.name();
     let (data, start) = (pixels(), Instant::now());
     let image = ImageView::rgb(&data, WIDTH, HEIGHT).unwrap();
-    let embedder = embedder_options().backend(name).build().unwrap();
+    let embedder = match embedder_options().backend(name).build() {
+        Ok(embedder) => embedder,
+        Err(error) => return println!("| {name} | refused: {error} |"),
+    };
     let load = milliseconds(start.elapsed());
     let run = |embedder: &ImageEmbedder| {
         let start = Instant::now();

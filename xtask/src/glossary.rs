@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::{paths, shell};
 
 /// Words that have a better one, with that. Each is matched as a whole word, whatever its case.
-const WORDS: [(&str, &str); 32] = [
+const WORDS: [(&str, &str); 42] = [
     ("addend", "residual"),
     ("addends", "residuals"),
     ("chatter", "stderr_capture"),
@@ -16,9 +16,14 @@ const WORDS: [(&str, &str); 32] = [
     ("entry point", "signature (SignatureDef)"),
     ("entry points", "signatures (SignatureDef)"),
     ("entrypoint", "SignatureDef"),
+    ("expansion", "producer"),
+    ("extent", "size, dimension"),
     ("extents", "shape, dimensions, size"),
     ("grey", "gray"),
+    ("hears", "receives"),
     ("is told", "is reported"),
+    ("knows", "depends on, supports, recognizes"),
+    ("lacking", "unsupported"),
     ("licence", "license"),
     ("licences", "licenses"),
     ("models of strangers", "untrusted models"),
@@ -27,8 +32,11 @@ const WORDS: [(&str, &str); 32] = [
     ("normalise", "normalize"),
     ("normalised", "normalized"),
     ("normalisation", "normalization"),
+    ("operand", "input"),
+    ("operands", "inputs"),
     ("picture", "image"),
     ("pictures", "images"),
+    ("places", "offsets, positions, indices"),
     ("plain loops", "reference ops"),
     ("programs of strangers", "untrusted programs"),
     ("quantise", "quantize"),
@@ -37,9 +45,11 @@ const WORDS: [(&str, &str); 32] = [
     ("redimension", "reshape"),
     ("says of itself", "describes"),
     ("shares of the work", "tasks"),
+    ("sliced", "per channel"),
+    ("tells", "reports"),
     ("the reference's words", "the reference's error message"),
-    ("turned by", "rotated by"),
-    ("turned upright", "rotated upright"),
+    ("turn by", "rotate by"),
+    ("turned", "rotated"),
 ];
 
 /// Fails if a document, the help, or the name of a public item has a word of the list.

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 
 use crate::{paths, python, shell};
 
-/// Runs tflite-support on the fixtures and LiteRT on the operators, each in a virtual environment below `target/`.
+/// Runs tflite-support on the fixtures, and LiteRT on the operators and on random quantized ones, each in a virtual environment below
+/// `target/`.
 ///
 /// tflite-support needs Debian's packages libusb-1.0-0 and libportaudio2, and a Python it has wheels for (3.8 to 3.11).
 pub(crate) fn capture() -> Result<()> {
@@ -23,7 +24,8 @@ pub(crate) fn capture() -> Result<()> {
         ],
     )
     .context("tflite-support did not run; it needs `apt-get install libusb-1.0-0 libportaudio2`")?;
-    let python = python::environment("golden-operators", &["numpy", "ai-edge-litert==2.3.0"])?;
+    let packages = ["numpy", "flatbuffers", "ai-edge-litert==2.3.0"];
+    let python = python::environment("golden-operators", &packages)?;
     shell::run(
         &python,
         &[
@@ -31,5 +33,7 @@ pub(crate) fn capture() -> Result<()> {
             &paths::operators().to_string_lossy(),
             &paths::golden().join("operators.json").to_string_lossy(),
         ],
-    )
+    )?;
+    let quantized = paths::root().join("crates/lookalike-native/tests/golden/quantized.txt");
+    shell::run(&python, &[&*script("quantized.py").to_string_lossy(), &quantized.to_string_lossy()])
 }

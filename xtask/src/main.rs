@@ -109,7 +109,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test => test::run(),
         Task::Ci => ci::run(),
         Task::Bench { backends: true, .. } => {
-            let features = runtimes::fetch()?.join(",");
+            let features = [&["tract-tflite"][..], &runtimes::fetch()?].concat().join(",");
             let model = onnx::tf2onnx()?;
             let arguments = ["bench", "--package", "lookalike-benches", "--features", &features];
             let variable = ("LOOKALIKE_TF2ONNX_MODEL", &*model.to_string_lossy());

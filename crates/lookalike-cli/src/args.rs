@@ -11,6 +11,8 @@ use lookalike::{
     Threads,
 };
 
+use crate::pipe;
+
 const AFTER_HELP: &str = "\
 Examples:
   lookalike compare a.jpg b.jpg
@@ -19,8 +21,8 @@ Examples:
   lookalike embed - < a.jpg
 
 Exit codes:
-  0    success; also when whoever reads the output closes it
-  1    at least one image failed (the rest were processed), `inspect` found a model that no embedder takes,
+  0    success, also if the reader of the output closes the pipe early
+  1    at least one image failed (the rest were processed), `inspect` found a model that cannot be an embedder,
        or `doctor` found a difference
   2    wrong usage, or a model or backend that cannot be used
   130  interrupted";
@@ -160,7 +162,8 @@ pub(crate) struct BackendsArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct EmbedderArguments {
-    /// TensorFlow Lite model (.tflite), or ONNX model (backend `ort`); by default the built-in one, which knows near-duplicates and nothing of meaning
+    /// TensorFlow Lite model (.tflite), or ONNX model (backend `ort`); by default the built-in one, which finds
+    /// near-duplicates but does not recognize what an image shows
     #[arg(short, long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
     /// Inference engine, as listed by `lookalike backends`; by default the first one that supports all operators of the model
@@ -245,7 +248,10 @@ impl EmbedderArguments {
         if let Some((mean, std)) = self.normalization.values()? {
             options = options.normalization(mean, std);
         }
-        options.build().with_context(|| format!("cannot use {}", self.model_name()))
+        options.build().map_err(|error| match &self.model {
+            Some(path) => pipe::about(path, error),
+            None => anyhow::Error::from(error).context("cannot use the built-in model"),
+        })
     }
 
     /// The model as messages and results name it.
@@ -283,13 +289,14 @@ pub(crate) struct ImageArguments {
     /// Rotate each image clockwise, by a multiple of 90
     #[arg(long, value_name = "DEGREES", default_value_t = 0, allow_negative_numbers = true)]
     rotation: i32,
-    /// Rotate images as their EXIF data says, those in JPEG only, or take them as stored
+    /// Which images to rotate as their EXIF data says: all, only JPEG files, or none
     #[arg(long, value_enum, default_value_t = ExifArgument::Apply)]
     exif: ExifArgument,
-    /// Embed what there is of files that end early, with a warning, instead of refusing them
+    /// Embed truncated JPEG, PNG, BMP, binary PNM and uncompressed TIFF files as far as they decode, with a warning, instead of refusing
+    /// them
     #[arg(long)]
     allow_truncated: bool,
-    /// Color behind transparent pixels, RRGGBB or R,G,B; without it alpha is ignored and hidden colors count, as in the references
+    /// Color to put behind transparent pixels, RRGGBB or R,G,B; by default, as in the references, alpha is ignored and hidden colors count
     #[arg(long, value_name = "COLOR", value_parser = color)]
     background: Option<Color>,
 }
@@ -299,9 +306,10 @@ pub(crate) struct ImageArguments {
 struct Color([u8; 3]);
 
 fn color(text: &str) -> Result<Color, String> {
-    let digits = text.trim_start_matches('#');
+    let digits = text.strip_prefix('#').unwrap_or(text);
     let hexadecimal = || {
-        let number = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6)?;
+        let is_hexadecimal = digits.len() == 6 && digits.bytes().all(|it| it.is_ascii_hexdigit());
+        let number = u32::from_str_radix(digits, 16).ok().filter(|_| is_hexadecimal)?;
         let [_, red, green, blue] = number.to_be_bytes();
         Some([red, green, blue])
     };
@@ -325,7 +333,7 @@ fn limit_help() -> String {
     let limits = Limits::default().values().into_iter();
     let limits: Vec<String> = limits.map(|(name, value)| format!("{name}={value}")).collect();
     format!(
-        "Let a model or an image cost more, or less; may be given several times. Defaults: {}",
+        "Change a limit on what a model or an image may cost; may be given several times. Defaults: {}",
         limits.join(", ")
     )
 }

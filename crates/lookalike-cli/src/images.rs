@@ -38,6 +38,7 @@ pub(crate) struct LeftOut {
     hidden: usize,
     unsupported: usize,
     no_image: usize,
+    unreadable: usize,
 }
 
 impl LeftOut {
@@ -47,6 +48,7 @@ impl LeftOut {
             (self.hidden, "hidden (--hidden takes them)"),
             (self.unsupported, "in an image format that is not supported"),
             (self.no_image, "in no known image format"),
+            (self.unreadable, "that cannot be read"),
         ];
         let total: usize = reasons.iter().map(|(count, _)| count).sum();
         let reasons = reasons.into_iter().filter(|(count, _)| *count > 0);
@@ -103,7 +105,8 @@ fn take(entry: DirEntry, found: &mut Vec<Found>, left_out: &mut LeftOut) {
         Ok(_) => match sniff_file(&path) {
             Ok(Sniffed::Readable(_)) => {}
             Ok(Sniffed::Unsupported(_)) => return left_out.unsupported += 1,
-            Ok(_) | Err(_) => return left_out.no_image += 1,
+            Ok(_) => return left_out.no_image += 1,
+            Err(_) => return left_out.unreadable += 1,
         },
         Err(_) => return,
     }
@@ -111,7 +114,7 @@ fn take(entry: DirEntry, found: &mut Vec<Found>, left_out: &mut LeftOut) {
 }
 
 /// What the first bytes of a file say of its format.
-fn sniff_file(path: &Path) -> io::Result<Sniffed> {
+pub(crate) fn sniff_file(path: &Path) -> io::Result<Sniffed> {
     let mut first = Vec::new();
     File::open(path)?.take(64).read_to_end(&mut first)?;
     Ok(sniff(&first))
@@ -138,6 +141,8 @@ pub(crate) fn listed(file: &Path, is_null_separated: bool) -> Result<Vec<PathBuf
         let read = File::open(file).and_then(|mut file| file.read_to_end(&mut bytes));
         read.with_context(|| format!("cannot read {}", file.display()))?;
     }
+    // A byte order mark belongs to the list, not to its first path.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let separator = if is_null_separated { 0 } else { b'\n' };
     let paths = bytes.split(|&byte| byte == separator);
     let paths = paths.map(|path| match path.strip_suffix(b"\r") {
@@ -180,8 +185,7 @@ pub(crate) fn bytes(path: &Path, options: &DecodeOptions) -> lookalike::Result<V
 }
 
 /// What is said of a file that ended early and was embedded all the same.
-pub(crate) const ENDS_EARLY: &str =
-    "the file ends early; what is missing of it counts as gray or black";
+pub(crate) const ENDS_EARLY: &str = "the file ends early; the missing pixels are gray or black";
 
 #[cfg(test)]
 mod tests {
@@ -190,10 +194,10 @@ mod tests {
     #[test]
     fn what_was_left_out_is_counted_by_reason() {
         assert_eq!(LeftOut::default().summary(), None);
-        let left_out = LeftOut { hidden: 2, unsupported: 0, no_image: 1 };
+        let left_out = LeftOut { hidden: 2, unsupported: 0, no_image: 1, unreadable: 1 };
         assert_eq!(
             left_out.summary().unwrap(),
-            "left out 3 files in folders: 2 hidden (--hidden takes them), 1 in no known image format"
+            "left out 4 files in folders: 2 hidden (--hidden takes them), 1 in no known image format, 1 that cannot be read"
         );
     }
 }

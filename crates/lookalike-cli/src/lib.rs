@@ -9,6 +9,7 @@ mod commands;
 mod images;
 mod output;
 mod pipe;
+mod signals;
 mod temporary;
 
 use std::ffi::OsString;
@@ -35,8 +36,7 @@ pub fn main() -> ExitCode {
     // Panics inside engines and decoders come back as errors; those of our own are reported below, on one line like any error.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
-    // A signal that whoever started the program has it ignore, as `nohup` does, stays ignored.
-    ctrlc::try_set_handler(end_early).ok();
+    signals::end_with(end_early);
     let result = lookalike::contain_panics(|| run(&arguments.command))
         .unwrap_or_else(|panic| Err(anyhow::anyhow!("internal error, please report it: {panic}")));
     match result {

@@ -44,8 +44,12 @@ fn is_invisible(letter: char) -> bool {
 /// The error with the file that it is about, unless it names that itself.
 pub(crate) fn about(path: &Path, error: impl Into<anyhow::Error>) -> anyhow::Error {
     let (error, shown) = (error.into(), path.display().to_string());
-    let names_it = format!(" {error:#} ").contains(&format!(" {shown}"));
-    if names_it && shown.len() > 3 { error } else { error.context(shown) }
+    let text = format!(" {error:#}");
+    // A short name may be part of a word.
+    let names_it = text.contains(&format!(" {shown}:"))
+        || text.ends_with(&format!(" {shown}"))
+        || shown.len() > 3 && text.contains(&format!(" {shown}"));
+    if names_it { error } else { error.context(shown) }
 }
 
 /// Reports on standard error, on one line, something that is no failure.
@@ -62,6 +66,18 @@ pub(crate) fn report(error: &anyhow::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_name_their_file_once() {
+        let shown = |path: &str, error: &str| {
+            format!("{:#}", about(Path::new(path), anyhow::anyhow!("{error}")))
+        };
+        assert_eq!(shown("a.jpg", "no image"), "a.jpg: no image");
+        assert_eq!(shown("a.jpg", "cannot open a.jpg: gone"), "cannot open a.jpg: gone");
+        assert_eq!(shown(".", "cannot open .: a folder"), "cannot open .: a folder");
+        assert_eq!(shown("a", "it ends at a"), "it ends at a");
+        assert_eq!(shown("a", "an answer"), "a: an answer");
+    }
 
     #[test]
     fn text_stays_on_its_line() {

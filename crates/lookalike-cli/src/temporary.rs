@@ -30,8 +30,8 @@ pub(crate) struct TemporaryFile {
 
 impl TemporaryFile {
     pub(crate) fn new(path: &Path) -> Result<Self> {
-        // Where a link leads to is replaced, not the link. What is no file would be replaced by one, and whoever reads from it would wait for
-        // ever.
+        // Where a link leads to is replaced, not the link, unless it leads nowhere. What is no file would be replaced by one, and whoever
+        // reads from it would wait for ever.
         let path = match fs::metadata(path) {
             Ok(found) if found.is_file() => fs::canonicalize(path)
                 .with_context(|| format!("cannot write to {}", path.display()))?,
@@ -42,9 +42,7 @@ impl TemporaryFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let file = builder()
-            .tempfile_in(directory)
-            .with_context(|| format!("cannot write to {}", directory.display()))?;
+        let file = builder().tempfile_in(directory).map_err(|error| describe(&path, &error))?;
         files().push(file.path().to_path_buf());
         Ok(Self { writer: BufWriter::new(file), path })
     }

@@ -67,17 +67,17 @@ pub enum Orientation {
     TopLeft = 1,
     /// 2: mirror left and right.
     TopRight = 2,
-    /// 3: turn by 180°.
+    /// 3: rotate by 180°.
     BottomRight = 3,
     /// 4: mirror top and bottom.
     BottomLeft = 4,
     /// 5: transpose.
     LeftTop = 5,
-    /// 6: turn by 90° clockwise.
+    /// 6: rotate by 90° clockwise.
     RightTop = 6,
     /// 7: transpose along the other diagonal.
     RightBottom = 7,
-    /// 8: turn by 90° counter-clockwise.
+    /// 8: rotate by 90° counter-clockwise.
     LeftBottom = 8,
 }
 

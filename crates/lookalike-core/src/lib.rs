@@ -1,4 +1,4 @@
-//! The parts of lookalike that every other part knows: traits, tensors, image views, options, results and errors, the
+//! The parts of lookalike that all other parts depend on: traits, tensors, image views, options, results and errors, the
 //! reader of TensorFlow Lite models and their metadata, and the arithmetic of embeddings.
 //!
 //! Nothing here does I/O, decodes images or runs models. See the `lookalike` crate for the whole.

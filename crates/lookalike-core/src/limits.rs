@@ -12,23 +12,23 @@ use crate::error::{Error, ErrorKind, Result};
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Most bytes of a model file. Default 2³¹ - 1, which is as far as offsets in a flatbuffer reach.
+    /// Maximum number of bytes of a model file. Default 2³¹ - 1, which is as far as offsets in a flatbuffer reach.
     pub max_model_bytes: u64,
-    /// Most tensors of a model, constants included. Default 100 000.
+    /// Maximum number of tensors of a model, constants included. Default 100 000.
     pub max_tensors: u64,
-    /// Most operators of a model. Default 100 000.
+    /// Maximum number of operators of a model. Default 100 000.
     pub max_operators: u64,
-    /// Most bytes of all values that an inference holds at a time, with the patches that a convolution lays out; weights are
+    /// Maximum number of bytes of all values that an inference holds at a time, with the patches that a convolution lays out; weights are
     /// counted where the graph converts them. Default 1 GiB.
     pub max_arena_bytes: u64,
-    /// Most multiplications of an inference, an operation on an element counted as one. Default 10¹¹: half a minute on a slow
+    /// Maximum number of multiplications of an inference, an operation on an element counted as one. Default 10¹¹: half a minute on a slow
     /// engine.
     pub max_multiplications: u64,
-    /// Most bytes of an image file. Default 256 MiB.
+    /// Maximum number of bytes of an image file. Default 256 MiB.
     pub max_image_bytes: u64,
-    /// Most pixels of an image. Default 100 million.
+    /// Maximum number of pixels of an image. Default 100 million.
     pub max_pixels: u64,
-    /// Most bytes a decoder may hold at a time, the decoded image included. Default 1 GiB. The WebP
+    /// Maximum number of bytes a decoder may hold at a time, the decoded image included. Default 1 GiB. The WebP
     /// decoder does not count: it is taken to need three times the decoded image.
     pub max_decoder_bytes: u64,
 }
@@ -60,7 +60,7 @@ impl Limits {
             let known = limits.map(|(known, _)| known).join(", ");
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("there is no limit `{name}`; there is: {known}"),
+                format!("there is no limit `{name}`; the limits are: {known}"),
             ));
         };
         **limit = value;

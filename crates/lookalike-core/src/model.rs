@@ -15,7 +15,7 @@ use crate::limits::{Limits, exceeded};
 use crate::shapes::{self, Budget, Shapes};
 use crate::tensor::{DataRef, TensorRef};
 
-/// A TensorFlow Lite model that passed verification: immutable, and cheap to clone.
+/// A verified TensorFlow Lite model, or an ONNX model: immutable, and cheap to clone.
 ///
 /// The bytes are kept as given; weights are not copied.
 ///
@@ -172,7 +172,7 @@ impl Model {
             return Ok(());
         }
         Err(Error::unimplemented(format!(
-            "{reader} takes models in {}, and this one is in {}; `lookalike backends` lists the engines, and `ort` takes both",
+            "{reader} reads only {} models, and the format of this one is {}; `lookalike backends` lists the engines, and `ort` reads both",
             format.name(),
             self.format().name()
         )))

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use crate::error::{Error, Result, SupportCode};
 use crate::image::Orientation;
 
-/// Part of an image, in the frame in which its pixels are stored: before orientation and rotation.
+/// Part of an image, in pixels or in fractions.
+///
+/// It refers to the image as stored with the profile `task-library`, and to the upright image with the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Region {

@@ -24,7 +24,7 @@ use crate::model::{OperatorInfo, TensorInfo};
 use crate::tensor::MAX_RANK;
 
 pub use layout::{SliceRange, strided_ranges};
-pub use windows::{Places, Window};
+pub use windows::{Window, WindowPositions};
 
 /// Shapes of all values of a graph, for inputs of certain shapes; and the elements of those that are lists of integers which
 /// the graph makes out of shapes and constants.
@@ -107,7 +107,9 @@ pub(crate) fn infer(
             Error::new(error.kind(), format!("operator {position} ({}): {error}", info.name))
         };
         let Some(rule) = operators::rule(info) else {
-            return Err(at(Error::unimplemented("nothing is known of its operands and results")));
+            return Err(at(Error::unimplemented(
+                "it is not supported: its inputs and outputs cannot be checked",
+            )));
         };
         inference.check_operands(info).map_err(at)?;
         let options = graph.graph.operators().get(position).builtin_options();
@@ -216,7 +218,7 @@ impl<'m> Inference<'m> {
             if !self.graph.constant(tensor).is_empty() {
                 let elements = self.dims(tensor)?.iter().product::<usize>() as u64;
                 let left = self.budget.constants.checked_sub(elements).ok_or_else(|| {
-                    let message = "the model uses its constants more often than its file explains: engines would make that many of them";
+                    let message = "the model reads more constant elements than its file size allows: engines copy a constant for each use";
                     Error::new(ErrorKind::ResourceExhausted, message)
                 })?;
                 self.budget.constants = left;
@@ -368,7 +370,7 @@ impl<'m> Inference<'m> {
             return Ok(());
         }
         Err(Error::invalid_argument(format!(
-            "`{}` is declared to be {:?}, and its operands make it {dims:?}",
+            "`{}` is declared with the shape {:?}, but its inputs give it the shape {dims:?}",
             info.name, info.shape
         )))
     }
@@ -443,7 +445,7 @@ impl<'m> Op<'_, 'm> {
             most => most.to_string(),
         };
         Err(Error::invalid_argument(format!(
-            "it has {} operands and {} results, and takes {} to {most} operands and {outputs} results",
+            "it has {} inputs and {} outputs, but takes {} to {most} inputs and {outputs} outputs",
             found.0,
             found.1,
             inputs.start()

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Bytes that all decoders of a process, or of a part of it, may hold at a time.
 ///
-/// An image waits until there is room for it; one that needs more than there is at all is decoded alone.
+/// An image waits until the budget has room for it; one that needs more than the whole budget is decoded alone.
 #[derive(Debug)]
 pub struct MemoryBudget {
     total: u64,

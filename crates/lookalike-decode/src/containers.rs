@@ -42,9 +42,12 @@ mod of_tiff {
 
     const JPEG: u16 = 7;
     const ONE_SAMPLE_A_PIECE: u16 = 2;
+    /// The marker at the end of a JPEG, which nothing within its data looks like.
+    const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 
-    /// Returns the bytes that all pieces take. Refuses a file whose pieces, strips or tiles, need more memory or work than an image may: a tile may be larger than its image, pieces
-    /// may share their data, and one may hold a JPEG of another size.
+    /// Returns the bytes that all pieces take. Refuses a file whose pieces, strips or tiles, need more memory or work than an image may: a tile
+    /// may be larger than its image, pieces may share their data, and one may hold a JPEG of another size. Refuses JPEG pieces that end
+    /// early, too, of which the decoder makes images without a word.
     pub(crate) fn check_tiff(bytes: &[u8], limits: &Limits) -> Result<u64> {
         let failure = |error: TiffError| {
             let error = one_line(&error.to_string());
@@ -106,6 +109,9 @@ mod of_tiff {
                 return Err(broken(format!(
                     "a strip or tile of {width}x{height} pixels holds a larger JPEG"
                 )));
+            }
+            if !piece.windows(2).any(|pair| pair == END_OF_IMAGE) {
+                return Err(broken("expected marker: a JPEG strip or tile ends early"));
             }
         }
         Ok(needed)

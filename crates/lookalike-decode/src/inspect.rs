@@ -6,7 +6,9 @@ use image::{ImageDecoder, ImageReader};
 use lookalike_core::{ImageOutline, Result, SampleGrid, contain_panics};
 
 use crate::sniff::Format;
-use crate::{DecodeOptions, Exif, broken, check_length, format_of, from_image, orientation};
+use crate::{
+    DecodeOptions, Exif, broken, check_length, check_pixels, format_of, from_image, orientation,
+};
 
 /// What a file says of its image.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +46,7 @@ pub struct JpegInfo {
 ///
 /// # Errors
 ///
-/// The bytes are in no format that this build reads, or the header is broken.
+/// The bytes are in no format that this build reads, the header is broken, or the image has more pixels than the limits allow.
 pub fn inspect(
     bytes: &[u8],
     options: &DecodeOptions,
@@ -73,6 +75,7 @@ fn inspect_contained(
     let mut decoder = reader.into_decoder().map_err(|error| from_image(error, &options.limits))?;
     let (width, height) = decoder.dimensions();
     let orientation = orientation(&mut decoder, format, Exif::Apply);
+    check_pixels(width.into(), height.into(), &options.limits)?;
     let outline = ImageOutline { width: width as usize, height: height as usize, orientation };
     Ok(ImageInfo { format: Format(format), outline, decoder: "image", grid: None, jpeg: None })
 }

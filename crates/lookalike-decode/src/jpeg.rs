@@ -61,6 +61,7 @@ pub(crate) fn inspect(
 ) -> Result<Option<ImageInfo>> {
     let Some(decoder) = decoder(bytes, options)? else { return Ok(None) };
     let info = decoder.info();
+    check_pixels(info.width as u64, info.height as u64, &options.limits)?;
     let grid = sampling(outline(&decoder, options.exif));
     let all = |extent: usize| (0..extent as u32).collect();
     let places = grid.clone().unwrap_or_else(|| SampleGrid::new(all(info.height), all(info.width)));

@@ -74,7 +74,7 @@ pub struct DecodeOptions {
     /// What becomes of EXIF orientation.
     pub exif: Exif,
     /// Whether a file that ends early gives the pixels that are there, the others gray or black. Otherwise it is refused, as both references
-    /// do.
+    /// do. This works for JPEG, PNG, BMP, binary PNM and uncompressed TIFF; of the other formats, files that end early are always refused.
     pub allow_truncated: bool,
     /// The color behind transparent pixels, as R, G, B. Without one alpha is dropped and hidden colors count, as both references do.
     pub background: Option<[u8; 3]>,
@@ -265,6 +265,8 @@ fn decode_contained<'a>(
     } else {
         needed
     };
+    let needed = needed.saturating_add(needed_besides(&decoder, format, bytes, options));
+    check_memory(needed, (width, height), limits)?;
     let orientation = orientation(&mut decoder, format, options.exif);
     let mut reservation = budget.reserve(needed);
     // What the pixels take, the decoder may not take again.
@@ -282,6 +284,9 @@ fn decode_contained<'a>(
             return Err(from_image(error));
         }
         is_truncated = true;
+        if reads_whole_blocks(format) {
+            read_padded(bytes, format, &mut raw)?;
+        }
     }
     let (format, mut pixels) = to_bytes(color, raw, options.background)?;
     let (width, height) = (width as usize, height as usize);
@@ -299,6 +304,49 @@ fn decode_contained<'a>(
     Ok((Sampled { image, grid: None, width, height, is_truncated }, reservation))
 }
 
+/// Bytes that are held beside what the decoder counts: a longer copy of a file that ends early, and the colors before which gray pixels are
+/// put.
+fn needed_besides(
+    decoder: &impl ImageDecoder,
+    format: ImageFormat,
+    bytes: &[u8],
+    options: &DecodeOptions,
+) -> u64 {
+    let mut needed = 0_u64;
+    if options.allow_truncated && reads_whole_blocks(format) {
+        needed = needed.saturating_add(decoder.total_bytes()).saturating_add(bytes.len() as u64);
+    }
+    let has_gray_alpha = matches!(decoder.color_type(), ColorType::La8 | ColorType::La16);
+    if options.background.is_some() && has_gray_alpha {
+        let (width, height) = decoder.dimensions();
+        needed = needed.saturating_add(3 * u64::from(width) * u64::from(height));
+    }
+    needed
+}
+
+/// Whether the decoder reads many pixels at a time, and gives none of those that are there if not all of them are.
+fn reads_whole_blocks(format: ImageFormat) -> bool {
+    matches!(format, ImageFormat::Pnm | ImageFormat::Tiff)
+}
+
+/// Reads the pixels of a file that ends early as if zeros followed. Where these are no pixels, as in compressed data, nothing is read.
+///
+/// # Errors
+///
+/// There is no memory for the longer file.
+fn read_padded(bytes: &[u8], format: ImageFormat, raw: &mut [u8]) -> Result<()> {
+    let length = bytes.len().saturating_add(raw.len());
+    let mut padded = Vec::new();
+    padded
+        .try_reserve_exact(length)
+        .map_err(|_| too_large(format!("there is no memory for {length} bytes of a file")))?;
+    padded.extend_from_slice(bytes);
+    padded.resize(length, 0);
+    let reader = ImageReader::with_format(Cursor::new(&padded[..]), format);
+    let read = reader.into_decoder().and_then(|decoder| decoder.read_image(raw));
+    read.map_err(|_| broken("the file ends early, before there are any pixels"))
+}
+
 /// The orientation that EXIF data asks for. Broken data says nothing about the image.
 fn orientation(decoder: &mut impl ImageDecoder, format: ImageFormat, exif: Exif) -> Orientation {
     match exif {
@@ -312,19 +360,33 @@ fn orientation(decoder: &mut impl ImageDecoder, format: ImageFormat, exif: Exif)
     }
 }
 
-/// Puts RGBA pixels before a color, and drops alpha: `(color * alpha + background * (255 - alpha)) / 255`, rounded to the nearest.
+/// Puts RGBA pixels before a color, and drops alpha.
 fn compose(pixels: &mut Vec<u8>, background: [u8; 3]) {
     let count = pixels.len() / 4;
     for index in 0..count {
-        let alpha = u32::from(pixels[index * 4 + 3]);
+        let alpha = pixels[index * 4 + 3];
         for (channel, &behind) in background.iter().enumerate() {
-            let sum =
-                u32::from(pixels[index * 4 + channel]) * alpha + u32::from(behind) * (255 - alpha);
-            pixels[index * 3 + channel] = ((sum + 127) / 255) as u8;
+            pixels[index * 3 + channel] = mix(pixels[index * 4 + channel], alpha, behind);
         }
     }
     pixels.truncate(count * 3);
     pixels.shrink_to_fit();
+}
+
+/// Puts pixels of gray and alpha before a color, which makes them RGB.
+fn compose_gray(pixels: &[u8], background: [u8; 3]) -> Vec<u8> {
+    let (pixels, _) = pixels.as_chunks();
+    pixels
+        .iter()
+        .flat_map(|&[gray, alpha]| background.map(|behind| mix(gray, alpha, behind)))
+        .collect()
+}
+
+/// `(color * alpha + behind * (255 - alpha)) / 255`, rounded to the nearest.
+fn mix(color: u8, alpha: u8, behind: u8) -> u8 {
+    let alpha = u32::from(alpha);
+    let sum = u32::from(color) * alpha + u32::from(behind) * (255 - alpha);
+    ((sum + 127) / 255) as u8
 }
 
 /// Whether a decoder stopped because there were no more bytes.
@@ -369,10 +431,8 @@ fn to_bytes(
         _ => {}
     }
     let has_gray_alpha = matches!(color, ColorType::La8 | ColorType::La16);
-    if has_gray_alpha && background.is_some() {
-        // A background may have a color, which gray has not.
-        let rgba = raw.chunks_exact(2).flat_map(|pair| [pair[0], pair[0], pair[0], pair[1]]);
-        return Ok((PixelFormat::Rgba, rgba.collect()));
+    if let (true, Some(background)) = (has_gray_alpha, background) {
+        return Ok((PixelFormat::Rgb, compose_gray(&raw, background)));
     }
     if has_gray_alpha {
         reduce::<2>(&mut raw, without_alpha);
@@ -401,6 +461,7 @@ fn from_image(error: ImageError, limits: &Limits) -> Error {
             "decoding needs more memory than max_decoder_bytes, which is {}",
             limits.max_decoder_bytes
         )),
+        other if ends_early(&other) => broken("the file ends early"),
         other => broken(one_line(&other.to_string())),
     }
 }

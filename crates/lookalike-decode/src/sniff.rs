@@ -70,10 +70,11 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
     }
     let brand = bytes.get(4..12).unwrap_or_default();
     match brand {
-        b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypmif1" | b"ftypmsf1" => {
-            return Sniffed::Unsupported("HEIC");
+        b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftyphevx" | b"ftypheim" | b"ftypheis"
+        | b"ftypmif1" | b"ftypmsf1" => return Sniffed::Unsupported("HEIC"),
+        b"ftypavif" | b"ftypavis" if !ImageFormat::Avif.reading_enabled() => {
+            return Sniffed::Unsupported("AVIF");
         }
-        b"ftypavif" | b"ftypavis" => return Sniffed::Unsupported("AVIF"),
         _ => {}
     }
     let is_text = |begin: &[u8]| bytes.starts_with(begin) && !has_header(bytes);

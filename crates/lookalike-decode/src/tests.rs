@@ -379,12 +379,24 @@ fn files_that_end_early_are_refused_unless_allowed() {
         let (whole, _) = decode_within(&bytes, &allowed, &MemoryBudget::unlimited()).unwrap();
         assert!(!whole.is_truncated, "{format:?}");
     }
-    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Pnm] {
-        let bytes = encode(&image, format);
+    for format in
+        [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Pnm, ImageFormat::Tiff]
+    {
+        // The directory of a TIFF file may come first or last; without it nothing is known of the image.
+        let bytes = if format == ImageFormat::Tiff { plain_tiff() } else { encode(&image, format) };
+        let whole = decode(&bytes, &allowed).unwrap();
         let part = &bytes[..bytes.len() * 90 / 100];
         let (decoded, _) = decode_within(part, &allowed, &MemoryBudget::unlimited()).unwrap();
         assert!(decoded.is_truncated, "{format:?}");
         assert_eq!((decoded.image.width(), decoded.image.height()), (20, 12), "{format:?}");
+        // What is there: of a BMP file the last rows, of a JPEG file at least a row of its first block.
+        let (found, whole) = (decoded.image.pixels(), whole.pixels());
+        let rows = match format {
+            ImageFormat::Bmp => whole.len() / 2..whole.len(),
+            ImageFormat::Jpeg => 0..8 * 3,
+            _ => 0..whole.len() / 2,
+        };
+        assert_eq!(found[rows.clone()], whole[rows], "{format:?}");
     }
     let jpeg = encode(&image, ImageFormat::Jpeg);
     let error = decode(&jpeg[..jpeg.len() / 2], &DecodeOptions::default()).unwrap_err();
@@ -506,4 +518,71 @@ fn chunks_of_a_webp_lie_within_it() {
     let mut behind = claim(u32::MAX - 1);
     behind[4..8].copy_from_slice(&whole[4..8]);
     assert_eq!(decoded(&behind).pixels(), gradient().as_raw());
+}
+
+/// A gray TIFF file of one strip, which follows its directory.
+fn tiff_of_a_strip(width: u16, height: u16, compression: u16, strip: &[u8]) -> Vec<u8> {
+    const SHORT: u16 = 3;
+    const LONG: u16 = 4;
+    let entries = [
+        (256_u16, SHORT, u32::from(width)),
+        (257, SHORT, u32::from(height)),
+        (258, SHORT, 8),
+        (259, SHORT, compression.into()),
+        (262, SHORT, 1),
+        (273, LONG, 8 + 2 + 9 * 12 + 4),
+        (277, SHORT, 1),
+        (278, SHORT, u32::from(height)),
+        (279, LONG, strip.len() as u32),
+    ];
+    let mut file = b"II*\0\x08\0\0\0\x09\0".to_vec();
+    for (tag, kind, value) in entries {
+        file.extend(tag.to_le_bytes());
+        file.extend(kind.to_le_bytes());
+        file.extend(1_u32.to_le_bytes());
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 4]);
+    file.extend(strip);
+    file
+}
+
+fn plain_tiff() -> Vec<u8> {
+    let pixels: Vec<u8> = (1..=240).collect();
+    tiff_of_a_strip(20, 12, 1, &pixels)
+}
+
+#[test]
+fn jpeg_strips_that_end_early_are_refused() {
+    let gray = DynamicImage::ImageLuma8(DynamicImage::ImageRgb8(gradient()).to_luma8());
+    let jpeg = encode(&gray, ImageFormat::Jpeg);
+    let whole = tiff_of_a_strip(20, 12, 7, &jpeg);
+    assert!(decode(&whole, &DecodeOptions::default()).is_ok());
+    // Cut off, or with part of a JPEG where the directory says that it is all.
+    let cut = &whole[..whole.len() - jpeg.len() / 3];
+    let part = tiff_of_a_strip(20, 12, 7, &jpeg[..jpeg.len() / 2]);
+    for file in [cut, &part] {
+        let error = decode(file, &DecodeOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("expected marker"), "{error}");
+    }
+}
+
+#[test]
+fn gray_before_a_color_is_counted() {
+    let image = DynamicImage::ImageLumaA8(image::ImageBuffer::from_fn(100, 100, |x, y| {
+        image::LumaA([x as u8, y as u8])
+    }));
+    let png = encode(&image, ImageFormat::Png);
+    let options = |max_decoder_bytes, background| DecodeOptions {
+        limits: Limits { max_decoder_bytes, ..Limits::default() },
+        background,
+        ..DecodeOptions::default()
+    };
+    // Two bytes a pixel, and three more where pixels are put before a color.
+    assert!(decode(&png, &options(30_000, None)).is_ok());
+    assert!(decode(&png, &options(30_000, Some([255, 0, 0]))).is_err());
+    let red = decode(&png, &options(60_000, Some([255, 0, 0]))).unwrap();
+    assert_eq!(red.pixels()[..3], [255, 0, 0]);
+    let pixel = (50 * 100 + 40) * 3;
+    assert_eq!(red.pixels()[pixel..pixel + 3], [213, 8, 8]);
 }

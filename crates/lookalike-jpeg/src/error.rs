@@ -16,7 +16,7 @@ pub enum ErrorKind {
     Limit,
 }
 
-/// Why a file is not decoded. The messages for damaged files are those of stb_image.
+/// Why a file is not decoded. Where stb_image reports the same damage, the message is stb_image's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error {
     kind: ErrorKind,

@@ -159,8 +159,8 @@ impl<'a> Decoder<'a> {
         &self.info
     }
 
-    /// Bytes that decoding so many pixels asks for, at the same time at most: what decoding needs where the first scan is the only one, and
-    /// what it needs otherwise. Files that are not progressive have one scan as a rule.
+    /// Peak memory in bytes for decoding so many pixels: if the first scan is the only one, and otherwise.
+    /// Files that are not progressive usually have one scan.
     #[must_use]
     pub fn memory(&self, pixels: u64) -> (u64, u64) {
         (self.memory_of(pixels, !self.is_streamed()), self.memory_of(pixels, true))

@@ -234,6 +234,9 @@ fn run_step(
             let output = bytemuck::cast_slice_mut(output);
             broadcast.run(context, *binary, floats(0)?, floats(1)?, output);
         }
+        Action::QuantizedBinary(binary, broadcast) => {
+            broadcast.run_quantized(binary, operand(0)?, operand(1)?, output);
+        }
         Action::Plain(op) => {
             plain::run(op, context.kernels, step, &operand, output)?;
         }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use lookalike_core::{Error, Model, Result, TensorType};
 
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
+pub(crate) use crate::quantized::Scale;
+use crate::quantized::{Quantized, QuantizedBinary};
 
 pub(crate) use read::{has_operator, read};
 
@@ -71,13 +73,6 @@ impl Element {
     }
 }
 
-/// `real = scale * (stored - zero_point)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Scale {
-    pub(crate) scale: f32,
-    pub(crate) zero_point: i32,
-}
-
 /// A tensor of the graph.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
@@ -92,6 +87,13 @@ pub(crate) struct Value {
 impl Value {
     pub(crate) fn new(dims: Vec<usize>, element: Element, scale: Option<Scale>) -> Self {
         Self { dims, element, scale, constant: None }
+    }
+
+    /// Type and scale, if it has 8 bits and one scale.
+    pub(crate) fn quantized(&self) -> Option<Quantized> {
+        let is_byte = matches!(self.element, Element::I8 | Element::U8);
+        let scale = self.scale.filter(|_| is_byte)?;
+        Some(Quantized { is_signed: self.element == Element::I8, scale })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -193,6 +195,8 @@ pub(crate) enum Op {
     /// Each byte becomes that in the table.
     Table(Box<[u8; 256]>),
     Binary(Binary),
+    /// Of bytes, in integers.
+    QuantizedBinary(QuantizedBinary),
     Reduce {
         reduction: Reduction,
         axes: Vec<usize>,

@@ -3,6 +3,15 @@
 //! A verified model becomes a graph, operators that can be done together are fused, and a plan chooses kernels, packs weights and
 //! finds a place for each value in one arena. A session runs the plan and allocates nothing while it does.
 
+#![cfg_attr(
+    test,
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "unit tests leave the instruction sets out: see `simd`"
+    )
+)]
+
 mod conv;
 mod depthwise;
 mod exec;
@@ -13,6 +22,7 @@ mod pack;
 mod plain;
 mod plan;
 mod pool;
+mod quantized;
 mod session;
 mod simd;
 

@@ -10,6 +10,7 @@ use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Activation, Binary};
 use crate::kernels::rows::Rows;
 use crate::plan::{Operand, Step};
+use crate::quantized::{self, QuantizedBinary};
 
 /// Runs an operator. Operands are asked for by their number.
 ///
@@ -71,12 +72,25 @@ pub(crate) fn run<'a>(
         }
         Op::L2Normalization => {
             let last = of_input.value.dims.last().copied().unwrap_or(1);
-            normalize(kernels, last, floats(), bytemuck::cast_slice_mut(output));
+            match of_input.value.quantized() {
+                Some(quantized) => quantized::normalize(input, quantized, last, output),
+                None => normalize(kernels, last, floats(), bytemuck::cast_slice_mut(output)),
+            }
         }
         Op::Resize { rows, columns } => {
             let dims = &of_input.value.dims;
             let size = [dims[0], dims[1], dims[2], dims[3]];
-            resize(size, rows, columns, floats(), bytemuck::cast_slice_mut(output));
+            match of_input.value.element {
+                Element::F32 => {
+                    resize(size, rows, columns, floats(), bytemuck::cast_slice_mut(output));
+                }
+                Element::I8 => {
+                    let (from, to) =
+                        (bytemuck::cast_slice::<u8, i8>(input), bytemuck::cast_slice_mut(output));
+                    quantized::resize(size, &rows.taps, &columns.taps, from, to);
+                }
+                _ => quantized::resize(size, &rows.taps, &columns.taps, input, output),
+            }
         }
         Op::Remap(remap) => match remap.filling.len() {
             1 => move_elements::<1>(remap, input, output),
@@ -101,7 +115,7 @@ pub(crate) fn run<'a>(
         Op::Dequantize => dequantize(kernels, of_input, input, bytemuck::cast_slice_mut(output)),
         Op::Cast => cast(of_input.value.element, input, step.output.value.element, output),
         Op::Reshape => output.copy_from_slice(input),
-        Op::Conv(_) | Op::DepthwiseConv { .. } | Op::Binary(_) => {
+        Op::Conv(_) | Op::DepthwiseConv { .. } | Op::Binary(_) | Op::QuantizedBinary(_) => {
             return Err(Error::internal("an operator was not prepared"));
         }
     }
@@ -251,6 +265,33 @@ impl Broadcast {
         Self { dims: merged.into_iter().map(|(count, _)| count).collect(), strides, length, is_row }
     }
 
+    /// The elements of both inputs that make a row of the output.
+    fn inputs<'i, T>(&self, row: usize, left: &'i [T], right: &'i [T]) -> (&'i [T], &'i [T]) {
+        let (mut rest, mut offsets) = (row, [0, 0]);
+        for axis in (0..self.dims.len()).rev() {
+            let index = rest % self.dims[axis];
+            rest /= self.dims[axis];
+            offsets[0] += index * self.strides[0][axis];
+            offsets[1] += index * self.strides[1][axis];
+        }
+        let length = |input: usize| if self.is_row[input] { self.length } else { 1 };
+        (&left[offsets[0]..][..length(0)], &right[offsets[1]..][..length(1)])
+    }
+
+    /// Runs an operator on bytes.
+    pub(crate) fn run_quantized(
+        &self,
+        binary: &QuantizedBinary,
+        left: &[u8],
+        right: &[u8],
+        to: &mut [u8],
+    ) {
+        for (row, to) in to.chunks_exact_mut(self.length).enumerate() {
+            let (left, right) = self.inputs(row, left, right);
+            binary.row(left, right, to);
+        }
+    }
+
     /// Whether the second operand is a row that meets all rows of the first.
     fn is_repeated(&self) -> bool {
         self.is_row == [true; 2]
@@ -273,15 +314,7 @@ impl Broadcast {
             return;
         }
         for (row, to) in to.chunks_exact_mut(self.length).enumerate() {
-            let (mut rest, mut places) = (row, [0, 0]);
-            for axis in (0..self.dims.len()).rev() {
-                let index = rest % self.dims[axis];
-                rest /= self.dims[axis];
-                places[0] += index * self.strides[0][axis];
-                places[1] += index * self.strides[1][axis];
-            }
-            let row = |operand: usize| if self.is_row[operand] { self.length } else { 1 };
-            let (left, right) = (&left[places[0]..][..row(0)], &right[places[1]..][..row(1)]);
+            let (left, right) = self.inputs(row, left, right);
             match (self.is_row, binary.swapped()) {
                 ([_, true], _) if left.len() == right.len() => {
                     kernels.binary(binary, left, right, to);

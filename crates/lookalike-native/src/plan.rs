@@ -11,6 +11,7 @@ use crate::fuse::fuse;
 use crate::graph::{Constant, Element, Graph, Node, Op, Value, ValueId, Weights};
 use crate::pack::divide;
 use crate::plain::Broadcast;
+use crate::quantized::QuantizedBinary;
 use crate::simd;
 
 /// A model planned for inputs of certain shapes. Sessions share it.
@@ -41,6 +42,7 @@ pub(crate) enum Action {
     ByteConv(ByteConv),
     Depthwise(Depthwise),
     Binary(crate::kernels::elementwise::Binary, Broadcast),
+    QuantizedBinary(QuantizedBinary, Broadcast),
     /// An operator that needs no preparation.
     Plain(Op),
 }
@@ -129,6 +131,10 @@ impl Plan {
                     let dims = [&inputs[0], &inputs[1], &output].map(|it| &it.value.dims[..]);
                     Action::Binary(binary, Broadcast::new(dims))
                 }
+                Op::QuantizedBinary(binary) => {
+                    let dims = [&inputs[0], &inputs[1], &output].map(|it| &it.value.dims[..]);
+                    Action::QuantizedBinary(binary, Broadcast::new(dims))
+                }
                 op => Action::Plain(op),
             };
             let ((floats, segments), shares) = match &action {
@@ -144,7 +150,7 @@ impl Plan {
         check_bytes(scratch.0.saturating_mul(size_of::<f32>()))?;
         if begun > MOST_BEGUN {
             let message = format!(
-                "its convolutions write {begun} values of padding and room for rows, and `native` {MOST_BEGUN} at most"
+                "its convolutions initialize {begun} values of padding and ring buffers; `native` allows {MOST_BEGUN} at most"
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, message));
         }

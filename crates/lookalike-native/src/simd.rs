@@ -8,7 +8,7 @@
 )]
 
 /// The methods of a set that are one instruction each, for registers of so many bits.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(test)))]
 macro_rules! instructions {
     (256) => {
         instructions! {
@@ -151,11 +151,12 @@ macro_rules! instructions {
     };
 }
 
-#[cfg(target_arch = "x86_64")]
+// Unit tests run no kernels of these sets, which would take longest to compile; the tests in `tests/` run them all.
+#[cfg(all(target_arch = "x86_64", not(test)))]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(test)))]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(test)))]
 mod avx512vl;
 mod portable;
 
@@ -252,11 +253,11 @@ pub(crate) trait Halves: Vector {
 /// The kernels that are compiled for an instruction set.
 pub(crate) fn kernels(set: InstructionSet) -> &'static Kernels {
     match set.isa() {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(test)))]
         Isa::Avx2 => &avx2::KERNELS,
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(test)))]
         Isa::Avx512Vl => &avx512vl::KERNELS,
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(test)))]
         Isa::Avx512 => &avx512::KERNELS,
         _ => &portable::KERNELS,
     }

@@ -181,7 +181,7 @@ impl<'m> Graph<'m> {
     fn spend(&mut self, elements: usize) -> Result<()> {
         self.budget = self.budget.checked_sub(elements).ok_or_else(|| {
             Error::invalid_argument(
-                "the constants of the model take more room than its file explains",
+                "the translated constants of the model are larger than its file size allows",
             )
         })?;
         Ok(())

@@ -46,7 +46,7 @@ pub fn translate(model: &Model) -> Result<Vec<u8>> {
         let open = model.io().inputs.iter().find(|input| input.has_open_size());
         let shape = open.map(|input| format!(" ({:?})", input.shape_signature)).unwrap_or_default();
         Error::unimplemented(format!(
-            "the model leaves the size of its input open{shape}, and a translation needs a fixed one: convert the model with a fixed input size, or run it as it is with `-b tract` or `-b ort`"
+            "the model leaves the size of its input open{shape}, and a translation needs a fixed one: convert the model with a fixed input size, or embed with the model as it is: `native`, `tract` and `ort` take images of any size"
         ))
     })?;
     translate_for(model, &input_dims)

@@ -2,7 +2,7 @@
 //!
 //! [`TaskLibrary`] gives the tensors of the TensorFlow Lite Task Library 0.4.4 (x86-64), bit for bit: crop, fixed-point
 //! bilinear resize, orientation, normalization. [`MediaPipe`] gives those of MediaPipe Tasks 1.2.2.
-//! [`Antialias`] gives tensors of better images, which no reference has.
+//! [`Antialias`] gives tensors of antialiased images, which match no reference.
 
 mod antialias;
 mod geometry;

@@ -109,7 +109,7 @@ impl VideoEmbedder {
 /// Embeds the frames of a camera on a thread of its own, and hands the results to a callback there.
 ///
 /// [`send`](Self::send) returns at once. One frame is being embedded and one waits; a frame that comes while one waits takes its
-/// place, so that the newest is kept. Frames that were pushed out have no callback. Results come in the order of their times.
+/// place, so that the newest is kept. The callback is not called for a replaced frame. Results arrive in the order of their times.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -150,7 +150,7 @@ struct Job {
 }
 
 impl LiveStreamEmbedder {
-    /// A camera that begins. The callback gets each result or error with its frame and time; a panic in it is contained, and the
+    /// Starts a live stream. The callback gets each result or error with its frame and time; a panic in it is contained, and the
     /// stream goes on.
     ///
     /// # Errors

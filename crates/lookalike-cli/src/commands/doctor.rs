@@ -107,7 +107,7 @@ fn examine(
         };
         match found {
             Ok((vectors, time)) => {
-                let difference = difference(&vectors, number);
+                let difference = difference(&vectors, frozen(number));
                 Row {
                     largest_difference: Some(difference),
                     milliseconds: Some(time.as_secs_f64() * 1e3),
@@ -160,11 +160,15 @@ fn vectors(
     Ok((vectors, times[RUNS / 2]))
 }
 
-/// The largest difference from the frozen vectors of a profile; infinite if there are other ones than these.
-fn difference(vectors: &[f32], profile: usize) -> f32 {
+/// The frozen vectors of a profile, as they are stored.
+fn frozen(profile: usize) -> &'static [u8] {
     let length = FROZEN.len() / preprocessor_names().count();
-    let frozen = FROZEN.chunks_exact(length).nth(profile);
-    let frozen = frozen.unwrap_or_default().chunks_exact(size_of::<f32>());
+    FROZEN.chunks_exact(length).nth(profile).unwrap_or_default()
+}
+
+/// The largest difference from stored vectors; infinite if there are more or fewer of them.
+fn difference(vectors: &[f32], stored: &[u8]) -> f32 {
+    let frozen = stored.chunks_exact(size_of::<f32>());
     if frozen.len() != vectors.len() || vectors.is_empty() {
         return f32::INFINITY;
     }
@@ -192,7 +196,7 @@ fn freeze(file: &Path) -> Result<()> {
 
 #[cfg(not(feature = "native"))]
 fn freeze(file: &Path) -> Result<()> {
-    anyhow::bail!("{} is written by a build that has `native`", file.display())
+    anyhow::bail!("writing {} needs a build with the feature `native`", file.display())
 }
 
 /// A gradient, stripes, and noise, of sizes that are resized in different ways.
@@ -219,4 +223,20 @@ fn images() -> Vec<Image> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_that_differ_are_found() {
+        let stored: Vec<u8> = [1.0_f32, -0.5].iter().flat_map(|it| it.to_le_bytes()).collect();
+        assert_eq!(difference(&[1.0, -0.5], &stored), 0.0);
+        assert_eq!(difference(&[1.0, -0.25], &stored), 0.25);
+        assert!(difference(&[1.0], &stored) > BOUND, "a vector is missing");
+        assert!(difference(&[], &[]) > BOUND, "there are no vectors");
+        assert!(difference(&[f32::NAN, -0.5], &stored) > BOUND);
+        assert!(!frozen(0).is_empty());
+    }
 }

@@ -31,7 +31,10 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<Outcome> {
     ensure!(!found.is_empty(), "there is no image in {}", list(&paths));
     let mut output = output::open(arguments.output.as_deref())?;
     if output.takes_one_head() && heads.len() > 1 {
-        bail!("an array holds one head, and these are {}: choose one with --head", heads.len());
+        bail!(
+            "a .npy file holds one head, and {} are selected: choose one with --head",
+            heads.len()
+        );
     }
     let jobs = arguments.jobs.or_else(|| thread::available_parallelism().ok());
     let jobs = jobs.map_or(1, NonZeroUsize::get).min(found.len());

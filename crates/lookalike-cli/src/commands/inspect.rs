@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use lookalike::metadata::{ModelMetadata, ProcessUnitOptions, TensorMetadata};
 use lookalike::{
     DecodeOptions, HeadSpec, InputElement, InputSpec, Model, Normalization, SessionOptions,
-    SignatureDef, TensorInfo, backends, read_model_within,
+    SignatureDef, Sniffed, TensorInfo, backends, read_model_within,
 };
 use serde::Serialize;
 
@@ -94,9 +94,12 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<Outcome> {
         let bytes = images::bytes(path, &options).map_err(|error| pipe::about(path, error))?;
         return inspect_image::run(arguments, &bytes);
     }
+    if let Ok(sniffed @ (Sniffed::Empty | Sniffed::Unsupported(_))) = images::sniff_file(path) {
+        bail!("{}: {sniffed}", path.display());
+    }
     ensure!(
         arguments.model.is_none(),
-        "{} is no image, and --model names what an image is inspected for",
+        "{} is no image: --model only applies when you inspect an image",
         path.display()
     );
     let model = read_model_within(path, &limits).map_err(|error| pipe::about(path, error))?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lookalike::{
     DecodeOptions, ImageEmbedder, ImageInfo, ImageProcessingOptions, Orientation, SampleGrid,
     inspect,
@@ -53,7 +53,10 @@ pub(crate) fn run(arguments: &InspectArguments, bytes: &[u8]) -> Result<Outcome>
         options = options.normalization(mean, std);
     }
     let name = model.map_or("the built-in model".into(), |model| model.display().to_string());
-    let embedder = options.build().with_context(|| format!("cannot use {name}"))?;
+    let embedder = options.build().map_err(|error| match model {
+        Some(path) => pipe::about(path, error),
+        None => anyhow::Error::from(error).context("cannot use the built-in model"),
+    })?;
     let whole = ImageProcessingOptions::default();
     let info = inspect(bytes, &DecodeOptions { limits, ..DecodeOptions::default() }, |outline| {
         embedder.sampling(outline, &whole)
@@ -117,7 +120,7 @@ impl Report {
         let orientation = Orientation::from_exif(self.exif_orientation).unwrap_or_default();
         lines.push(match orientation {
             Orientation::TopLeft => "  stored upright".to_owned(),
-            other => format!("  to be turned as EXIF says: orientation {}", other.exif()),
+            other => format!("  stored with EXIF orientation {}", other.exif()),
         });
         if let Some(jpeg) = &self.jpeg {
             let factors: Vec<String> =

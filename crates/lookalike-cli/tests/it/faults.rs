@@ -194,17 +194,26 @@ fn only_files_are_replaced() {
 
 #[test]
 fn an_interrupted_run_leaves_the_old_file() {
-    for signal in ["INT", "TERM", "KILL"] {
+    // What the parent has the program ignore, as `nohup` does, and a signal that ends it all the same.
+    let cases =
+        [("", "INT"), ("", "TERM"), ("", "KILL"), ("INT", "TERM"), ("HUP", "TERM"), ("HUP", "INT")];
+    for (ignored, signal) in
+        cases.into_iter().filter(|it| cfg!(target_os = "linux") || it.0.is_empty())
+    {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("v.jsonl"), "old").unwrap();
         // Nobody writes into the pipe, so that the program waits there.
         assert!(Command::new("mkfifo").arg(at("pipe.png")).status().unwrap().success());
         // A job that a script starts in the background ignores interrupts, and so does what it starts.
-        let heeding_signals: &[&str] =
-            if cfg!(target_os = "linux") { &["--default-signal=INT"] } else { &[] };
-        let mut child = Command::new("env")
-            .args(heeding_signals)
+        let mut env = Command::new("env");
+        if cfg!(target_os = "linux") {
+            env.arg("--default-signal=INT");
+        }
+        if !ignored.is_empty() {
+            env.arg(format!("--ignore-signal={ignored}"));
+        }
+        let mut child = env
             .arg(env!("CARGO_BIN_EXE_lookalike"))
             .args(["embed", "tiny.png"])
             .arg(at("pipe.png"))
@@ -223,8 +232,12 @@ fn an_interrupted_run_leaves_the_old_file() {
         if signal == "KILL" {
             assert!(status.signal().is_some());
         } else {
-            assert_eq!(status.code(), Some(130), "{signal}");
-            assert_eq!(entries(folder.path()), ["pipe.png", "v.jsonl"], "{signal}");
+            assert_eq!(status.code(), Some(130), "{signal} without {ignored}");
+            assert_eq!(
+                entries(folder.path()),
+                ["pipe.png", "v.jsonl"],
+                "{signal} without {ignored}"
+            );
         }
         assert_eq!(fs::read(at("v.jsonl")).unwrap(), b"old", "{signal}");
     }

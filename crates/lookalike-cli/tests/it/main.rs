@@ -371,6 +371,9 @@ fn help_is_as_it_was() {
     insta::assert_snapshot!("help_compare", transcript(&["compare", "--help"]));
     insta::assert_snapshot!("help_embed", transcript(&["embed", "--help"]));
     insta::assert_snapshot!("help_inspect", transcript(&["inspect", "--help"]));
+    insta::assert_snapshot!("help_convert", transcript(&["convert", "--help"]));
+    insta::assert_snapshot!("help_backends", transcript(&["backends", "--help"]));
+    insta::assert_snapshot!("help_doctor", transcript(&["doctor", "--help"]));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
             && (0..dims.len()).all(|place| place == axis || part[place] == dims[place]);
         if !is_fitting {
             return Err(Error::invalid_argument(format!(
-                "an operand of {part:?} cannot be joined to one of {:?}",
+                "an input of shape {part:?} cannot be concatenated with one of shape {:?}",
                 parts[0]
             )));
         }
@@ -278,7 +278,9 @@ pub(super) fn slice(op: &mut Op<'_, '_>) -> Result<()> {
     let dims = op.dims(op.input(0)?)?;
     let (begins, sizes) = (op.integers(begins)?, op.integers(sizes)?);
     if begins.len() != dims.len() || sizes.len() != dims.len() {
-        return Err(Error::invalid_argument("it has not a place and a size for each dimension"));
+        return Err(Error::invalid_argument(
+            "it does not have a begin and a size for each dimension",
+        ));
     }
     let ranges = dims.iter().zip(begins.iter().zip(&sizes)).map(|(&extent, (&begin, &size))| {
         let size = if size == -1 { (extent as i64).checked_sub(begin)? } else { size };

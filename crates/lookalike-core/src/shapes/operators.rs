@@ -89,7 +89,7 @@ const RULES: &[(&str, Rule)] = &[
 ];
 
 impl OperatorInfo {
-    /// Whether the operands and results of the operator can be checked. No engine is given one of which they cannot.
+    /// Whether a rule checks the inputs and outputs of the operator. Engines never get an operator without a rule.
     pub fn is_known(&self) -> bool {
         rule(self).is_some()
     }

@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 pub struct Window {
     /// Pixels of the window.
     pub size: usize,
-    /// Pixels from one place to the next.
+    /// Pixels from one position to the next.
     pub stride: i32,
     /// Pixels from one tap of the window to the next.
     pub dilation: i32,
 }
 
-/// How many places a window has along a side, and by how much the side is padded before and after.
+/// How many positions a window has along a side, and by how much the side is padded before and after.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Places {
-    /// Number of places.
+pub struct WindowPositions {
+    /// Number of positions.
     pub count: usize,
     /// Padding before the first pixel.
     pub before: usize,
@@ -29,12 +29,12 @@ pub struct Places {
 }
 
 impl Window {
-    /// The rules of TensorFlow: with SAME padding as many places as strides fit, the odd pixel of padding behind.
+    /// The positions by TensorFlow's rules: with SAME padding as many as strides fit, and the odd pixel of padding at the end.
     ///
     /// # Errors
     ///
     /// A size, stride or dilation below 1, a stride or dilation above 32767, a window that is too large to count, or larger than a side without padding.
-    pub fn places(&self, extent: usize, padding: Padding) -> Result<Places> {
+    pub fn positions(&self, extent: usize, padding: Padding) -> Result<WindowPositions> {
         // Engines multiply two of them in 32 bits.
         const LARGEST: usize = i16::MAX as usize;
         let (Ok(stride @ 1..=LARGEST), Ok(dilation @ 1..=LARGEST), 1..) =
@@ -53,10 +53,10 @@ impl Window {
             Padding::SAME => {
                 let count = extent.div_ceil(stride);
                 let needed = (count.saturating_sub(1) * stride + covered).saturating_sub(extent);
-                Ok(Places { count, before: needed / 2, after: needed - needed / 2 })
+                Ok(WindowPositions { count, before: needed / 2, after: needed - needed / 2 })
             }
             Padding::VALID if extent >= covered => {
-                Ok(Places { count: (extent - covered) / stride + 1, before: 0, after: 0 })
+                Ok(WindowPositions { count: (extent - covered) / stride + 1, before: 0, after: 0 })
             }
             Padding::VALID => Err(Error::invalid_argument(format!(
                 "a window of {covered} does not fit into {extent}"
@@ -72,7 +72,7 @@ fn counts(
     [vertical, horizontal]: [Window; 2],
     padding: Padding,
 ) -> Result<[usize; 2]> {
-    Ok([vertical.places(rows, padding)?.count, horizontal.places(columns, padding)?.count])
+    Ok([vertical.positions(rows, padding)?.count, horizontal.positions(columns, padding)?.count])
 }
 
 /// Checks an activation that is part of an operator.
@@ -193,7 +193,7 @@ pub(super) fn resize(op: &mut Op<'_, '_>) -> Result<()> {
     };
     if aligns_corners && has_half_pixels {
         return Err(Error::invalid_argument(
-            "it aligns corners and samples pixels in their middle",
+            "it sets both `align_corners` and `half_pixel_centers`",
         ));
     }
     let input = op.input(0)?;

@@ -171,7 +171,7 @@ fn extents_follow_from_operands() {
         let mut wrong = model.clone();
         let output = wrong.subgraphs[0].outputs[0] as usize;
         wrong.subgraphs[0].tensors[output].shape[0] += 1;
-        assert!(refusal(&wrong).contains("is declared to be"), "{}", refusal(&wrong));
+        assert!(refusal(&wrong).contains("is declared with the shape"), "{}", refusal(&wrong));
         wrong.subgraphs[0].tensors[output].shape_signature = vec![-1; expected.len()];
         read(&wrong).unwrap();
     }
@@ -238,7 +238,7 @@ fn operators_that_do_not_fit_their_operands_are_refused() {
             "only blocks",
         ),
         // Windows.
-        (Draft::new(Op::CONV_2D, none(), &PICTURE), "it has 1 operands"),
+        (Draft::new(Op::CONV_2D, none(), &PICTURE), "it has 1 inputs"),
         (weights(none()), "its options are those of NONE"),
         (weights(depthwise(1)), "its options are those of DepthwiseConv2DOptions"),
         (weights(conv(|options| options.stride_w = 0)), "must be at least 1"),
@@ -314,7 +314,7 @@ fn graphs_are_in_order() {
     for (change, words) in [
         ((|graph| graph.operators[0].outputs = vec![0]) as fn(&mut SubGraph), "is computed twice"),
         (|graph| graph.operators[0].outputs = vec![1], "is computed twice, or a constant"),
-        (|graph| graph.operators[0].outputs = vec![2, 2], "2 results"),
+        (|graph| graph.operators[0].outputs = vec![2, 2], "2 outputs"),
         (|graph| graph.operators[0].inputs = vec![0, 2], "is used before it is computed"),
         (|graph| graph.operators[0].inputs = vec![0, -1], "input 1 is missing"),
         (|graph| graph.operators.clear(), "is used before it is computed"),
@@ -477,7 +477,7 @@ fn what_engines_make_of_constants_is_limited() {
     assert!(often(32).is_ok());
     let error = often(33).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
-    assert!(error.to_string().contains("uses its constants more often"), "{error}");
+    assert!(error.to_string().contains("reads more constant elements"), "{error}");
 
     let mut model = Draft::new(BuiltinOperator::ABS, none(), &[1, 8]).open();
     model.buffers.push(Buffer { data: vec![0; 2 * 1000], ..Buffer::default() });

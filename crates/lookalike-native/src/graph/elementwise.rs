@@ -5,8 +5,9 @@ use lookalike_core::{Error, Result};
 use lookalike_schema::tflite::{Activation as Fused, BuiltinOptionsRef};
 
 use super::read::{Builder, Operator};
-use super::{Element, Op, Reduction, Scale, Unary};
+use super::{Op, Reduction, Scale, Unary};
 use crate::kernels::elementwise::{Activation, Binary};
+use crate::quantized::{self, Quantized, QuantizedBinary, requantization, table};
 
 /// Adds a function of single values: of bytes as a table.
 fn map(
@@ -15,39 +16,31 @@ fn map(
     function: Op,
     apply: impl Fn(f32) -> f32,
 ) -> Result<()> {
-    let (input, output) = (op.input(0)?, op.output());
-    let declared = graph.declared(output)?;
-    let is_byte = |element| matches!(element, Element::I8 | Element::U8);
-    if let (Some(from), Some(to)) = (graph.scale(input), declared.scale) {
-        let stored = graph.stored(input)?;
-        let element = graph.graph.values[stored].element;
-        if is_byte(element) && is_byte(declared.element) {
-            let table = table((element, from), (declared.element, to), apply);
-            let value = graph.node(Op::Table(table), vec![stored], declared);
-            graph.set(output, value);
-            return Ok(());
-        }
+    if let Some((from, to)) = quantized_pair(graph, op)? {
+        let steps =
+            |steps: i32| (apply(from.scale.scale * steps as f32) / to.scale.scale).round() as i32;
+        return look_up(graph, op, table(from, to, steps));
     }
-    let floats = graph.floats(input)?;
-    let result = graph.float_node(function, vec![floats], declared.dims);
+    let (input, output) = (op.input(0)?, op.output());
+    let (floats, dims) = (graph.floats(input)?, graph.dims(output)?);
+    let result = graph.float_node(function, vec![floats], dims);
     graph.define(output, result)
 }
 
-/// What bytes of a scale become in another.
-fn table(
-    (from, from_scale): (Element, Scale),
-    (to, to_scale): (Element, Scale),
-    apply: impl Fn(f32) -> f32,
-) -> Box<[u8; 256]> {
-    let bounds = if to == Element::I8 { (-128.0, 127.0) } else { (0.0, 255.0) };
-    let mut table = Box::new([0; 256]);
-    for (byte, entry) in table.iter_mut().enumerate() {
-        let stored = if from == Element::I8 { i32::from(byte as u8 as i8) } else { byte as i32 };
-        let real = from_scale.scale * (stored - from_scale.zero_point) as f32;
-        let steps = (apply(real) / to_scale.scale).round() + to_scale.zero_point as f32;
-        *entry = steps.clamp(bounds.0, bounds.1) as i32 as u8;
-    }
-    table
+/// The only input and the output, where both have 8 bits and a scale.
+fn quantized_pair(
+    graph: &Builder<'_>,
+    op: &Operator<'_>,
+) -> Result<Option<(Quantized, Quantized)>> {
+    Ok(graph.quantized(op.input(0)?)?.zip(graph.quantized(op.output())?))
+}
+
+/// Adds a look-up of each byte.
+fn look_up(graph: &mut Builder<'_>, op: &Operator<'_>, table: Box<[u8; 256]>) -> Result<()> {
+    let (stored, declared) = (graph.stored(op.input(0)?)?, graph.declared(op.output())?);
+    let value = graph.node(Op::Table(table), vec![stored], declared);
+    graph.set(op.output(), value);
+    Ok(())
 }
 
 pub(super) fn unary(graph: &mut Builder<'_>, op: &Operator<'_>, function: Unary) -> Result<()> {
@@ -75,6 +68,11 @@ pub(super) fn activation(graph: &mut Builder<'_>, op: &Operator<'_>, which: Fuse
 }
 
 pub(super) fn hard_swish(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
+    if let Some((from, to)) = quantized_pair(graph, op)?
+        && let Some(steps) = quantized::hard_swish(from.scale, to.scale)
+    {
+        return look_up(graph, op, table(from, to, steps));
+    }
     map(graph, op, Op::Activation(Activation::HardSwish), |value| {
         Activation::HardSwish.apply(value)
     })
@@ -89,6 +87,13 @@ pub(super) fn binary(graph: &mut Builder<'_>, op: &Operator<'_>, which: Binary) 
         _ => Fused::NONE,
     };
     let output = op.output();
+    if let Some(binary) = quantized_binary(graph, op, which, activation)? {
+        let (left, right) = (graph.stored(op.input(0)?)?, graph.stored(op.input(1)?)?);
+        let declared = graph.declared(output)?;
+        let value = graph.node(Op::QuantizedBinary(binary), vec![left, right], declared);
+        graph.set(output, value);
+        return Ok(());
+    }
     let dims = graph.dims(output)?;
     let (left, right) = (graph.floats(op.input(0)?)?, graph.floats(op.input(1)?)?);
     let value = |value: usize| &graph.graph.values[value];
@@ -108,6 +113,30 @@ pub(super) fn binary(graph: &mut Builder<'_>, op: &Operator<'_>, which: Binary) 
     };
     let result = graph.activated(activation, result)?;
     graph.define(output, result)
+}
+
+/// The operator in integers, where it has inputs and an output of 8 bits and there is such an arithmetic.
+fn quantized_binary(
+    graph: &Builder<'_>,
+    op: &Operator<'_>,
+    which: Binary,
+    activation: Fused,
+) -> Result<Option<QuantizedBinary>> {
+    let inputs = graph.quantized(op.input(0)?)?.zip(graph.quantized(op.input(1)?)?);
+    let (Some((left, right)), Some(output)) = (inputs, graph.quantized(op.output())?) else {
+        return Ok(None);
+    };
+    if activation == Fused::TANH {
+        return Ok(None);
+    }
+    let bounds = Builder::quantized_bounds(activation, output)?;
+    let output = output.scale;
+    Ok(match which {
+        Binary::Add => QuantizedBinary::add([left, right], output, bounds, false),
+        Binary::Sub => QuantizedBinary::add([left, right], output, bounds, true),
+        Binary::Mul => QuantizedBinary::mul([left, right], output, bounds),
+        _ => None,
+    })
 }
 
 pub(super) fn reduce(
@@ -139,6 +168,17 @@ pub(super) fn l2_normalization(graph: &mut Builder<'_>, op: &Operator<'_>) -> Re
         BuiltinOptionsRef::L2NormOptions(options) => options.fused_activation_function(),
         _ => Fused::NONE,
     };
+    if let Some((from, to)) = quantized_pair(graph, op)?
+        && from.is_signed == to.is_signed
+        && to.scale
+            == (Scale { scale: 1.0 / 128.0, zero_point: if to.is_signed { 0 } else { 128 } })
+        && activation == Fused::NONE
+    {
+        let (stored, declared) = (graph.stored(op.input(0)?)?, graph.declared(op.output())?);
+        let value = graph.node(Op::L2Normalization, vec![stored], declared);
+        graph.set(op.output(), value);
+        return Ok(());
+    }
     let (dims, floats) = (graph.dims(op.output())?, graph.floats(op.input(0)?)?);
     let result = graph.float_node(Op::L2Normalization, vec![floats], dims);
     let result = graph.activated(activation, result)?;
@@ -152,8 +192,12 @@ pub(super) fn dequantize(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<(
 }
 
 pub(super) fn quantize(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
-    let is_quantized = graph.scale(op.input(0)?).is_some();
-    if is_quantized {
+    if let Some((from, to)) = quantized_pair(graph, op)?
+        && let Some(steps) = requantization(from, to)
+    {
+        return look_up(graph, op, table(from, to, steps));
+    }
+    if graph.scale(op.input(0)?).is_some() {
         return map(graph, op, Op::Reshape, |value| value);
     }
     let floats = graph.floats(op.input(0)?)?;

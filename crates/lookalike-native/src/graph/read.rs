@@ -12,6 +12,7 @@ use lookalike_schema::tflite::{Activation as Fused, BuiltinOptionsRef};
 use super::{Constant, Element, Graph, Node, Op, Scale, Unary, Value, ValueId};
 use super::{elementwise, layout, matrices, windows};
 use crate::kernels::elementwise::{Activation, Binary};
+use crate::quantized::Quantized;
 
 /// Adds what an operator does to the graph.
 type Reader = fn(&mut Builder<'_>, &Operator<'_>) -> Result<()>;
@@ -323,7 +324,7 @@ impl<'m> Builder<'m> {
                 Ok(self.float_node(Op::Dequantize, vec![stored], dims))
             }
             _ => Err(Error::unimplemented(format!(
-                "`{}` is computed with, of {}",
+                "it computes with `{}`, whose type {} `native` does not support here",
                 self.tensor(tensor).name,
                 self.tensor(tensor).element_type
             ))),
@@ -411,6 +412,27 @@ impl<'m> Builder<'m> {
                 )));
             }
         })
+    }
+
+    /// The smallest and the largest integer that an operator with this activation gives.
+    pub(super) fn quantized_bounds(activation: Fused, output: Quantized) -> Result<(i32, i32)> {
+        let (low, high) = output.limits();
+        let integer = |real: f32| {
+            let steps = (real / output.scale.scale).round() as i32;
+            steps.saturating_add(output.scale.zero_point).clamp(low, high)
+        };
+        Ok(match Self::fused(activation)? {
+            Activation::Clamp(from, to) => (integer(from), integer(to)),
+            _ => (low, high),
+        })
+    }
+
+    /// Type and scale of a tensor of 8 bits with one scale.
+    pub(super) fn quantized(&self, tensor: usize) -> Result<Option<Quantized>> {
+        match self.tensor(tensor).element_type {
+            TensorType::INT8 | TensorType::UINT8 => Ok(self.declared(tensor)?.quantized()),
+            _ => Ok(None),
+        }
     }
 
     /// Applies an activation that is part of an operator to its floats.

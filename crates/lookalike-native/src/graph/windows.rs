@@ -9,9 +9,10 @@ use lookalike_schema::tflite::{Activation as Fused, BuiltinOptionsRef, Padding};
 use super::read::{Builder, Operator};
 use super::{ByteWeights, Constant, Conv, Element, Interpolation, Op, Side, Weights, Window2};
 use crate::kernels::elementwise::Activation;
+use crate::quantized::Quantized;
 
 fn side(input: usize, window: Window, padding: Padding) -> Result<Side> {
-    let places = window.places(input, padding)?;
+    let places = window.positions(input, padding)?;
     let (stride, dilation) = (window.stride as usize, window.dilation as usize);
     let (output, before) = (places.count, places.before);
     Ok(Side { input, output, size: window.size, stride, dilation, before })
@@ -192,15 +193,7 @@ fn byte_weights(
     };
     let scales = sum_scales(graph, op, outputs)?;
     let is_signed = graph.tensor(output).element_type == TensorType::INT8;
-    let limits = if is_signed { (-128, 127) } else { (0, 255) };
-    let bounds = match Builder::fused(fused)? {
-        Activation::Clamp(low, high) => {
-            let step = |real: f32| (real / to.scale).round() as i32;
-            let step = |real: f32| step(real).saturating_add(to.zero_point);
-            (step(low).clamp(limits.0, limits.1), step(high).clamp(limits.0, limits.1))
-        }
-        _ => limits,
-    };
+    let bounds = Builder::quantized_bounds(fused, Quantized { is_signed, scale: to })?;
     Ok(ByteWeights {
         weights: bytes.iter().map(|byte| (byte ^ flip) as i8).collect(),
         zero_point: zero_point - if is_unsigned { 128 } else { 0 },
@@ -269,6 +262,14 @@ pub(super) fn resize_bilinear(graph: &mut Builder<'_>, op: &Operator<'_>) -> Res
         rows: interpolation(rows, to_rows),
         columns: interpolation(columns, to_columns),
     };
+    let declared = graph.declared(op.output())?;
+    let output = declared.quantized();
+    if output.is_some() && graph.quantized(op.input(0)?)? == output {
+        let stored = graph.stored(op.input(0)?)?;
+        let value = graph.node(resize, vec![stored], declared);
+        graph.set(op.output(), value);
+        return Ok(());
+    }
     let (floats, dims) = (graph.floats(op.input(0)?)?, graph.dims(op.output())?);
     let result = graph.float_node(resize, vec![floats], dims);
     graph.define(op.output(), result)

@@ -98,8 +98,8 @@ impl Shape {
     fn each_result(&self, mut found: impl FnMut(usize, &[(usize, usize)])) {
         let [rows, columns] = self.sides;
         let [down, across] = self.windows().map(|window| window);
-        let down = down.places(rows.extent, self.padding).unwrap();
-        let across = across.places(columns.extent, self.padding).unwrap();
+        let down = down.positions(rows.extent, self.padding).unwrap();
+        let across = across.positions(columns.extent, self.padding).unwrap();
         for batch in 0..self.batch {
             for row in 0..down.count {
                 for column in 0..across.count {

@@ -16,7 +16,8 @@ fn slide(
     columns: &Window,
     padding: Padding,
 ) -> Result<Vec<(&'static str, Attribute)>> {
-    let (vertical, horizontal) = (rows.places(height, padding)?, columns.places(width, padding)?);
+    let (vertical, horizontal) =
+        (rows.positions(height, padding)?, columns.positions(width, padding)?);
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
     let pads = [vertical.before, horizontal.before, vertical.after, horizontal.after];
     Ok(vec![

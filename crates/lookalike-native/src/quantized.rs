@@ -1,0 +1,335 @@
+//! Integer arithmetic of quantized operators: that of XNNPACK on x86-64, and TensorFlow Lite's own where XNNPACK leaves an operator to it.
+//!
+//! Each formula gives LiteRT 2's bytes for random scales and zero points: `tests/it/goldens.rs`.
+
+/// `real = scale * (stored - zero_point)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scale {
+    pub(crate) scale: f32,
+    pub(crate) zero_point: i32,
+}
+
+/// A type of 8 bits with its scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Quantized {
+    pub(crate) is_signed: bool,
+    pub(crate) scale: Scale,
+}
+
+impl Quantized {
+    /// The smallest and the largest integer.
+    pub(crate) fn limits(self) -> (i32, i32) {
+        if self.is_signed { (i8::MIN.into(), i8::MAX.into()) } else { (0, u8::MAX.into()) }
+    }
+
+    /// Steps above the zero point.
+    fn steps(self, byte: u8) -> i32 {
+        let stored = if self.is_signed { i32::from(byte as i8) } else { i32::from(byte) };
+        stored - self.scale.zero_point
+    }
+}
+
+/// What each byte of a quantized input becomes. The function gets the steps above the input's zero point and returns those above the output's.
+pub(crate) fn table(from: Quantized, to: Quantized, steps: impl Fn(i32) -> i32) -> Box<[u8; 256]> {
+    let (low, high) = to.limits();
+    let mut table = Box::new([0; 256]);
+    for (byte, entry) in (0..=u8::MAX).zip(table.iter_mut()) {
+        let steps = steps(from.steps(byte)).saturating_add(to.scale.zero_point);
+        *entry = steps.clamp(low, high) as u8;
+    }
+    table
+}
+
+/// A real factor as `multiplier * 2^(shift - 31)`, with the multiplier in `2^30..2^31`: TensorFlow Lite's `QuantizeMultiplier`.
+#[derive(Clone, Copy, Debug)]
+struct FixedPoint {
+    multiplier: i32,
+    shift: i32,
+}
+
+impl FixedPoint {
+    fn new(factor: f64) -> Self {
+        let (fraction, exponent) = libm::frexp(factor);
+        let multiplier = (fraction * f64::from(1_u32 << 31)).round() as i64;
+        // A fraction just below 1 may round to it.
+        let (multiplier, shift) =
+            if multiplier == 1 << 31 { (1 << 30, exponent + 1) } else { (multiplier, exponent) };
+        if shift < -31 {
+            return Self { multiplier: 0, shift: 0 };
+        }
+        Self { multiplier: multiplier as i32, shift }
+    }
+
+    /// The product, rounded twice: to the nearest at 31 bits, then half up at the shift. The value takes 8 bits, the factor is below 2^23.
+    fn times(self, value: i32) -> i32 {
+        let product = high_product(value << self.shift.max(0), self.multiplier);
+        let right = (-self.shift).clamp(0, 31) as u32;
+        if right == 0 {
+            return product;
+        }
+        ((i64::from(product) + (1 << (right - 1))) >> right) as i32
+    }
+}
+
+/// `left * right / 2^31`, rounded to the nearest, half steps away from 0: gemmlowp's `SaturatingRoundingDoublingHighMul`.
+fn high_product(left: i32, right: i32) -> i32 {
+    let product = i64::from(left) * i64::from(right);
+    let half = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+    // A division, which rounds towards 0 where a shift would round down.
+    let product = (product + half) / (1 << 31);
+    product.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+}
+
+/// The same of 16 bits.
+fn high_product_16(left: i32, right: i32) -> i32 {
+    let product = left * right;
+    let half = if product >= 0 { 1 << 14 } else { 1 - (1 << 14) };
+    ((product + half) / (1 << 15)).clamp(i16::MIN.into(), i16::MAX.into())
+}
+
+/// Divides by a power of two and rounds to the nearest, half steps away from 0: gemmlowp's `RoundingDivideByPOT`.
+fn divide_by_power(value: i32, exponent: u32) -> i32 {
+    let mask = ((1_i64 << exponent) - 1) as i32;
+    let threshold = (mask >> 1) + i32::from(value < 0);
+    (value >> exponent) + i32::from(value & mask > threshold)
+}
+
+/// Steps of one scale in another (QUANTIZE of quantized values).
+///
+/// Between equal types it is XNNPACK's, in 256ths: `(steps * round(256 * from / to) + 128) >> 8`. Where the types differ, and where the factor is
+/// outside of 2^-8 to 2^7, it is TensorFlow Lite's. `None` where that could overflow.
+pub(crate) fn requantization(from: Quantized, to: Quantized) -> Option<impl Fn(i32) -> i32> {
+    let (from_scale, to_scale) = (from.scale.scale, to.scale.scale);
+    let factor = from_scale / to_scale;
+    let is_xnnpack = from.is_signed == to.is_signed && (1.0 / 256.0..=128.0).contains(&factor);
+    let multiplier = (256.0 * factor).round_ties_even() as i32;
+    let fixed = fixed_point(f64::from(from_scale) / f64::from(to_scale))?;
+    Some(
+        move |steps: i32| {
+            if is_xnnpack { (steps * multiplier + 128) >> 8 } else { fixed.times(steps) }
+        },
+    )
+}
+
+/// A factor that no product of 9 bits overflows with.
+fn fixed_point(factor: f64) -> Option<FixedPoint> {
+    let fixed = FixedPoint::new(factor);
+    (factor > 0.0 && fixed.shift <= 22).then_some(fixed)
+}
+
+/// TensorFlow Lite's HARD_SWISH in 16 bits: `x * (clamp(x, -3, 3) + 3) / 6`, with the input in 128ths of its scale, and `clamp(x, -3, 3) / 3` as
+/// a fraction of 2^15. `None` where the output's scale is too fine for it.
+pub(crate) fn hard_swish(from: Scale, to: Scale) -> Option<impl Fn(i32) -> i32> {
+    let fine = (1.0 / 128.0) * from.scale;
+    let output = fixed_point(f64::from(fine / to.scale)).filter(|output| output.shift <= 0)?;
+    let relu = fixed_point(f64::from(fine / (3.0 / 32768.0))).filter(|relu| relu.shift <= 15)?;
+    let upper_half =
+        |multiplier: i32| ((i64::from(multiplier) + (1 << 15)) >> 16).min(i16::MAX.into()) as i32;
+    let saturate = |value: i64| value.clamp(i16::MIN.into(), i16::MAX.into()) as i32;
+    Some(move |steps: i32| {
+        let value = saturate(i64::from(steps) << 7);
+        let scaled = high_product_16(value, upper_half(output.multiplier));
+        let mut clamped = value;
+        if relu.shift > 0 {
+            clamped = saturate(i64::from(clamped) << (relu.shift - 1));
+        }
+        clamped = high_product_16(clamped, upper_half(relu.multiplier));
+        if relu.shift > 0 {
+            clamped = saturate(i64::from(clamped) << 1);
+        }
+        if relu.shift < 0 {
+            clamped = divide_by_power(clamped, -relu.shift as u32);
+        }
+        let gate = (clamped + (1 << 15)) >> 1;
+        divide_by_power(gate * scaled / (1 << 15), -output.shift as u32)
+    })
+}
+
+/// A quantized operator on two inputs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuantizedBinary {
+    arithmetic: Arithmetic,
+    inputs: [Quantized; 2],
+    output_zero_point: i32,
+    bounds: (i32, i32),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Arithmetic {
+    /// `(multipliers * steps + half) >> shift`, where multipliers have 21 bits at most.
+    Add { multipliers: [i32; 2], shift: u32 },
+    /// The product of steps times the factor, rounded to the nearest, half steps to even.
+    Mul { factor: f32 },
+}
+
+impl QuantizedBinary {
+    fn new(
+        arithmetic: Arithmetic,
+        inputs: [Quantized; 2],
+        output: Scale,
+        bounds: (i32, i32),
+    ) -> Self {
+        Self { arithmetic, inputs, output_zero_point: output.zero_point, bounds }
+    }
+
+    /// XNNPACK's ADD, or SUB. `None` for scales that XNNPACK does not take.
+    pub(crate) fn add(
+        inputs: [Quantized; 2],
+        output: Scale,
+        bounds: (i32, i32),
+        subtracts: bool,
+    ) -> Option<Self> {
+        let factors = inputs.map(|input| input.scale.scale / output.scale);
+        let is_taken = |factor: &f32| (2_f32.powi(-10)..2_f32.powi(8)).contains(factor);
+        if !factors.iter().all(is_taken) {
+            return None;
+        }
+        // The larger one has 21 bits.
+        let exponent = libm::frexpf(factors[0].max(factors[1])).1 - 1;
+        let shift = (20 - exponent) as u32;
+        let [left, right] = factors
+            .map(|factor| (f64::from(factor) * 2_f64.powi(20 - exponent)).round_ties_even() as i32);
+        let multipliers = [left, if subtracts { -right } else { right }];
+        Some(Self::new(Arithmetic::Add { multipliers, shift }, inputs, output, bounds))
+    }
+
+    /// XNNPACK's MUL. `None` for scales that XNNPACK does not take.
+    pub(crate) fn mul(inputs: [Quantized; 2], output: Scale, bounds: (i32, i32)) -> Option<Self> {
+        let [left, right] = inputs.map(|input| input.scale.scale);
+        let factor = left * right / output.scale;
+        let is_taken = (2_f32.powi(-16)..2_f32.powi(8)).contains(&factor);
+        is_taken.then(|| Self::new(Arithmetic::Mul { factor }, inputs, output, bounds))
+    }
+
+    /// Computes a row. An input of one element is used for all of the row.
+    pub(crate) fn row(&self, left: &[u8], right: &[u8], to: &mut [u8]) {
+        match self.arithmetic {
+            Arithmetic::Add { multipliers, shift } => {
+                // Sums of two products of 9 and 21 bits fit.
+                let half = 1 << (shift - 1);
+                self.each(left, right, to, |[left, right]| {
+                    (left * multipliers[0] + right * multipliers[1] + half) >> shift
+                });
+            }
+            Arithmetic::Mul { factor } => self.each(left, right, to, |[left, right]| {
+                ((left * right) as f32 * factor).round_ties_even() as i32
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn each(&self, left: &[u8], right: &[u8], to: &mut [u8], steps: impl Fn([i32; 2]) -> i32) {
+        // Signed bytes count as unsigned ones with a zero point 128 higher.
+        let masks = self.inputs.map(|input| if input.is_signed { 0x80 } else { 0 });
+        let zero_points: [i32; 2] = std::array::from_fn(|index| {
+            self.inputs[index].scale.zero_point + i32::from(masks[index])
+        });
+        let (low, high) = self.bounds;
+        let value = |left: u8, right: u8| {
+            let left = i32::from(left ^ masks[0]) - zero_points[0];
+            let right = i32::from(right ^ masks[1]) - zero_points[1];
+            (steps([left, right]) + self.output_zero_point).clamp(low, high) as u8
+        };
+        match (left, right) {
+            (&[left], &[right]) => to.fill(value(left, right)),
+            (&[left], right) => {
+                to.iter_mut().zip(right).for_each(|(to, &right)| *to = value(left, right));
+            }
+            (left, &[right]) => {
+                to.iter_mut().zip(left).for_each(|(to, &left)| *to = value(left, right));
+            }
+            _ => {
+                let inputs = left.iter().zip(right);
+                to.iter_mut()
+                    .zip(inputs)
+                    .for_each(|(to, (&left, &right))| *to = value(left, right));
+            }
+        }
+    }
+}
+
+/// XNNPACK's RESIZE_BILINEAR of `[batch, rows, columns, channels]`, with weights in 2048ths: first across, then down, rounded once at the end.
+///
+/// For each row and column of the output there are the two of the input around it, and the weight of the second one.
+pub(crate) fn resize<T: Copy + Into<i32> + TryFrom<i32>>(
+    [batch, height, width, channels]: [usize; 4],
+    rows: &[(usize, usize, f32)],
+    columns: &[(usize, usize, f32)],
+    from: &[T],
+    to: &mut [T],
+) {
+    let weight = |fraction: f32| i64::from((fraction * 2048.0).round_ties_even() as i32);
+    let mut pixels = to.chunks_exact_mut(channels);
+    for image in 0..batch {
+        let pixel = |row: usize, column: usize| {
+            &from[((image * height + row) * width + column) * channels..][..channels]
+        };
+        for &(upper, lower, down) in rows {
+            for &(left, right, across) in columns {
+                let Some(to) = pixels.next() else { return };
+                let corners = [(upper, left), (upper, right), (lower, left), (lower, right)]
+                    .map(|(row, column)| pixel(row, column));
+                let (down, across) = (weight(down), weight(across));
+                for (channel, to) in to.iter_mut().enumerate() {
+                    let [a, b, c, d] = corners.map(|pixel| i64::from(pixel[channel].into()));
+                    let (upper, lower) =
+                        ((a << 11) + (b - a) * across, (c << 11) + (d - c) * across);
+                    let sum = (upper << 11) + (lower - upper) * down;
+                    let value = ((sum + (1 << 21)) >> 22) as i32;
+                    // Between two values of a type is another one.
+                    *to = T::try_from(value).unwrap_or(*to);
+                }
+            }
+        }
+    }
+}
+
+/// TensorFlow Lite's L2_NORMALIZATION of rows, whose output has 128 steps up to 1.
+pub(crate) fn normalize(from: &[u8], input: Quantized, length: usize, to: &mut [u8]) {
+    for (from, to) in from.chunks_exact(length).zip(to.chunks_exact_mut(length)) {
+        let squares = from.iter().fold(0_i32, |sum, &byte| {
+            let steps = input.steps(byte);
+            sum.saturating_add(steps * steps)
+        });
+        let (multiplier, right) = inverse_square_root(squares);
+        for (to, &byte) in to.iter_mut().zip(from) {
+            let steps = input.steps(byte);
+            *to = if input.is_signed {
+                let factor = FixedPoint { multiplier, shift: 7 - right as i32 };
+                factor.times(steps).clamp(i8::MIN.into(), i8::MAX.into()) as u8
+            } else {
+                let value = divide_by_power(high_product(128 * steps, multiplier), right);
+                (value + 128).clamp(0, u8::MAX.into()) as u8
+            };
+        }
+    }
+}
+
+/// `1 / sqrt(value)` as `multiplier / 2^(31 + right)`, by five steps of Newton's method: TensorFlow Lite's `GetInvSqrtQuantizedMultiplierExp`.
+fn inverse_square_root(value: i32) -> (i32, u32) {
+    if value <= 1 {
+        return (i32::MAX, 0);
+    }
+    let (mut value, mut right) = (value, 11_i32);
+    while value >= 1 << 29 {
+        value /= 4;
+        right += 1;
+    }
+    let pairs = (value.leading_zeros() as i32 - 1) / 2 - 1;
+    right -= pairs;
+    value <<= 2 * pairs;
+    let saturating_shift = |value: i32, left: u32| {
+        (i64::from(value) << left).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    };
+    // Numbers with three bits before the point.
+    let (half_value, three_halves) = (divide_by_power(value >> 1, 1), (1 << 28) + (1 << 27));
+    let mut root = 1 << 28;
+    for _ in 0..5 {
+        let cube = saturating_shift(high_product(high_product(root, root), root), 6);
+        let next = high_product(three_halves, root) - high_product(half_value, cube);
+        root = saturating_shift(next, 3);
+    }
+    // Half of the square root of 2.
+    let root = high_product(root, 1_518_500_250);
+    if right < 0 { (saturating_shift(root, -right as u32), 0) } else { (root, right as u32) }
+}
