@@ -8,7 +8,7 @@ pub(crate) fn end_with(end: fn()) {
 
     let ignored = std::fs::read_to_string("/proc/self/status").map_or(0, |text| ignored(&text));
     let signals = [SIGHUP, SIGINT, SIGTERM].into_iter();
-    let signals = signals.filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let signals = signals.filter(move |signal| ignored & (1 << (signal - 1)) == 0);
     // Without a thread or handlers the program ends all the same; it only leaves its temporary file behind.
     let wait = move || {
         let Ok(mut signals) = Signals::new(signals) else { return };
