@@ -1,0 +1,241 @@
+//! What the decoder says of files, and what it refuses.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use lookalike_jpeg::{Decoder, ErrorKind, Options};
+
+fn golden(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    std::fs::read(format!("{folder}/{name}")).unwrap()
+}
+
+fn decoder<'f>(file: &'f [u8], options: &Options) -> Decoder<'f> {
+    Decoder::new(file, options).unwrap()
+}
+
+fn all(extent: usize) -> Vec<u32> {
+    (0..extent as u32).collect()
+}
+
+const BASELINE: &str = "s2x2_40x27_q92.jpg";
+const PROGRESSIVE: &str = "s2x2_40x27-progressive_q75.jpg";
+const GRAY: &str = "grey_24x24.jpg";
+
+/// A segment with its length.
+fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    let length = (content.len() as u16 + 2).to_be_bytes();
+    [&[0xFF, marker], &length[..], content].concat()
+}
+
+/// Puts segments behind the first marker of a file.
+fn with_segments(file: &[u8], segments: &[Vec<u8>]) -> Vec<u8> {
+    [&file[..2], &segments.concat(), &file[2..]].concat()
+}
+
+#[test]
+fn headers_are_described() {
+    let file = golden(BASELINE);
+    let decoder = decoder(&file, &Options::default());
+    let info = decoder.info();
+    assert_eq!((info.width, info.height, info.channels), (40, 27, 3));
+    assert_eq!(info.sampling, [(2, 2), (1, 1), (1, 1)]);
+    assert_eq!((info.is_progressive, info.restart_interval, info.exif), (false, 0, None));
+    let file = golden(PROGRESSIVE);
+    assert!(self::decoder(&file, &Options::default()).info().is_progressive);
+    let file = golden(GRAY);
+    assert_eq!(self::decoder(&file, &Options::default()).info().channels, 1);
+}
+
+#[test]
+fn the_first_exif_block_is_handed_out() {
+    let app1 = |content: &[u8]| segment(0xE1, content);
+    let file = with_segments(
+        &golden(BASELINE),
+        &[
+            app1(b"http://ns.adobe.com/xap/1.0/\0x"),
+            app1(b"Exif\0\0first"),
+            app1(b"Exif\0\0second"),
+        ],
+    );
+    assert_eq!(decoder(&file, &Options::default()).info().exif, Some(&b"first"[..]));
+}
+
+#[test]
+fn memory_is_what_pixels_planes_and_coefficients_take() {
+    const TABLES: u64 = 1 << 17;
+    let file = golden(BASELINE);
+    // Three by two MCUs of 16 x 16 pixels: all rows of samples are kept, twelve bytes of lists for each row and column, and blocks of 128
+    // bytes where another scan may follow.
+    let blocks = 6 * 4 + 2 * 6;
+    let streamed = 100 * 3 + 64 * blocks + (40 + 27) * 12 + TABLES;
+    let memory = decoder(&file, &Options::default()).memory(100);
+    assert_eq!(memory, (streamed, streamed + 128 * blocks));
+    let file = golden(PROGRESSIVE);
+    assert_eq!(decoder(&file, &Options::default()).memory(100), (memory.1, memory.1));
+    let file = golden(GRAY);
+    let streamed = 100 + (24 * 16) + (24 + 24) * 12 + TABLES;
+    assert_eq!(decoder(&file, &Options::default()).memory(100).0, streamed);
+}
+
+#[test]
+fn no_more_memory_is_taken_than_allowed() {
+    for name in [BASELINE, PROGRESSIVE, GRAY] {
+        let file = golden(name);
+        let mut decoder = decoder(&file, &Options::default());
+        let pixels = decoder.info().width * decoder.info().height;
+        let (needed, _) = decoder.memory(pixels as u64);
+        decoder.set_max_bytes(needed);
+        assert!(decoder.decode().is_ok(), "{name}");
+        decoder.set_max_bytes(needed - 1);
+        let error = decoder.decode().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{name}");
+        assert!(error.to_string().contains(&format!("needs {needed} bytes")), "{error}");
+        // A pixel needs less.
+        assert!(decoder.decode_at(&[0], &[0]).is_ok(), "{name}");
+    }
+    assert_eq!(Options::default().max_bytes, 1 << 30);
+}
+
+#[test]
+fn blocks_are_counted_that_pixels_depend_on() {
+    let file = golden(BASELINE);
+    let decoder = decoder(&file, &Options::default());
+    // Blocks that only fill up the last MCUs are not needed.
+    assert_eq!(decoder.blocks_at(&all(27), &all(40)).unwrap(), (32, 36));
+    assert_eq!(decoder.blocks_at(&[], &[]).unwrap(), (0, 36));
+    // One of each component; beside the edge of a chroma block also its neighbor, in either direction.
+    assert_eq!(decoder.blocks_at(&[0], &[0]).unwrap(), (3, 36));
+    assert_eq!(decoder.blocks_at(&[0], &[15]).unwrap(), (1 + 2 * 2, 36));
+    assert_eq!(decoder.blocks_at(&[15], &[0]).unwrap(), (1 + 2 * 2, 36));
+    assert_eq!(decoder.blocks_at(&[16], &[16]).unwrap(), (1 + 2 * 4, 36));
+    assert_eq!(decoder.blocks_at(&[17], &[17]).unwrap(), (3, 36));
+    // The last samples have no neighbor behind them.
+    assert_eq!(decoder.blocks_at(&[26], &[39]).unwrap(), (3, 36));
+}
+
+#[test]
+fn rows_and_columns_must_ascend_within_the_image() {
+    let file = golden(BASELINE);
+    let decoder = decoder(&file, &Options::default());
+    for (rows, columns) in [
+        (&[3, 2][..], &[1][..]),
+        (&[2, 2], &[1]),
+        (&[27], &[1]),
+        (&[0], &[3, 2]),
+        (&[0], &[2, 2]),
+        (&[0], &[40]),
+    ] {
+        for error in [
+            decoder.decode_at(rows, columns).unwrap_err(),
+            decoder.blocks_at(rows, columns).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains("rows and columns have to ascend"), "{error}");
+        }
+    }
+    assert!(decoder.decode_at(&[26], &[39]).is_ok());
+}
+
+#[test]
+fn scans_are_limited() {
+    let file = golden(PROGRESSIVE);
+    let with = |max_scans| decoder(&file, &Options { max_scans, ..Options::default() }).decode();
+    let scans = file.windows(2).filter(|pair| pair == b"\xFF\xDA").count();
+    assert!(scans > 2);
+    assert!(with(scans).is_ok());
+    let error = with(scans - 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("max_scans"), "{error}");
+    assert_eq!(Options::default().max_scans, 128);
+}
+
+#[test]
+fn files_that_end_early_give_what_is_there_if_allowed() {
+    let whole = golden(BASELINE);
+    let pixels = decoder(&whole, &Options::default()).decode().unwrap();
+    assert!(!pixels.is_truncated);
+    for percent in [75, 90, 97] {
+        let part = &whole[..whole.len() * percent / 100];
+        let error = decoder(part, &Options::default()).decode().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Truncated, "{percent} %");
+        let options = Options { allow_truncated: true, ..Options::default() };
+        let found = decoder(part, &options).decode().unwrap();
+        assert!(found.is_truncated);
+        assert_eq!(found.pixels.len(), pixels.pixels.len());
+        // The first MCU, but for what the next ones are mixed into; and gray at the end.
+        for row in 0..14 {
+            let row = row * 40 * 3;
+            assert_eq!(found.pixels[row..row + 14 * 3], pixels.pixels[row..row + 14 * 3]);
+        }
+        assert_ne!(found.pixels, pixels.pixels, "{percent} %");
+    }
+    // Without the last marker alone, all pixels are there.
+    let options = Options { allow_truncated: true, ..Options::default() };
+    let found = decoder(&whole[..whole.len() - 2], &options).decode().unwrap();
+    assert_eq!(found.pixels, pixels.pixels);
+    assert!(found.is_truncated);
+    let error = decoder(&whole[..whole.len() - 2], &Options::default()).decode().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated);
+}
+
+#[test]
+fn files_of_other_kinds_are_told_from_damaged_ones() {
+    let kind = |file: &[u8]| {
+        Decoder::new(file, &Options::default())
+            .and_then(|decoder| decoder.decode())
+            .map_err(|error| (error.kind(), error.to_string()))
+            .unwrap_err()
+    };
+    let file = golden(BASELINE);
+    let start = file.windows(2).position(|pair| pair == b"\xFF\xC0").unwrap();
+    let with_marker = |marker: u8| {
+        let mut file = file.clone();
+        file[start + 1] = marker;
+        file
+    };
+    // Lossless, hierarchical, arithmetic.
+    for marker in [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF] {
+        let (kind, text) = kind(&with_marker(marker));
+        assert_eq!(kind, ErrorKind::Unsupported, "{marker:x}: {text}");
+    }
+    let with_byte = |offset: usize, byte: u8| {
+        let mut file = file.clone();
+        file[start + offset] = byte;
+        file
+    };
+    assert_eq!(kind(&with_byte(4, 12)).0, ErrorKind::Unsupported);
+    for (offset, byte, text) in [
+        (4, 9, "only 8-bit"),
+        (9, 2, "bad component count"),
+        (11, 0x02, "bad H"),
+        (11, 0x52, "bad H"),
+        (11, 0x20, "bad V"),
+        (11, 0x25, "bad V"),
+        (12, 4, "bad TQ"),
+    ] {
+        let found = kind(&with_byte(offset, byte));
+        assert_eq!(found, (ErrorKind::Invalid, text.to_owned()), "{offset} {byte}");
+    }
+    let mut no_rows = file.clone();
+    no_rows[start + 5..start + 7].fill(0);
+    assert_eq!(kind(&no_rows).1, "no header height");
+    let mut no_columns = file.clone();
+    no_columns[start + 7..start + 9].fill(0);
+    assert_eq!(kind(&no_columns).1, "0 width");
+    assert_eq!(kind(b"").0, ErrorKind::Invalid);
+    assert_eq!(kind(b"\x89PNG").0, ErrorKind::Invalid);
+}
+
+#[test]
+fn portable_kernels_give_the_same_pixels_of_parts() {
+    for name in [BASELINE, PROGRESSIVE, GRAY, "cmyk_45x31.jpg", "s4x2_40x27_q30.jpg"] {
+        let file = golden(name);
+        let rows = [0, 1, 7, 8, 15];
+        let columns = [0, 2, 7, 8, 9, 21];
+        let of = |portable| {
+            let decoder = decoder(&file, &Options { portable, ..Options::default() });
+            decoder.decode_at(&rows, &columns).unwrap().pixels
+        };
+        assert_eq!(of(true), of(false), "{name}");
+    }
+}
