@@ -239,3 +239,34 @@ fn portable_kernels_give_the_same_pixels_of_parts() {
         assert_eq!(of(true), of(false), "{name}");
     }
 }
+
+/// The same coefficients, coded in one scan or in several, with restart markers or without.
+#[test]
+fn baseline_files_of_several_scans_have_the_same_pixels() {
+    for (one, several) in [
+        ("one_scan_420.jpg", "three_scans_420.jpg"),
+        ("one_scan_422.jpg", "two_scans_422_restarts.jpg"),
+    ] {
+        let (one, several) = (golden(one), golden(several));
+        let (one, several) =
+            (decoder(&one, &Options::default()), decoder(&several, &Options::default()));
+        let expected = one.decode().unwrap();
+        assert_eq!(several.decode().unwrap(), expected);
+        let part = one.decode_at(&[1, 20], &[0, 17, 39]).unwrap();
+        assert_eq!(several.decode_at(&[1, 20], &[0, 17, 39]).unwrap(), part);
+        assert_eq!(several.memory(1).0, several.memory(1).1);
+    }
+    // Cut within the last scan: the others are there.
+    let file = golden("three_scans_420.jpg");
+    let part = &file[..file.len() - 30];
+    assert_eq!(
+        decoder(part, &Options::default()).decode().unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+    let options = Options { allow_truncated: true, ..Options::default() };
+    let found = decoder(part, &options).decode().unwrap();
+    let whole = decoder(&file, &Options::default()).decode().unwrap();
+    assert!(found.is_truncated && !whole.is_truncated);
+    // The first pixels have all components.
+    assert_eq!(found.pixels[..3 * 14], whole.pixels[..3 * 14]);
+}
