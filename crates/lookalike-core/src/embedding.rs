@@ -310,6 +310,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn vectors_are_taken_out_as_what_they_are() {
+        let (float, quantized) = (Float(vec![0.5]), Quantized(vec![64]));
+        assert_eq!((float.as_float(), float.as_quantized()), (Some(&[0.5][..]), None));
+        assert_eq!((quantized.as_float(), quantized.as_quantized()), (None, Some(&[64][..])));
+        assert_eq!((float.clone().into_float(), float.into_quantized()), (Some(vec![0.5]), None));
+        assert_eq!(
+            (quantized.clone().into_float(), quantized.into_quantized()),
+            (None, Some(vec![64]))
+        );
+    }
+
+    #[test]
     fn cosine_similarity_of_known_vectors() {
         for (u, v, expected) in [
             (Float(vec![1.0, 0.0, 0.0, 0.0]), Float(vec![0.5; 4]), 0.5),

@@ -533,6 +533,11 @@ mod conversions {
             assert_eq!(Image::try_from(wide).unwrap(), image);
             let gray = Image::try_from(DynamicImage::ImageLuma16(dynamic.to_luma16())).unwrap();
             assert_eq!(gray.format(), PixelFormat::Gray);
+            let gray = Image::try_from(dynamic.to_luma8()).unwrap();
+            assert_eq!((gray.format(), gray.pixels().len()), (PixelFormat::Gray, 6));
+            let rgba = Image::try_from(dynamic.to_rgba8()).unwrap();
+            assert_eq!(rgba.format(), PixelFormat::Rgba);
+            assert_eq!(rgba.pixels(), [1, 2, 3, 255].repeat(6));
             assert!(Image::try_from(RgbImage::new(0, 5)).is_err());
         }
     }
