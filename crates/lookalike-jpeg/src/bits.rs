@@ -89,10 +89,7 @@ impl<'a> Bits<'a> {
             cursor.count += 8;
         }
         let rest = self.data.get(position..).filter(|_| self.marker.is_none()).unwrap_or_default();
-        let length = match self.plain_end.checked_sub(position) {
-            Some(left) if left > 0 => left,
-            _ => find_marker_byte(rest).unwrap_or(rest.len()),
-        };
+        let length = find_marker_byte(rest).unwrap_or(rest.len());
         cursor.plain = rest.get(..length).unwrap_or_default();
         self.plain_end = position + cursor.plain.len();
         cursor
@@ -254,6 +251,13 @@ mod tests {
             assert!(bits.is_truncated());
             assert_eq!(bits.end().1, None);
         }
+    }
+
+    #[test]
+    fn a_marker_is_met_before_anything_was_read() {
+        let mut bits = Bits::new(&[0xFF, 0xD5, 1], 0);
+        assert_eq!(bits.marker_ahead(), Some(0xD5));
+        assert!(!bits.is_exhausted());
     }
 
     #[test]

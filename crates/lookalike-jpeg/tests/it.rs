@@ -227,6 +227,18 @@ fn files_of_other_kinds_are_told_from_damaged_ones() {
 }
 
 #[test]
+fn differences_have_no_run() {
+    let mut file = golden(BASELINE);
+    // The first Huffman table is that of DC coefficients: a byte of what it is for, sixteen numbers of codes, symbols.
+    let start = file.windows(2).position(|pair| pair == b"\xFF\xC4").unwrap() + 4;
+    assert_eq!(file[start], 0);
+    let count = file[start + 1..start + 17].iter().map(|&count| usize::from(count)).sum::<usize>();
+    file[start + 17..start + 17 + count].iter_mut().for_each(|symbol| *symbol |= 0x10);
+    let error = decoder(&file, &Options::default()).decode().unwrap_err();
+    assert_eq!(error.to_string(), "bad huffman code");
+}
+
+#[test]
 fn portable_kernels_give_the_same_pixels_of_parts() {
     for name in [BASELINE, PROGRESSIVE, GRAY, "cmyk_45x31.jpg", "s4x2_40x27_q30.jpg"] {
         let file = golden(name);
