@@ -123,7 +123,12 @@ pub fn decode_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Im
 pub fn read_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Vec<u8>> {
     let path = path.as_ref();
     let failure = |error| Error::file(path, error);
-    let bytes = read(File::open(path).map_err(failure)?, options).map_err(failure)?;
+    let file = File::open(path).map_err(failure)?;
+    // What a file claims to have saves reading it piece by piece, and no more than an image may have is asked for.
+    let length = file.metadata().map_or(0, |found| found.len()).min(options.limits.max_image_bytes);
+    let mut bytes = Vec::new();
+    bytes.try_reserve(usize::try_from(length).unwrap_or(0).saturating_add(1)).ok();
+    read_into(file, options, &mut bytes).map_err(failure)?;
     check_length(&bytes, options)?;
     Ok(bytes)
 }
@@ -135,9 +140,14 @@ pub fn read_file(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Vec<
 /// The stream fails.
 pub fn read(stream: impl Read, options: &DecodeOptions) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a stream that is too long from one that just fits.
-    stream.take(options.limits.max_image_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    read_into(stream, options, &mut bytes)?;
     Ok(bytes)
+}
+
+fn read_into(stream: impl Read, options: &DecodeOptions, bytes: &mut Vec<u8>) -> io::Result<()> {
+    // One byte more than allowed tells a stream that is too long from one that just fits.
+    stream.take(options.limits.max_image_bytes.saturating_add(1)).read_to_end(bytes)?;
+    Ok(())
 }
 
 /// Decodes the bytes of an image file.
