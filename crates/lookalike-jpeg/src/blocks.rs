@@ -300,3 +300,64 @@ pub(crate) fn refine_progressive_ac<'a>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table with codes of 2, 2, 3, 4, … bits up to sixteen.
+    fn table(symbols: &[u8; 16]) -> Table {
+        let mut counts = [1; 16];
+        (counts[0], counts[1]) = (0, 2);
+        Table::new(&counts, symbols).unwrap()
+    }
+
+    /// The code of so many bits in it, the only one of them.
+    fn code(length: usize) -> String {
+        let mut code = 2;
+        for _ in 3..length {
+            code = (code << 1) + 1;
+        }
+        format!("{:0length$b}", code << 1)
+    }
+
+    fn bytes(bits: &str) -> Vec<u8> {
+        let padded = format!("{bits}{}", "0".repeat(24));
+        let (bytes, _) = padded.as_bytes().as_chunks::<8>();
+        let digits = bytes.iter().map(|byte| std::str::from_utf8(byte).unwrap());
+        let bytes = digits.map(|digits| u8::from_str_radix(digits, 2).unwrap());
+        // A byte of ones is followed by zeros.
+        bytes.flat_map(|byte| if byte == 0xFF { vec![0xFF, 0] } else { vec![byte] }).collect()
+    }
+
+    /// Blocks end as they should whether their codes are within look-ups or longer.
+    #[test]
+    fn long_codes_end_blocks() {
+        let dc = table(&[0; 16]);
+        for length in 3..=16 {
+            // A value of one bit, and the end of the block.
+            let mut symbols = [0x01; 16];
+            symbols[length - 1] = 0x00;
+            let ac = table(&symbols);
+            let step = |index: usize| Step { place: ZIGZAG[index], factor: 3 };
+            let steps = Box::new(std::array::from_fn(step));
+            let (groups, skips) = (ac.groups(), ac.skips());
+            let tables = BaselineTables { dc: &dc, ac: &ac, groups, skips: Some(skips), steps };
+            let (no_difference, one) = ("00", "001");
+            let empty = format!("{no_difference}{}", code(length));
+            let full = format!("{no_difference}{one}{one}{}", code(length));
+            let data = bytes(&format!("{empty}{full}{empty}{full}"));
+            let (mut bits, mut prediction) = (Bits::new(&data, 0), 0);
+            let (mut first, mut second) = ([0; 64], [0; 64]);
+            assert!(!decode_baseline(&mut bits, &tables, &mut prediction, &mut first).unwrap());
+            assert_eq!(first, [0; 64], "{length}");
+            assert!(decode_baseline(&mut bits, &tables, &mut prediction, &mut second).unwrap());
+            assert_eq!((second[1], second[8]), (3, 3), "{length}");
+            // Skipping passes over the same bits.
+            skip_baseline(&mut bits, &tables, skips, &mut prediction).unwrap();
+            let mut third = [0; 64];
+            assert!(decode_baseline(&mut bits, &tables, &mut prediction, &mut third).unwrap());
+            assert_eq!(third, second, "{length}");
+        }
+    }
+}

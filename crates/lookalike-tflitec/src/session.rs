@@ -241,7 +241,10 @@ fn run(
 }
 
 /// Runs a step that may print and may panic; where standard error is captured, the reason of an error is what the library printed.
-fn contain<T>(captures_stderr: bool, run: impl FnOnce() -> tflitec::Result<T>) -> Result<T> {
+pub(crate) fn contain<T>(
+    captures_stderr: bool,
+    run: impl FnOnce() -> tflitec::Result<T>,
+) -> Result<T> {
     let run = || contain_panics(run);
     let (result, said) = if captures_stderr { captured(run) } else { (run(), String::new()) };
     let said = said.lines().filter_map(|line| line.strip_prefix("ERROR: ")).collect::<Vec<_>>();

@@ -57,9 +57,17 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::session::contain;
 
+    /// In one test, as both parts redirect what the whole process has.
     #[test]
-    fn other_processes_do_not_write_into_the_capture() {
+    fn standard_error_is_captured_where_asked_for_and_of_this_process_alone() {
+        let target = || std::fs::read_link("/proc/self/fd/2").unwrap();
+        let before = target();
+        assert_eq!(contain(false, || Ok(target())).unwrap(), before);
+        assert_ne!(contain(true, || Ok(target())).unwrap(), before);
+        assert_eq!(target(), before, "it is restored");
+
         let ((), text) = captured(|| {
             std::io::stderr().write_all(b"of this process\n").ok();
             Command::new("sh").args(["-c", "echo of another one >&2"]).status().ok();
