@@ -67,7 +67,7 @@ impl Default for Options {
 }
 
 /// Bytes that tables take at most, with those that are made of them.
-const TABLE_BYTES: u64 = 1 << 17;
+const TABLE_BYTES: u64 = 1 << 18;
 
 /// What a file says of its image.
 #[derive(Clone, Debug, Eq, PartialEq)]

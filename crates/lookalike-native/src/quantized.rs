@@ -114,7 +114,7 @@ pub(crate) fn requantization(from: Quantized, to: Quantized) -> Option<impl Fn(i
 /// A factor that no product of 9 bits overflows with.
 fn fixed_point(factor: f64) -> Option<FixedPoint> {
     let fixed = FixedPoint::new(factor);
-    (factor > 0.0 && fixed.shift <= 22).then_some(fixed)
+    (factor > 0.0 && factor.is_finite() && fixed.shift <= 22).then_some(fixed)
 }
 
 /// TensorFlow Lite's HARD_SWISH in 16 bits: `x * (clamp(x, -3, 3) + 3) / 6`, with the input in 128ths of its scale, and `clamp(x, -3, 3) / 3` as
