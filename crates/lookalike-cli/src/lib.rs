@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
 /// What an interrupted program does: it leaves nothing half written behind.
 #[expect(clippy::exit, reason = "the handler of a signal has no other way to end the program")]
 fn end_early() {
-    temporary::remove_all();
+    let _none_is_made = temporary::remove_all();
     std::process::exit(130);
 }
 

@@ -10,13 +10,18 @@ pub(crate) fn end_with(end: fn()) {
     let signals = [SIGHUP, SIGINT, SIGTERM].into_iter();
     let signals = signals.filter(move |signal| ignored & (1 << (signal - 1)) == 0);
     // Without a thread or handlers the program ends all the same; it only leaves its temporary file behind.
+    let (ready, is_ready) = std::sync::mpsc::channel::<()>();
     let wait = move || {
-        let Ok(mut signals) = Signals::new(signals) else { return };
-        if signals.forever().next().is_some() {
+        let signals = Signals::new(signals);
+        drop(ready);
+        if signals.is_ok_and(|mut signals| signals.forever().next().is_some()) {
             end();
         }
     };
-    std::thread::Builder::new().spawn(wait).ok();
+    if std::thread::Builder::new().spawn(wait).is_ok() {
+        // The other end is dropped once the handlers are there.
+        is_ready.recv().ok();
+    }
 }
 
 /// Calls the function when a signal asks the program to end, unless its parent has it ignore one of these signals.

@@ -15,11 +15,13 @@ fn files() -> MutexGuard<'static, Vec<PathBuf>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes all temporary files: the program is about to end without dropping them.
-pub(crate) fn remove_all() {
-    for path in files().drain(..) {
+/// Removes all temporary files: the program is about to end without dropping them. While the guard is there, no other is made.
+pub(crate) fn remove_all() -> MutexGuard<'static, Vec<PathBuf>> {
+    let mut files = files();
+    for path in files.drain(..) {
         fs::remove_file(path).ok();
     }
+    files
 }
 
 /// A file that is written beside its place and moved there at the end.
@@ -42,8 +44,9 @@ impl TemporaryFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        let mut files = files();
         let file = builder().tempfile_in(directory).map_err(|error| describe(&path, &error))?;
-        files().push(file.path().to_path_buf());
+        files.push(file.path().to_path_buf());
         Ok(Self { writer: BufWriter::new(file), path })
     }
 

@@ -42,8 +42,6 @@ mod of_tiff {
 
     const JPEG: u16 = 7;
     const ONE_SAMPLE_A_PIECE: u16 = 2;
-    /// The marker at the end of a JPEG, which nothing within its data looks like.
-    const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 
     /// Returns the bytes that all pieces take. Refuses a file whose pieces, strips or tiles, need more memory or work than an image may: a tile
     /// may be larger than its image, pieces may share their data, and one may hold a JPEG of another size. Refuses JPEG pieces that end
@@ -105,25 +103,27 @@ mod of_tiff {
             let piece = usize::try_from(offset).ok().and_then(|start| bytes.get(start..));
             let piece = piece.unwrap_or_default();
             let piece = &piece[..piece.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
-            if !frames_fit(piece, width, height) {
+            let (fits, ends) = look_into(piece, width, height);
+            if !fits {
                 return Err(broken(format!(
                     "a strip or tile of {width}x{height} pixels holds a larger JPEG"
                 )));
             }
-            if !piece.windows(2).any(|pair| pair == END_OF_IMAGE) {
+            if !ends {
                 return Err(broken("expected marker: a JPEG strip or tile ends early"));
             }
         }
         Ok(needed)
     }
 
-    /// Whether no frame of a JPEG is larger than this.
-    fn frames_fit(mut jpeg: &[u8], width: u32, height: u32) -> bool {
+    /// Whether no frame of a JPEG is larger than this, and whether there is the marker at its end.
+    fn look_into(mut jpeg: &[u8], width: u32, height: u32) -> (bool, bool) {
         while let Some(at) = jpeg.iter().position(|&byte| byte == 0xff) {
             jpeg = &jpeg[at + 1..];
             match *jpeg {
-                // What stands within data, alone, or begins and ends an image; or this byte fills up, and the next may be a marker's.
-                [0x00 | 0x01 | 0xd0..=0xd9 | 0xff, ..] => {}
+                [0xd9, ..] => return (true, true),
+                // What stands within data, alone, or begins an image; or this byte fills up, and the next may be a marker's.
+                [0x00 | 0x01 | 0xd0..=0xd8 | 0xff, ..] => {}
                 [
                     0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf,
                     _,
@@ -137,7 +137,7 @@ mod of_tiff {
                 ] if u32::from(u16::from_be_bytes([a, b])) > height
                     || u32::from(u16::from_be_bytes([c, d])) > width =>
                 {
-                    return false;
+                    return (false, false);
                 }
                 [_, a, b, ..] => {
                     let length = usize::from(u16::from_be_bytes([a, b]));
@@ -146,6 +146,6 @@ mod of_tiff {
                 _ => break,
             }
         }
-        true
+        (true, false)
     }
 }

@@ -295,7 +295,7 @@ fn decode_contained<'a>(
         }
         is_truncated = true;
         if reads_whole_blocks(format) {
-            read_padded(bytes, format, &mut raw)?;
+            read_padded(bytes, format, limits, &mut raw)?;
         }
     }
     let (format, mut pixels) = to_bytes(color, raw, options.background)?;
@@ -344,7 +344,7 @@ fn reads_whole_blocks(format: ImageFormat) -> bool {
 /// # Errors
 ///
 /// There is no memory for the longer file.
-fn read_padded(bytes: &[u8], format: ImageFormat, raw: &mut [u8]) -> Result<()> {
+fn read_padded(bytes: &[u8], format: ImageFormat, limits: &Limits, raw: &mut [u8]) -> Result<()> {
     let length = bytes.len().saturating_add(raw.len());
     let mut padded = Vec::new();
     padded
@@ -352,7 +352,10 @@ fn read_padded(bytes: &[u8], format: ImageFormat, raw: &mut [u8]) -> Result<()> 
         .map_err(|_| too_large(format!("there is no memory for {length} bytes of a file")))?;
     padded.extend_from_slice(bytes);
     padded.resize(length, 0);
-    let reader = ImageReader::with_format(Cursor::new(&padded[..]), format);
+    let mut reader = ImageReader::with_format(Cursor::new(&padded[..]), format);
+    let mut decoder_limits = image::Limits::no_limits();
+    decoder_limits.max_alloc = Some(limits.max_decoder_bytes);
+    reader.limits(decoder_limits);
     let read = reader.into_decoder().and_then(|decoder| decoder.read_image(raw));
     read.map_err(|_| broken("the file ends early, before there are any pixels"))
 }

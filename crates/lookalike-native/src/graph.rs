@@ -194,6 +194,8 @@ pub(crate) enum Op {
     Unary(Unary),
     /// Each byte becomes that in the table.
     Table(Box<[u8; 256]>),
+    /// The same with another table for what is left behind the last sixteen bytes.
+    TableWithTail(Box<[u8; 256]>, Box<[u8; 256]>),
     Binary(Binary),
     /// Of bytes, in integers.
     QuantizedBinary(QuantizedBinary),

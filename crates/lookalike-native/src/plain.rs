@@ -10,7 +10,7 @@ use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Activation, Binary};
 use crate::kernels::rows::Rows;
 use crate::plan::{Operand, Step};
-use crate::quantized::{self, QuantizedBinary};
+use crate::quantized::{self, QuantizedBinary, REQUANTIZED_TOGETHER};
 
 /// Runs an operator. Operands are asked for by their number.
 ///
@@ -57,10 +57,11 @@ pub(crate) fn run<'a>(
             kernels.affine(floats(), *scale, *shift, bytemuck::cast_slice_mut(output));
         }
         Op::Unary(function) => map(*function, floats(), bytemuck::cast_slice_mut(output)),
-        Op::Table(table) => {
-            for (to, &from) in output.iter_mut().zip(input) {
-                *to = table[usize::from(from)];
-            }
+        Op::Table(table) => look_up(table, input, output),
+        Op::TableWithTail(table, tail) => {
+            let body = input.len() - input.len() % REQUANTIZED_TOGETHER;
+            look_up(table, &input[..body], output);
+            look_up(tail, &input[body..], &mut output[body..]);
         }
         Op::Reduce { reduction, axes } => {
             let output = bytemuck::cast_slice_mut(output);
@@ -120,6 +121,12 @@ pub(crate) fn run<'a>(
         }
     }
     Ok(())
+}
+
+fn look_up(table: &[u8; 256], from: &[u8], to: &mut [u8]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = table[usize::from(from)];
+    }
 }
 
 fn map(function: Unary, from: &[f32], to: &mut [f32]) {

@@ -60,14 +60,19 @@ impl FixedPoint {
         Self { multiplier: multiplier as i32, shift }
     }
 
-    /// The product, rounded twice: to the nearest at 31 bits, then half up at the shift. The value takes 8 bits, the factor is below 2^23.
+    /// The product, rounded twice to the nearest, half steps away from 0: at 31 bits, and at the shift. The value takes 9 bits, the factor is
+    /// below 2^22.
     fn times(self, value: i32) -> i32 {
+        let (left, right) = (self.shift.max(0), (-self.shift).clamp(0, 31));
+        divide_by_power(high_product(value << left, self.multiplier), right as u32)
+    }
+
+    /// The same, but that half steps are rounded up at the shift, as the vector instructions of TensorFlow Lite's kernels do.
+    fn times_as_vector(self, value: i32) -> i32 {
         let product = high_product(value << self.shift.max(0), self.multiplier);
         let right = (-self.shift).clamp(0, 31) as u32;
-        if right == 0 {
-            return product;
-        }
-        ((i64::from(product) + (1 << (right - 1))) >> right) as i32
+        let half = (1_i64 << right) >> 1;
+        ((i64::from(product) + half) >> right) as i32
     }
 }
 
@@ -94,21 +99,33 @@ fn divide_by_power(value: i32, exponent: u32) -> i32 {
     (value >> exponent) + i32::from(value & mask > threshold)
 }
 
-/// Steps of one scale in another (QUANTIZE of quantized values).
-///
+/// What becomes of bytes of one scale in another (QUANTIZE of quantized values).
+#[derive(Debug)]
+pub(crate) struct Requantization {
+    pub(crate) table: Box<[u8; 256]>,
+    /// For what is left behind the last sixteen elements, if that is another one.
+    pub(crate) tail: Option<Box<[u8; 256]>>,
+}
+
+/// Elements that TensorFlow Lite requantizes together.
+pub(crate) const REQUANTIZED_TOGETHER: usize = 16;
+
 /// Between equal types it is XNNPACK's, in 256ths: `(steps * round(256 * from / to) + 128) >> 8`. Where the types differ, and where the factor is
-/// outside of 2^-8 to 2^7, it is TensorFlow Lite's. `None` where that could overflow.
-pub(crate) fn requantization(from: Quantized, to: Quantized) -> Option<impl Fn(i32) -> i32> {
+/// outside of 2^-8 to 2^7, it is TensorFlow Lite's, whose vectors round otherwise than what it computes one by one. `None` where that could
+/// overflow.
+pub(crate) fn requantization(from: Quantized, to: Quantized) -> Option<Requantization> {
     let (from_scale, to_scale) = (from.scale.scale, to.scale.scale);
     let factor = from_scale / to_scale;
-    let is_xnnpack = from.is_signed == to.is_signed && (1.0 / 256.0..=128.0).contains(&factor);
-    let multiplier = (256.0 * factor).round_ties_even() as i32;
     let fixed = fixed_point(f64::from(from_scale) / f64::from(to_scale))?;
-    Some(
-        move |steps: i32| {
-            if is_xnnpack { (steps * multiplier + 128) >> 8 } else { fixed.times(steps) }
-        },
-    )
+    if from.is_signed == to.is_signed && (1.0 / 256.0..=128.0).contains(&factor) {
+        let multiplier = (256.0 * factor).round_ties_even() as i32;
+        let table = table(from, to, |steps| (steps * multiplier + 128) >> 8);
+        return Some(Requantization { table, tail: None });
+    }
+    let tail = table(from, to, |steps| fixed.times(steps));
+    let table = table(from, to, |steps| fixed.times_as_vector(steps));
+    let differs = table != tail;
+    Some(Requantization { table, tail: differs.then_some(tail) })
 }
 
 /// A factor that no product of 9 bits overflows with.

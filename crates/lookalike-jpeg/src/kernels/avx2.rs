@@ -1,4 +1,4 @@
-//! The inner loops with AVX2: two blocks, or sixteen samples, at a time. Entropy decoding is the code of all processors, compiled with the
+//! The inner loops with AVX2: two blocks, sixteen samples or 32 pixels at a time. Entropy decoding is the code of all processors, compiled with the
 //! shifts of BMI2, which every processor with AVX2 has.
 #![expect(unsafe_code, reason = "loads and stores, and calls of what only some processors have")]
 

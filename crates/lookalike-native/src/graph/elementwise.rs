@@ -7,7 +7,7 @@ use lookalike_schema::tflite::{Activation as Fused, BuiltinOptionsRef};
 use super::read::{Builder, Operator};
 use super::{Op, Reduction, Scale, Unary};
 use crate::kernels::elementwise::{Activation, Binary};
-use crate::quantized::{self, Quantized, QuantizedBinary, requantization, table};
+use crate::quantized::{self, Quantized, QuantizedBinary, Requantization, requantization, table};
 
 /// Adds a function of single values: of bytes as a table.
 fn map(
@@ -19,7 +19,7 @@ fn map(
     if let Some((from, to)) = quantized_pair(graph, op)? {
         let steps =
             |steps: i32| (apply(from.scale.scale * steps as f32) / to.scale.scale).round() as i32;
-        return look_up(graph, op, table(from, to, steps));
+        return look_up(graph, op, Op::Table(table(from, to, steps)));
     }
     let (input, output) = (op.input(0)?, op.output());
     let (floats, dims) = (graph.floats(input)?, graph.dims(output)?);
@@ -36,9 +36,9 @@ fn quantized_pair(
 }
 
 /// Adds a look-up of each byte.
-fn look_up(graph: &mut Builder<'_>, op: &Operator<'_>, table: Box<[u8; 256]>) -> Result<()> {
+fn look_up(graph: &mut Builder<'_>, op: &Operator<'_>, function: Op) -> Result<()> {
     let (stored, declared) = (graph.stored(op.input(0)?)?, graph.declared(op.output())?);
-    let value = graph.node(Op::Table(table), vec![stored], declared);
+    let value = graph.node(function, vec![stored], declared);
     graph.set(op.output(), value);
     Ok(())
 }
@@ -71,7 +71,7 @@ pub(super) fn hard_swish(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<(
     if let Some((from, to)) = quantized_pair(graph, op)?
         && let Some(steps) = quantized::hard_swish(from.scale, to.scale)
     {
-        return look_up(graph, op, table(from, to, steps));
+        return look_up(graph, op, Op::Table(table(from, to, steps)));
     }
     map(graph, op, Op::Activation(Activation::HardSwish), |value| {
         Activation::HardSwish.apply(value)
@@ -193,9 +193,13 @@ pub(super) fn dequantize(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<(
 
 pub(super) fn quantize(graph: &mut Builder<'_>, op: &Operator<'_>) -> Result<()> {
     if let Some((from, to)) = quantized_pair(graph, op)?
-        && let Some(steps) = requantization(from, to)
+        && let Some(Requantization { table, tail }) = requantization(from, to)
     {
-        return look_up(graph, op, table(from, to, steps));
+        let function = match tail {
+            Some(tail) => Op::TableWithTail(table, tail),
+            None => Op::Table(table),
+        };
+        return look_up(graph, op, function);
     }
     if graph.scale(op.input(0)?).is_some() {
         return map(graph, op, Op::Reshape, |value| value);

@@ -148,7 +148,7 @@ impl Case {
         let sub = BuiltinOptions::SubOptions(SubOptions::default());
         let softmax = BuiltinOptions::SoftmaxOptions(SoftmaxOptions { beta: 1.0 });
         let none = BuiltinOptions::None;
-        let rows = &[8, 32];
+        let rows: &[usize] = &[8, 32];
         match operator {
             "add" => self.binary(Code::ADD, add(Activation::NONE), SHAPE),
             "add_relu6" => self.binary(Code::ADD, add(Activation::RELU6), SHAPE),
@@ -159,12 +159,16 @@ impl Case {
             "mul_relu" => self.binary(Code::MUL, mul(Activation::RELU), [1, 1, 1, 8]),
             "quantize" => self.unary(Code::QUANTIZE, none, &SHAPE, Output::Random),
             "quantize_other_type" => self.unary(Code::QUANTIZE, none, &SHAPE, Output::OtherType),
+            "quantize_other_type_odd" => {
+                self.unary(Code::QUANTIZE, none, &[1, 3, 5, 3], Output::OtherType)
+            }
             "hard_swish" => self.unary(Code::HARD_SWISH, none, &SHAPE, Output::Random),
             "logistic" => self.unary(Code::LOGISTIC, none, &SHAPE, Output::Unit),
             "tanh" => self.unary(Code::TANH, none, &SHAPE, Output::SignedUnit),
             "softmax" => self.unary(Code::SOFTMAX, softmax, rows, Output::Unit),
-            "l2_normalization" => {
+            "l2_normalization" | "l2_normalization_long" => {
                 let options = BuiltinOptions::L2NormOptions(L2NormOptions::default());
+                let rows = if operator == "l2_normalization" { rows } else { &[1, 1024] };
                 self.unary(Code::L2_NORMALIZATION, options, rows, Output::SignedUnit)
             }
             "resize_bilinear" => self.resize(false, false),
@@ -215,6 +219,6 @@ fn quantized_operators_give_the_bytes_of_litert() {
             wrong.push(format!("{operator} {name}: batches {differing:?}"));
         }
     }
-    assert!(golden.lines().count() >= 40, "cases are missing");
+    assert!(golden.lines().count() >= 44, "cases are missing");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
