@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn files_are_the_sum_of_their_segments() {
-        assert_eq!(sound_files().len(), 134);
+        assert_eq!(sound_files().len(), 138);
         for file in sound_files() {
             let segments = segments(file);
             assert!(segments.len() > 1 && segments.iter().all(|segment| !segment.is_empty()));
