@@ -1,6 +1,6 @@
 //! Integer arithmetic of quantized operators: that of XNNPACK on x86-64, and TensorFlow Lite's own where XNNPACK leaves an operator to it.
 //!
-//! Each formula gives LiteRT 2's bytes for random scales and zero points: `tests/it/goldens.rs`.
+//! Each formula gives LiteRT 2's bytes for random scales and zero points, of those that XNNPACK takes: `tests/it/goldens.rs`.
 
 /// `real = scale * (stored - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]

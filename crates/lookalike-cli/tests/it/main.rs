@@ -377,6 +377,29 @@ fn help_is_as_it_was() {
 }
 
 #[test]
+fn inspect_takes_images_it_cannot_read_for_no_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("photo.heic"), b"\0\0\0\x18ftypheic").unwrap();
+    fs::write(at("empty.png"), b"").unwrap();
+    fail(&["inspect", &at("photo.heic")], 2, "HEIC is not supported");
+    fail(&["inspect", &at("empty.png")], 2, "the file is empty");
+}
+
+#[test]
+fn errors_name_the_file_that_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("missing/vectors.csv");
+    let output = run(&["embed", "tiny.png", "-o", file.to_str().unwrap()]);
+    let said = stderr(&output);
+    let expected = format!("error: cannot write {}: ", file.display());
+    // The temporary file would be named behind it.
+    assert!(said.starts_with(&expected) && said.matches("missing").count() == 1, "{said}");
+    let said = stderr(&run(&["compare", "tiny.png", "tiny.png", "-m", "missing.tflite"]));
+    assert_eq!(said.matches("missing.tflite").count(), 1, "{said}");
+}
+
+#[test]
 fn inspect_says_how_an_image_is_coded_and_what_a_model_looks_at() {
     insta::assert_snapshot!(transcript(&["inspect", "landscape_crop.jpg"]));
     insta::assert_snapshot!(transcript(&[
@@ -391,4 +414,8 @@ fn inspect_says_how_an_image_is_coded_and_what_a_model_looks_at() {
     insta::assert_snapshot!(transcript(&["inspect", "tiny.webp"]));
     fail(&["inspect", "echo_f32.tflite", "-m", "echo_f32.tflite"], 2, "is no image");
     fail(&["inspect", "tiny.png", "-m", "missing.tflite"], 2, "missing.tflite");
+    // As embedding would be, of JPEG files too.
+    for image in ["tiny.png", "landscape_crop.jpg"] {
+        fail(&["inspect", image, "--limit", "max_pixels=1"], 1, "max_pixels");
+    }
 }
