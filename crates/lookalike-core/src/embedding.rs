@@ -195,7 +195,14 @@ pub fn l2_normalize(values: &mut [f32]) {
 ///
 /// Only values in -1 to 1 keep their meaning, so vectors are usually normalized first.
 pub fn scalar_quantize(values: &[f32]) -> Vec<i8> {
-    values.iter().map(|&value| (value * 128.0).round() as i8).collect()
+    let quantize = |&value: &f32| {
+        // What `round` does, in operations that compilers make vectors of.
+        let scaled = (value * 128.0).clamp(-128.0, 127.0);
+        let whole = scaled as i32;
+        let rest = scaled - whole as f32;
+        (whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)) as i8
+    };
+    values.iter().map(quantize).collect()
 }
 
 /// Cosine of the angle between two vectors, between -1 and 1 but for rounding.
@@ -319,6 +326,17 @@ mod tests {
             (quantized.clone().into_float(), quantized.into_quantized()),
             (None, Some(vec![64]))
         );
+    }
+
+    #[test]
+    fn quantizing_rounds_half_away_from_zero() {
+        let near = |value: f32| [value.next_down(), value, value.next_up()];
+        let mut values: Vec<f32> =
+            (-600..=600).flat_map(|half| near(half as f32 / 256.0)).collect();
+        values.extend([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN, f32::MAX, -0.0]);
+        values.extend([f32::MIN_POSITIVE, 0.49999997 / 128.0, -0.49999997 / 128.0]);
+        let rounded: Vec<i8> = values.iter().map(|value| (value * 128.0).round() as i8).collect();
+        assert_eq!(scalar_quantize(&values), rounded);
     }
 
     #[test]

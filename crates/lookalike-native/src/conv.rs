@@ -917,3 +917,41 @@ enum Target {
     Bytes(*mut u8, usize),
     Floats { place: *mut f32, stride: usize, vector_stride: usize },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block that writes so many vectors.
+    fn block(vectors: usize) -> Block {
+        Block {
+            from: 0,
+            channel: 0,
+            channels: vectors,
+            vectors,
+            lane: 0,
+            offset: 0,
+            ends_in_half: false,
+        }
+    }
+
+    #[test]
+    fn a_ring_row_holds_the_vectors_of_its_blocks() {
+        // Three vectors, 16 floats apart, reach up to float 32.
+        let blocks = [block(2), block(1)];
+        assert!(!row_of_ring(&blocks, &mut [0.0; 33], 16).is_null());
+        assert!(!row_of_ring(&[], &mut [], 16).is_null());
+    }
+
+    #[test]
+    #[should_panic(expected = "a ring of other blocks")]
+    fn a_ring_row_for_fewer_blocks_is_refused() {
+        let _ = row_of_ring(&[block(2), block(1)], &mut [0.0; 32], 16);
+    }
+
+    #[test]
+    #[should_panic(expected = "a ring of other blocks")]
+    fn a_ring_row_of_no_size_is_refused() {
+        let _ = row_of_ring(&[block(2)], &mut [0.0; 32], usize::MAX);
+    }
+}

@@ -243,3 +243,22 @@ fn run_step(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "an operator that was not planned")]
+    fn scratch_beyond_the_plan_is_refused() {
+        let (mut floats, mut places) = ([0.0; 4], [0; 2]);
+        let mut worker = Worker {
+            scratch: floats.as_mut_ptr(),
+            places: places.as_mut_ptr(),
+            size: (floats.len(), places.len()),
+        };
+        let (scratch, list) = worker.scratch(4, 2);
+        assert_eq!((scratch.len(), list.len()), (4, 2));
+        let _ = worker.scratch(5, 2);
+    }
+}

@@ -196,7 +196,12 @@ fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
         Error::unimplemented(format!("{NAME} cannot read this model; take `tract`"))
             .with_source(error)
     })?;
-    // A shape that differs from ours is the sign of an operator that was misread.
+    check_output_shapes(&graph, model, input_dims)?;
+    Ok(graph)
+}
+
+/// A shape that differs from ours is the sign of an operator that was misread.
+fn check_output_shapes(graph: &TypedModel, model: &Model, input_dims: &[Vec<usize>]) -> Result<()> {
     let shapes = model.shapes_for(input_dims)?;
     for (number, tensor) in model.output_indices().enumerate() {
         let fact = contain("read the model", || graph.output_fact(number).cloned())?;
@@ -208,15 +213,46 @@ fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
             )));
         }
     }
-    Ok(graph)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use lookalike_core::ErrorKind;
+    use lookalike_schema::VerifiedModel;
+
     use super::*;
+
+    const ABS: &[u8] = include_bytes!("../../../models/fixtures/operators/abs.tflite");
 
     #[test]
     fn operators_are_in_order() {
         assert!(OPERATORS.is_sorted());
+    }
+
+    #[test]
+    fn a_model_with_an_open_input_size_is_refused() {
+        let mut model = VerifiedModel::new(ABS).unwrap().root().to_owned();
+        let graph = &mut model.subgraphs[0];
+        let input = &mut graph.tensors[graph.inputs[0] as usize];
+        input.shape_signature = input.shape.clone();
+        input.shape_signature[1..3].fill(-1);
+        let model = Model::from_bytes(model.to_bytes()).unwrap();
+        let error = TractTflite.load(&model, &SessionOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unimplemented);
+        assert!(error.to_string().contains("leave the size of their input open"), "{error}");
+    }
+
+    #[test]
+    fn a_graph_of_other_output_shapes_is_refused() {
+        let model = Model::from_bytes(ABS).unwrap();
+        let input_dims = model.fixed_input_dims().unwrap();
+        let graph = read(&model, &input_dims).unwrap();
+        let other = include_bytes!("../../../models/fixtures/operators/pad.tflite");
+        let other = Model::from_bytes(other).unwrap();
+        let input_dims = other.fixed_input_dims().unwrap();
+        let error = check_output_shapes(&graph, &other, &input_dims).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unimplemented);
+        assert!(error.to_string().contains("otherwise than TensorFlow Lite"), "{error}");
     }
 }
