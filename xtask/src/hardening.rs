@@ -128,8 +128,13 @@ fn seed(target: &str) -> Result<PathBuf> {
 
 /// Runs the tests of the crates with `unsafe` code, and of those that call into the libraries, under AddressSanitizer.
 pub(crate) fn asan() -> Result<()> {
-    let mut packages =
-        vec!["lookalike-schema", "lookalike-core", "lookalike-preprocess", "lookalike-native"];
+    let mut packages = vec![
+        "lookalike-schema",
+        "lookalike-graph",
+        "lookalike-core",
+        "lookalike-preprocess",
+        "lookalike-native",
+    ];
     let backends = runtimes::fetch()?;
     let usable = runtimes::BACKENDS.iter().filter(|backend| backends.contains(&backend.feature));
     packages.extend(usable.map(|backend| backend.package));

@@ -4,9 +4,11 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use lookalike_graph::OperatorInfo;
+
 use crate::error::{Error, Result};
 use crate::image::ImageView;
-use crate::model::{Model, ModelIo, OperatorInfo};
+use crate::model::{Model, ModelIo};
 use crate::options::{ImageProcessingOptions, SessionOptions};
 use crate::sampling::{ImageOutline, SampleGrid, SampledImage};
 use crate::spec::InputSpec;

@@ -116,6 +116,17 @@ impl std::error::Error for Error {
     }
 }
 
+impl From<lookalike_graph::Error> for Error {
+    fn from(error: lookalike_graph::Error) -> Self {
+        let kind = match error {
+            lookalike_graph::Error::Invalid(_) => ErrorKind::InvalidArgument,
+            lookalike_graph::Error::Unsupported(_) => ErrorKind::Unimplemented,
+            lookalike_graph::Error::LimitExceeded(_) => ErrorKind::ResourceExhausted,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 /// Kind of failure, one to one with the status codes of both reference libraries.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]

@@ -16,10 +16,10 @@ mod limits;
 mod model;
 mod options;
 mod sampling;
-pub mod shapes;
 mod spec;
 mod tensor;
 
+pub use lookalike_graph::{OperatorInfo, Quantization, SignatureDef, TensorInfo};
 pub use lookalike_schema::{metadata, tflite::TensorType};
 
 pub use crate::backend::{
@@ -34,11 +34,8 @@ pub use crate::error::{Error, ErrorKind, Result, SupportCode};
 pub use crate::image::{Image, ImageView, Orientation, PixelFormat, Plane};
 pub use crate::instruction_set::{InstructionSet, Isa};
 pub use crate::limits::Limits;
-pub use crate::model::{
-    Model, ModelFormat, ModelIo, OperatorInfo, Quantization, SignatureDef, TensorInfo,
-};
+pub use crate::model::{Model, ModelIo, OnnxModel, TfLiteModel};
 pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions, Threads};
 pub use crate::sampling::{ImageOutline, SampleGrid, SampledImage};
-pub use crate::shapes::Shapes;
 pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
 pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

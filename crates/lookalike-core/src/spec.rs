@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use lookalike_graph::TensorInfo;
 use lookalike_schema::metadata::{
     ColorSpaceType, ContentProperties, NormalizationOptions, ProcessUnitOptions, SubGraphMetadata,
     TensorMetadata,
@@ -13,7 +14,7 @@ use lookalike_schema::tflite::TensorType;
 
 use crate::embedding::{FeatureVector, dequantize, l2_normalize, scalar_quantize};
 use crate::error::{Error, ErrorKind, Result, SupportCode};
-use crate::model::{Model, TensorInfo};
+use crate::model::Model;
 use crate::tensor::{DataRef, TensorRef};
 
 /// `value = (pixel - mean) / std` with pixels in 0 to 255, for R, G and B.

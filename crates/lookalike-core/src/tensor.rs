@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Error, Result};
 
 /// The most dimensions a tensor can have.
-pub const MAX_RANK: usize = 8;
+pub use lookalike_graph::MAX_RANK;
 
 /// Dimensions of a tensor, outermost first; at most [`MAX_RANK`] of them.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]

@@ -33,7 +33,7 @@ pub(crate) fn check_webp(bytes: &[u8]) -> Result<()> {
 mod of_tiff {
     use std::io::Cursor;
 
-    use lookalike_core::{Limits, Result, one_line};
+    use lookalike_core::{Error, Limits, Result, one_line};
     use tiff::TiffError;
     use tiff::decoder::{ChunkType, Decoder};
     use tiff::tags::Tag;
@@ -63,13 +63,13 @@ mod of_tiff {
         };
         let mut list = |tag| {
             let found = decoder.find_tag_unsigned_vec::<u64>(tag).map_err(failure)?;
-            Ok(found.unwrap_or_default())
+            Ok::<_, Error>(found.unwrap_or_default())
         };
         let (offsets, lengths) = (list(offsets)?, list(lengths)?);
         let bits = list(Tag::BitsPerSample)?.into_iter().max().unwrap_or(1);
         let mut number = |tag| {
             let found = decoder.find_tag_unsigned::<u16>(tag).map_err(failure)?;
-            Ok(found.unwrap_or(1))
+            Ok::<_, Error>(found.unwrap_or(1))
         };
         let (samples, compression) = (number(Tag::SamplesPerPixel)?, number(Tag::Compression)?);
         let samples = match number(Tag::PlanarConfiguration)? {

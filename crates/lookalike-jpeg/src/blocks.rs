@@ -360,4 +360,19 @@ mod tests {
             assert_eq!(third, second, "{length}");
         }
     }
+
+    /// A scan may add any bit of a DC coefficient, not only the last one.
+    #[test]
+    fn bits_of_dc_coefficients_are_added_where_they_belong() {
+        let data = bytes("101");
+        let (mut bits, mut prediction, mut block) = (Bits::new(&data, 0), 0, [0; 64]);
+        for (shift, value) in [(2, 4), (1, 4), (0, 5)] {
+            bits.with_cursor(|bits, cursor| {
+                decode_progressive_dc(bits, cursor, None, shift, &mut prediction, &mut block)
+            })
+            .map_err(|_| "bad code")
+            .unwrap();
+            assert_eq!(block[0], value, "{shift}");
+        }
+    }
 }

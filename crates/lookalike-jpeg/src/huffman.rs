@@ -277,6 +277,7 @@ impl SkipTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bits::Bits;
 
     /// Codes of 2, 2, 3, 4, … bits up to sixteen.
     fn table(symbols: &[u8]) -> Table {
@@ -387,5 +388,33 @@ mod tests {
         counts[7] = 255;
         counts[8] = 3;
         assert!(check_lengths(&counts).is_err());
+    }
+
+    /// Codes of all lengths, several of some, so that those beyond the look-up have symbols behind many others.
+    #[test]
+    fn codes_of_all_lengths_have_their_symbols() {
+        let counts = [0, 1, 2, 3, 2, 1, 2, 2, 1, 2, 3, 2, 4, 3, 5, 6];
+        check_lengths(&counts).unwrap();
+        let count = counts.iter().map(|&count| usize::from(count)).sum::<usize>();
+        let symbols: Vec<u8> = (0..count as u8).map(|index| index.wrapping_mul(37)).collect();
+        let table = Table::new(&counts, &symbols).unwrap();
+        let (mut code, mut index) = (0_u32, 0);
+        for (length, &count) in (1_u32..).zip(&counts) {
+            for _ in 0..count {
+                let data = (code << (32 - length)).to_be_bytes();
+                let data = [&data[..], &[0; 8]].concat();
+                let mut bits = Bits::new(&data, 0);
+                let entry = bits.with_cursor(|bits, cursor| {
+                    bits.refill(cursor, 16);
+                    table.symbol(*cursor)
+                });
+                let entry = entry.map_err(|_| "no code").unwrap();
+                assert_eq!(entry.symbol, symbols[index], "{length} bits, symbol {index}");
+                assert_eq!(u32::from(entry.length), length + entry.size());
+                code += 1;
+                index += 1;
+            }
+            code <<= 1;
+        }
     }
 }

@@ -282,3 +282,204 @@ fn baseline_files_of_several_scans_have_the_same_pixels() {
     // The first pixels have all components.
     assert_eq!(found.pixels[..3 * 14], whole.pixels[..3 * 14]);
 }
+
+/// Why a file is refused; empty if it is not.
+fn refusal(file: &[u8]) -> String {
+    let decoded = Decoder::new(file, &Options::default()).and_then(|decoder| decoder.decode());
+    decoded.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+/// Offset of the first segment of a kind.
+fn offset_of(file: &[u8], marker: u8) -> usize {
+    file.windows(2).position(|pair| pair == [0xFF, marker]).unwrap()
+}
+
+#[test]
+fn scans_name_what_there_is() {
+    let file = golden(BASELINE);
+    let scan = offset_of(&file, 0xDA);
+    // A count, an identifier and tables for each of three components, and three bytes of the spectrum.
+    let first = file[scan + 5];
+    for (offset, byte, text) in [
+        (4, 0, "bad SOS component count"),
+        (4, 4, "bad SOS component count"),
+        (4, 2, "bad SOS len"),
+        (5, 99, "a scan names a component that is not in the frame"),
+        (7, first, "a scan names a component twice"),
+        (6, 0x40, "bad DC huff"),
+        (6, 0x04, "bad AC huff"),
+        (11, 1, "bad SOS"),
+        (13, 0x10, "bad SOS"),
+        (13, 0x01, "bad SOS"),
+    ] {
+        let mut file = file.clone();
+        file[scan + offset] = byte;
+        assert_eq!(refusal(&file), text, "{offset} {byte}");
+    }
+    // The last table may be named, and is not there.
+    for tables in [0x30, 0x03] {
+        let mut file = file.clone();
+        file[scan + 6] = tables;
+        let text = refusal(&file);
+        assert!(!text.is_empty() && !text.ends_with("huff"), "{text}");
+    }
+}
+
+#[test]
+fn progressive_scans_code_what_there_is() {
+    let file = golden(PROGRESSIVE);
+    let scan = offset_of(&file, 0xDA);
+    let spectrum = scan + 5 + 2 * usize::from(file[scan + 4]);
+    let with = |start: u8, end: u8, shifts: u8| {
+        let mut file = file.clone();
+        file[spectrum..spectrum + 3].copy_from_slice(&[start, end, shifts]);
+        refusal(&file)
+    };
+    for (start, end, shifts) in [
+        (64, 64, 0),
+        (64, 63, 0),
+        (1, 64, 0),
+        (2, 1, 0),
+        (1, 1, 0xE0),
+        (1, 1, 0x0E),
+        (0, 0, 0xE0),
+        (0, 0, 0x0E),
+    ] {
+        assert_eq!(with(start, end, shifts), "bad SOS", "{start} {end} {shifts:x}");
+    }
+    for (start, end, shifts) in [(0, 0, 0x0D), (0, 0, 0xDD), (63, 63, 0), (1, 63, 0)] {
+        assert_ne!(with(start, end, shifts), "bad SOS", "{start} {end} {shifts:x}");
+    }
+}
+
+/// A Huffman table with so many codes of each length, all for the same symbol.
+fn huffman(counts: [u8; 16]) -> Vec<u8> {
+    let symbols = counts.iter().map(|&count| usize::from(count)).sum();
+    segment(0xC4, &[&[0x13], &counts[..], &vec![1; symbols]].concat())
+}
+
+#[test]
+fn codes_are_as_many_as_there_can_be() {
+    let with = |counts: &[(usize, u8)]| {
+        let mut all = [0; 16];
+        counts.iter().for_each(|&(length, count)| all[length - 1] = count);
+        refusal(&with_segments(&golden(BASELINE), &[huffman(all)]))
+    };
+    // As many as there are, one more, and a code of 2 bits behind those of 1 bit.
+    assert_eq!(with(&[(1, 2)]), "");
+    assert_eq!(with(&[(2, 4)]), "");
+    assert_eq!(with(&[(1, 3)]), "bad code lengths");
+    assert_eq!(with(&[(1, 2), (2, 1)]), "bad code lengths");
+    assert_eq!(with(&[(2, 5)]), "bad code lengths");
+    // A byte has 256 values.
+    assert_eq!(with(&[(9, 255), (10, 1)]), "");
+    assert_eq!(with(&[(9, 255), (10, 2)]), "bad code lengths");
+    let truncated = segment(0xC4, &[&[0x13], &[0; 15][..]].concat());
+    assert_eq!(refusal(&with_segments(&golden(BASELINE), &[truncated])), "bad DHT header");
+    let no_table = segment(0xC4, &[&[0x23], &[0; 16][..]].concat());
+    assert_eq!(refusal(&with_segments(&golden(BASELINE), &[no_table])), "bad DHT header");
+}
+
+#[test]
+fn segments_stand_where_they_may() {
+    let file = golden(BASELINE);
+    let frame = offset_of(&file, 0xC0);
+    let scan = offset_of(&file, 0xDA);
+    let insert = |offset: usize, bytes: &[u8]| [&file[..offset], bytes, &file[offset..]].concat();
+    // Before the frame there may be anything between segments; behind it nothing.
+    assert_eq!(refusal(&insert(frame, b"junk")), "");
+    assert_eq!(refusal(&insert(scan, b"junk")), "expected marker");
+    // A second frame is none, of whatever kind.
+    for marker in [0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCC, 0xCD, 0xCF] {
+        let mut second = file[frame..frame + 2 + 17].to_vec();
+        second[1] = marker;
+        assert_eq!(refusal(&insert(scan, &second)), "unknown marker", "{marker:x}");
+    }
+    // Neither an end, nor a scan, nor a number of lines comes before the frame.
+    for second in [&b"\xFF\xD9"[..], &segment(0xDC, &[0, 27]), &file[scan..scan + 14]] {
+        assert_eq!(refusal(&insert(frame, second)), "unknown marker", "{second:x?}");
+    }
+    // A comment, a marker in it included, is passed over.
+    assert_eq!(refusal(&insert(frame, &segment(0xFE, b"\xFF\xD9"))), "");
+    assert_eq!(refusal(&insert(scan, &segment(0xFE, b""))), "");
+    // The number of lines may come behind the scan, and be the one that is known.
+    let end = file.len() - 2;
+    assert_eq!(refusal(&insert(end, &segment(0xDC, &[0, 27]))), "");
+    assert_eq!(refusal(&insert(end, &segment(0xDC, &[0, 28]))), "bad DNL height");
+    assert_eq!(refusal(&insert(end, &segment(0xDC, &[27]))), "bad DNL len");
+    assert_eq!(refusal(&insert(scan, &segment(0xDD, &[0]))), "bad DRI len");
+}
+
+#[test]
+fn sampling_factors_divide_the_largest() {
+    let file = golden(BASELINE);
+    let frame = offset_of(&file, 0xC0);
+    let with = |luma: u8, chroma: u8| {
+        let mut file = file.clone();
+        (file[frame + 11], file[frame + 14], file[frame + 17]) = (luma, chroma, chroma);
+        refusal(&file)
+    };
+    for (luma, chroma) in [(0x31, 0x21), (0x13, 0x12), (0x33, 0x21), (0x33, 0x12), (0x43, 0x42)] {
+        let text = with(luma, chroma);
+        assert!(text.contains("sampling factors"), "{luma:x} {chroma:x}: {text}");
+    }
+    for (luma, chroma) in [(0x42, 0x21), (0x24, 0x12), (0x33, 0x11)] {
+        let text = with(luma, chroma);
+        assert!(!text.contains("sampling factors"), "{luma:x} {chroma:x}: {text}");
+    }
+    // The last quantization table may be named, and is not there.
+    let mut last_table = file.clone();
+    last_table[frame + 12] = 3;
+    assert_ne!(refusal(&last_table), "bad TQ");
+}
+
+#[test]
+fn adobe_and_jfif_say_what_colors_are() {
+    let file = golden(BASELINE);
+    let pixels = |file: &[u8]| decoder(file, &Options::default()).decode().unwrap().pixels;
+    let adobe =
+        |transform: u8| segment(0xEE, &[b"Adobe\0", &[100, 0, 0, 0, 0, transform][..]].concat());
+    let jfif = offset_of(&file, 0xE0);
+    assert_eq!(file[jfif + 4..jfif + 9], *b"JFIF\0");
+    let mut no_jfif = file.clone();
+    no_jfif[jfif + 4] = b'X';
+    let ycbcr = pixels(&file);
+    // JFIF has YCbCr, whatever Adobe's segment says; without it, Adobe's says it.
+    assert_eq!(pixels(&with_segments(&file, &[adobe(0)])), ycbcr);
+    assert_eq!(pixels(&no_jfif), ycbcr);
+    assert_eq!(pixels(&with_segments(&no_jfif, &[adobe(1)])), ycbcr);
+    let rgb = pixels(&with_segments(&no_jfif, &[adobe(0)]));
+    assert_ne!(rgb, ycbcr);
+    // A segment of another name says nothing.
+    let mut other = adobe(0);
+    other[4] = b'a';
+    assert_eq!(pixels(&with_segments(&no_jfif, &[other])), ycbcr);
+    // Identifiers that spell RGB count, too.
+    let mut named = file.clone();
+    let (frame, scan) = (offset_of(&named, 0xC0), offset_of(&named, 0xDA));
+    for (index, id) in b"RGB".iter().enumerate() {
+        named[frame + 10 + 3 * index] = *id;
+        named[scan + 5 + 2 * index] = *id;
+    }
+    assert_eq!(pixels(&named), rgb);
+}
+
+#[test]
+fn four_components_are_what_adobe_says() {
+    let file = golden("cmyk_45x31.jpg");
+    let pixels = |file: &[u8]| decoder(file, &Options::default()).decode().unwrap().pixels;
+    let transform = offset_of(&file, 0xEE) + 4 + 11;
+    let with = |value: u8| {
+        let mut file = file.clone();
+        file[transform] = value;
+        pixels(&file)
+    };
+    let (cmyk, ycck, other) = (with(0), with(2), with(1));
+    assert_ne!(cmyk, ycck);
+    assert_ne!(cmyk, other);
+    assert_ne!(ycck, other);
+    // With an unknown transform, or none, the fourth component is dropped.
+    let mut no_adobe = file.clone();
+    no_adobe[transform - 11] = b'a';
+    assert_eq!(pixels(&no_adobe), other);
+}

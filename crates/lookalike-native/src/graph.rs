@@ -1,24 +1,17 @@
 //! A model as the engine sees it: values and the operators between them.
 //!
-//! It has few kinds of operators. Whatever moves values about is a [`Remap`]; what takes quantized values and has no arithmetic of
+//! There are few kinds of operators. Whatever moves values about is a [`Remap`]; what takes quantized values and has no arithmetic of
 //! its own is surrounded by conversions; lists of integers that follow from shape are not there at all.
-
-mod elementwise;
-mod layout;
-mod matrices;
-mod read;
-mod windows;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use lookalike_core::{Error, Model, Result, TensorType};
+use lookalike_core::{Error, Result, TensorType};
+use lookalike_graph::{ModelFile, Reduction, Unary, elements};
 
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
 pub(crate) use crate::quantized::Scale;
 use crate::quantized::{Quantized, QuantizedBinary};
-
-pub(crate) use read::{has_operator, read};
 
 /// A value's place in the graph.
 pub(crate) type ValueId = usize;
@@ -116,32 +109,32 @@ impl Value {
 pub(crate) enum Constant {
     Floats(Vec<f32>),
     /// Floats that are in the model as this machine has them.
-    Stored(Model, Range<usize>),
+    Stored(Arc<ModelFile>, Range<usize>),
     /// Elements of other types, in the order of this machine.
     Bytes(Vec<u8>),
 }
 
 impl Constant {
-    /// Floats of a model: where they are, if this machine can read them there.
-    pub(crate) fn of_model(model: &Model, bytes: &[u8]) -> Self {
+    /// Floats of a file: where they are, if this machine can read them there.
+    pub(crate) fn of_file(file: &Arc<ModelFile>, bytes: &[u8]) -> Self {
         // What is read is a part of all that was read.
-        let start = bytes.as_ptr().addr().wrapping_sub(model.bytes().as_ptr().addr());
+        let start = bytes.as_ptr().addr().wrapping_sub(file.bytes().as_ptr().addr());
         let range = start..start.wrapping_add(bytes.len());
-        let is_there = model.bytes().get(range.clone()).is_some();
+        let is_there = file.bytes().get(range.clone()).is_some();
         if is_there
             && cfg!(target_endian = "little")
             && bytemuck::try_cast_slice::<u8, f32>(bytes).is_ok()
         {
-            return Self::Stored(model.clone(), range);
+            return Self::Stored(Arc::clone(file), range);
         }
-        Self::Floats(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+        Self::Floats(elements(bytes, f32::from_le_bytes))
     }
 
     /// The floats; none of elements of another type.
     pub(crate) fn floats(&self) -> &[f32] {
         match self {
             Self::Floats(floats) => floats,
-            Self::Stored(model, range) => bytemuck::cast_slice(&model.bytes()[range.clone()]),
+            Self::Stored(file, range) => bytemuck::cast_slice(&file.bytes()[range.clone()]),
             Self::Bytes(_) => &[],
         }
     }
@@ -149,7 +142,7 @@ impl Constant {
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Floats(floats) => bytemuck::cast_slice(floats),
-            Self::Stored(model, range) => &model.bytes()[range.clone()],
+            Self::Stored(file, range) => &file.bytes()[range.clone()],
             Self::Bytes(bytes) => bytes,
         }
     }
@@ -223,43 +216,6 @@ pub(crate) enum Op {
     Cast,
     /// The same elements with another shape.
     Reshape,
-}
-
-/// Functions of one number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Unary {
-    Abs,
-    Ceil,
-    Cos,
-    Elu,
-    Exp,
-    Floor,
-    Gelu {
-        is_approximate: bool,
-    },
-    LeakyRelu {
-        slope: f32,
-    },
-    Log,
-    Logistic,
-    Neg,
-    /// To the nearest integer, of two the even one.
-    Round,
-    Rsqrt,
-    Sin,
-    Sqrt,
-    Square,
-    Tanh,
-}
-
-/// What becomes of many numbers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reduction {
-    Mean,
-    Sum,
-    Product,
-    Max,
-    Min,
 }
 
 /// A window that moves along one side of an image.

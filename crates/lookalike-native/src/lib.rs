@@ -18,6 +18,7 @@ mod exec;
 mod fuse;
 mod graph;
 mod kernels;
+mod lower;
 mod pack;
 mod plain;
 mod plan;
@@ -31,8 +32,8 @@ use std::thread;
 
 pub use lookalike_core::InstructionSet;
 use lookalike_core::{
-    BackendInfo, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
-    SessionOptions, Threads,
+    BackendInfo, InferenceBackend, LoadedModel, Model, OperatorInfo, Result, SessionOptions,
+    Threads,
 };
 
 use crate::session::LoadedPlan;
@@ -79,11 +80,11 @@ impl InferenceBackend for Native {
     }
 
     fn has_operator(&self, operator: &OperatorInfo) -> bool {
-        graph::has_operator(operator)
+        lower::has_operator(operator)
     }
 
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
-        model.require_format("The backend `native`", ModelFormat::TfLite)?;
+        let model = model.require_tflite("The backend `native`")?;
         model.check_operators("The backend `native`", |operator| self.has_operator(operator))?;
         let set = self.set.unwrap_or_else(InstructionSet::detect);
         Ok(Arc::new(LoadedPlan::load(model, set, threads(options.threads), self.fuses)?))

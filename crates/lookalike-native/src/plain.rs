@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use lookalike_core::{Error, Result};
+use lookalike_graph::{Reduction, Unary};
 
 use crate::exec::Context;
-use crate::graph::{Element, Interpolation, OUTSIDE, Op, Reduction, Remap, Side, Unary, Window2};
+use crate::graph::{Element, Interpolation, OUTSIDE, Op, Remap, Side, Window2};
 use crate::kernels::Kernels;
-use crate::kernels::elementwise::{Activation, Binary};
+use crate::kernels::elementwise::{Activation, Binary, apply};
 use crate::kernels::rows::Rows;
 use crate::plan::{Operand, Step};
 use crate::quantized::{self, QuantizedBinary, REQUANTIZED_TOGETHER};
@@ -131,7 +132,7 @@ fn look_up(table: &[u8; 256], from: &[u8], to: &mut [u8]) {
 
 fn map(function: Unary, from: &[f32], to: &mut [f32]) {
     for (to, &from) in to.iter_mut().zip(from) {
-        *to = function.apply(from);
+        *to = apply(function, from);
     }
 }
 

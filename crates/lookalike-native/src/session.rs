@@ -4,19 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Error, InferenceSession, InstructionSet, LoadedModel, Model, ModelIo, Result, SupportCode,
-    Tensor, TensorRef, contain_panics,
+    Error, InferenceSession, InstructionSet, LoadedModel, ModelIo, Result, SupportCode, Tensor,
+    TensorRef, TfLiteModel, contain_panics,
 };
 
 use crate::exec::{self, Memory};
-use crate::graph;
+use crate::lower::lower;
 use crate::plan::Plan;
 use crate::pool::Pool;
 
 /// A loaded model: what its sessions share.
 #[derive(Clone)]
 pub(crate) struct LoadedPlan {
-    model: Model,
+    model: TfLiteModel,
     set: InstructionSet,
     threads: usize,
     fuses: bool,
@@ -27,7 +27,7 @@ pub(crate) struct LoadedPlan {
 impl LoadedPlan {
     /// Plans at once, unless the model leaves the size of an input open.
     pub(crate) fn load(
-        model: &Model,
+        model: &TfLiteModel,
         set: InstructionSet,
         threads: usize,
         fuses: bool,
@@ -41,7 +41,8 @@ impl LoadedPlan {
 
     fn plan(&self, input_dims: &[Vec<usize>]) -> Result<Plan> {
         contain("load", || {
-            Plan::new(graph::read(&self.model, input_dims)?, self.set, self.threads, self.fuses)
+            let graph = lower(&*self.model.graph_for(input_dims)?)?;
+            Plan::new(graph, self.set, self.threads, self.fuses)
         })
     }
 }

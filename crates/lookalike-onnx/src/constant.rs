@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use half::f16;
-use lookalike_core::shapes::SliceRange;
-use lookalike_core::{Error, Model, Quantization, Result, TensorInfo, TensorType};
+use lookalike_core::{Error, Quantization, Result, TensorType};
+use lookalike_graph::{Graph as Source, SliceRange, TensorId, elements};
 
 /// Extents and elements of a constant.
 #[derive(Clone, Debug)]
@@ -27,17 +26,16 @@ impl Constant {
     }
 
     /// The constant in a tensor's buffer; `None` for a value that is computed.
-    pub(crate) fn read(model: &Model, tensor: &TensorInfo) -> Result<Option<Self>> {
-        let bytes = model.constant(tensor);
+    pub(crate) fn read(graph: &Source, id: TensorId) -> Result<Option<Self>> {
+        let bytes = graph.constant(id);
         if bytes.is_empty() {
             return Ok(None);
         }
-        let dims = tensor.dims()?;
+        let tensor = graph.tensor(id);
         let int = |values| Values::Int(values, tensor.element_type);
         let values = match (tensor.element_type, &tensor.quantization) {
-            (TensorType::FLOAT32, _) => Values::F32(elements(bytes, f32::from_le_bytes)),
-            (TensorType::FLOAT16, _) => {
-                Values::F32(elements(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()))
+            (TensorType::FLOAT32 | TensorType::FLOAT16, _) => {
+                Values::F32(graph.constant_reals(id)?.unwrap_or_default())
             }
             (TensorType::INT8 | TensorType::UINT8, Some(quantization)) => {
                 Values::Quantized(bytes.to_vec(), tensor.element_type, quantization.clone())
@@ -54,7 +52,7 @@ impl Constant {
                 )));
             }
         };
-        Ok(Some(Self { dims, values }))
+        Ok(Some(Self { dims: graph.dims(id).to_vec(), values }))
     }
 
     /// Number of values that are there, whatever the shape say.
@@ -205,8 +203,4 @@ pub(crate) fn parameters(quantization: &Quantization) -> (&[f32], Vec<i64>) {
     let zero_point =
         (0..scale.len()).map(|index| zero_point.get(index).copied().unwrap_or_default()).collect();
     (scale, zero_point)
-}
-
-fn elements<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks().0.iter().copied().map(element).collect()
 }

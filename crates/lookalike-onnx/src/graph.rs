@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use lookalike_core::{Error, Model, Quantization, Result, Shapes, TensorInfo, TensorType};
+use lookalike_core::{Error, Quantization, Result, TensorType};
+use lookalike_graph::{Graph as Source, TensorId};
 
 use crate::constant::{Constant, Values, parameters};
 use crate::proto::{
@@ -44,12 +45,10 @@ impl Layout {
     }
 }
 
-/// The graph. Extents are those that follow from the inputs' sizes; what the model declares between the operators is not
+/// The graph. Shapes are those that follow from the inputs' sizes; what the model declares between the operators is not
 /// looked at, because it has 1 for whatever depends on the size of the batch or of the image.
 pub(crate) struct Graph<'m> {
-    model: &'m Model,
-    tensors: &'m [TensorInfo],
-    shapes: Shapes,
+    source: &'m Source,
     constants: HashMap<usize, Rc<Constant>>,
     /// Values as they are stored, by tensor and layout; quantized ones as integers.
     stored: HashMap<(usize, Layout), String>,
@@ -74,12 +73,11 @@ struct Edges {
 }
 
 impl<'m> Graph<'m> {
-    /// Begins a graph of values with these shapes.
-    pub(crate) fn new(model: &'m Model, shapes: Shapes) -> Self {
-        let tensors = model.tensors();
+    pub(crate) fn new(source: &'m Source) -> Self {
+        let file = source.file();
         let (mut all, mut counts) = (HashSet::new(), HashMap::new());
         let mut name = |index: usize, kind: &str| {
-            let name = match tensors[index].name.as_str() {
+            let name = match source.tensor(index).name.as_str() {
                 // Names are written wherever a value is used.
                 name if name.is_empty() || name.len() > LONGEST_NAME => kind,
                 name => name,
@@ -93,11 +91,10 @@ impl<'m> Graph<'m> {
             }
             unique
         };
-        let inputs = model.input_indices().map(|index| name(index, "input")).collect();
-        let outputs = model.output_indices().map(|index| name(index, "output")).collect();
+        let inputs = file.inputs().iter().map(|&index| name(index, "input")).collect();
+        let outputs = file.outputs().iter().map(|&index| name(index, "output")).collect();
         let mut graph = Self {
-            model,
-            shapes,
+            source,
             constants: HashMap::new(),
             stored: HashMap::new(),
             floats: HashMap::new(),
@@ -105,51 +102,37 @@ impl<'m> Graph<'m> {
             nodes: Vec::new(),
             initializers: Vec::new(),
             // A small file can have many tensors that share their data.
-            budget: model.bytes().len().saturating_mul(4).saturating_add(1 << 24),
-            tensors,
+            budget: file.bytes().len().saturating_mul(4).saturating_add(1 << 24),
         };
-        for (index, name) in model.input_indices().zip(graph.edges.inputs.clone()) {
+        for (&index, name) in file.inputs().iter().zip(graph.edges.inputs.clone()) {
             graph.define_stored(index, Layout::Plain, name);
         }
         graph
     }
 
-    /// Extents of a tensor.
-    pub(crate) fn dims(&self, tensor: usize) -> Result<Vec<usize>> {
-        let dims = self.shapes.dims(tensor).map(<[usize]>::to_vec);
-        dims.ok_or_else(|| self.not_computed(tensor))
+    /// The shape of a tensor.
+    pub(crate) fn dims(&self, tensor: TensorId) -> &'m [usize] {
+        self.source.dims(tensor)
     }
 
-    /// Whether a value follows from shapes and constants, so that nothing computes it.
-    pub(crate) fn is_computed(&self, tensor: usize) -> bool {
-        self.shapes.computed_integers(tensor).is_some()
+    /// The shape of an image: batch, rows, columns, channels.
+    pub(crate) fn image_dims(&self, tensor: TensorId) -> [usize; 4] {
+        self.source.image_dims(tensor)
     }
 
-    /// Extents of an image.
-    pub(crate) fn picture(&self, tensor: usize) -> Result<[usize; 4]> {
-        let dims = self.dims(tensor)?;
-        dims.try_into().map_err(|dims: Vec<usize>| {
-            Error::invalid_argument(format!(
-                "`{}` must have four dimensions, and has {dims:?}",
-                self.tensors[tensor].name
-            ))
-        })
-    }
-
-    pub(crate) fn element_type(&self, tensor: usize) -> TensorType {
-        self.tensors[tensor].element_type
+    pub(crate) fn element_type(&self, tensor: TensorId) -> TensorType {
+        self.source.tensor(tensor).element_type
     }
 
     /// The value of a tensor that is constant, or was found to be.
     pub(crate) fn constant(&mut self, tensor: usize) -> Result<Option<Rc<Constant>>> {
         if !self.constants.contains_key(&tensor) {
-            let info = &self.tensors[tensor];
-            let constant = match self.shapes.computed_integers(tensor) {
+            let constant = match self.source.computed_integers(tensor) {
                 Some(integers) => {
-                    let (dims, integers) = (self.dims(tensor)?, integers.to_vec());
-                    Some(Constant::ints_of(dims, integers, info.element_type))
+                    let (dims, integers) = (self.dims(tensor).to_vec(), integers.to_vec());
+                    Some(Constant::ints_of(dims, integers, self.element_type(tensor)))
                 }
-                None => Constant::read(self.model, info)?,
+                None => Constant::read(self.source, tensor)?,
             };
             if let Some(constant) = constant {
                 self.fold(tensor, constant)?;
@@ -187,24 +170,9 @@ impl<'m> Graph<'m> {
         Ok(())
     }
 
-    /// The integers of a constant operand.
-    pub(crate) fn ints(&mut self, tensor: usize) -> Result<Vec<i64>> {
-        // An empty list has no data by which it could be told from a value that is computed.
-        if self.dims(tensor)?.contains(&0) {
-            return Ok(Vec::new());
-        }
-        match self.constant(tensor)?.as_deref().and_then(Constant::ints) {
-            Some(ints) => Ok(ints.to_vec()),
-            None => Err(Error::unimplemented(format!(
-                "`{}` must be a constant of integers",
-                self.tensors[tensor].name
-            ))),
-        }
-    }
-
     /// How a tensor's integers stand for real values, if they do.
     pub(crate) fn quantization(&self, tensor: usize) -> Option<&Quantization> {
-        let info = &self.tensors[tensor];
+        let info = self.source.tensor(tensor);
         let is_byte = matches!(info.element_type, TensorType::INT8 | TensorType::UINT8);
         info.quantization.as_ref().filter(|_| is_byte)
     }
@@ -226,7 +194,7 @@ impl<'m> Graph<'m> {
     pub(crate) fn common_layout(&mut self, tensors: &[usize]) -> Result<Layout> {
         let mut common = Layout::Plain;
         for &tensor in tensors {
-            let rank = self.dims(tensor)?.len();
+            let rank = self.dims(tensor).len();
             let is_constant = self.constant(tensor)?.is_some();
             if rank > 4 || (rank < 4 && !is_constant) {
                 return Ok(Layout::Plain);
@@ -253,7 +221,7 @@ impl<'m> Graph<'m> {
             let Some(source) = self.stored.get(&(tensor, from)).cloned() else {
                 return Err(self.not_computed(tensor));
             };
-            let dims = self.picture(tensor)?;
+            let dims = self.image_dims(tensor);
             if is_layout_free(&dims) {
                 self.reshape(&source, &layout.arrange(&dims))?
             } else {
@@ -268,7 +236,7 @@ impl<'m> Graph<'m> {
     /// A value as it is stored, in a layout in which its elements have the order of the plain one.
     pub(crate) fn stored_in_order(&mut self, tensor: usize) -> Result<String> {
         let layout = self.layout(tensor);
-        let is_free = layout == Layout::Plain || is_layout_free(&self.picture(tensor)?);
+        let is_free = layout == Layout::Plain || is_layout_free(&self.image_dims(tensor));
         self.stored(tensor, if is_free { layout } else { Layout::Plain })
     }
 
@@ -293,9 +261,9 @@ impl<'m> Graph<'m> {
 
     /// A value as floats with another shape of the same count.
     pub(crate) fn reshaped_float(&mut self, tensor: usize, dims: &[usize]) -> Result<String> {
-        if self.constant(tensor)?.is_some() || self.dims(tensor)? == dims {
+        if self.constant(tensor)?.is_some() || self.dims(tensor) == dims {
             let name = self.float(tensor, Layout::Plain)?;
-            return if self.dims(tensor)? == dims { Ok(name) } else { self.reshape(&name, dims) };
+            return if self.dims(tensor) == dims { Ok(name) } else { self.reshape(&name, dims) };
         }
         let stored = self.stored_in_order(tensor)?;
         let stored = self.reshape(&stored, dims)?;
@@ -342,7 +310,7 @@ impl<'m> Graph<'m> {
 
     /// Scale and zero point of a quantized value that is computed.
     fn value_parameters(&mut self, tensor: usize) -> Result<(String, String)> {
-        let info = &self.tensors[tensor];
+        let info = self.source.tensor(tensor);
         let (element_type, quantization) = (info.element_type, info.quantization.clone());
         match quantization {
             Some(quantization) if quantization.scale.len() == 1 => {
@@ -469,9 +437,10 @@ impl<'m> Graph<'m> {
     /// Names the outputs as the model does, and ends the graph.
     pub(crate) fn finish(mut self) -> Result<GraphProto> {
         let mut output = Vec::new();
-        for (index, name) in self.model.output_indices().zip(self.edges.outputs.clone()) {
+        let file = self.source.file();
+        for (&index, name) in file.outputs().iter().zip(self.edges.outputs.clone()) {
             let value = self.stored(index, Layout::Plain)?;
-            let dims = self.dims(index)?;
+            let dims = self.dims(index);
             self.nodes.push(NodeProto {
                 input: vec![value],
                 output: vec![name.clone()],
@@ -479,12 +448,12 @@ impl<'m> Graph<'m> {
                 op_type: "Identity".to_owned(),
                 attribute: vec![],
             });
-            output.push(value_info(name, self.element_type(index), &dims)?);
+            output.push(value_info(name, self.element_type(index), dims)?);
         }
         let mut input = Vec::new();
-        for (index, name) in self.model.input_indices().zip(self.edges.inputs.clone()) {
-            let dims = self.dims(index)?;
-            input.push(value_info(name, self.element_type(index), &dims)?);
+        for (&index, name) in file.inputs().iter().zip(self.edges.inputs.clone()) {
+            let dims = self.dims(index);
+            input.push(value_info(name, self.element_type(index), dims)?);
         }
         let name = "main".to_owned();
         Ok(GraphProto { node: self.nodes, name, initializer: self.initializers, input, output })
@@ -493,7 +462,7 @@ impl<'m> Graph<'m> {
     fn not_computed(&self, tensor: usize) -> Error {
         Error::invalid_argument(format!(
             "`{}` is used before it is computed",
-            self.tensors[tensor].name
+            self.source.tensor(tensor).name
         ))
     }
 }

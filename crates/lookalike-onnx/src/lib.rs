@@ -20,13 +20,12 @@ mod operators;
 mod proto;
 mod read;
 
-use lookalike_core::{Error, Model, ModelFormat, OperatorInfo, Result};
+use lookalike_core::{Error, Model, OperatorInfo, Result, TfLiteModel};
 use prost::Message;
 
 pub use crate::read::{has_channels_first, is_onnx, read};
 
 use crate::graph::Graph;
-use crate::operators::Op;
 use crate::proto::{ModelProto, OperatorSetIdProto};
 
 /// Version of the operator set that translations are written in.
@@ -35,6 +34,9 @@ pub const OPSET: i64 = 17;
 /// Version of the file format that came with this operator set.
 const IR_VERSION: i64 = 8;
 
+/// What messages call the translation.
+const READER: &str = "The translation to ONNX";
+
 /// Translates a model whose inputs have the sizes it declares; an open batch is 1.
 ///
 /// # Errors
@@ -42,6 +44,7 @@ const IR_VERSION: i64 = 8;
 /// The model has operators that have no translation, all of which are named; it uses one in a form that has none; it
 /// contradicts itself; or it leaves dimensions other than the batch open, for which there is [`translate_for`].
 pub fn translate(model: &Model) -> Result<Vec<u8>> {
+    let model = model.require_tflite(READER)?;
     let input_dims = model.fixed_input_dims().ok_or_else(|| {
         let open = model.io().inputs.iter().find(|input| input.has_open_size());
         let shape = open.map(|input| format!(" ({:?})", input.shape_signature)).unwrap_or_default();
@@ -57,22 +60,16 @@ pub fn translate(model: &Model) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// As [`translate`]; or there is not a list for each input.
-pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>> {
-    model.require_format("The translation to ONNX", ModelFormat::TfLite)?;
-    model.check_operators("The translation to ONNX", has_translation)?;
-    let mut graph = Graph::new(model, model.shapes_for(input_dims)?);
-    for (position, info) in model.operators().iter().enumerate() {
-        let Some(translate) = operators::translation(&info.name) else { continue };
-        if info.outputs.iter().all(|&output| graph.is_computed(output)) {
-            continue;
-        }
-        let op = Op { info, options: model.operator_options(position) };
-        translate(&mut graph, &op).map_err(|error| {
-            let what = format!("operator {position} ({}): {error}", info.name);
-            Error::new(error.kind(), what)
+pub fn translate_for(model: &TfLiteModel, input_dims: &[Vec<usize>]) -> Result<Vec<u8>> {
+    model.check_operators(READER, has_translation)?;
+    let source = model.graph_for(input_dims)?;
+    let mut graph = Graph::new(&source);
+    for node in source.nodes_to_run() {
+        graph.translate(node).map_err(|error| {
+            Error::new(error.kind(), format!("{}: {error}", source.describe(node)))
         })?;
     }
-    let metadata_props = read::properties(model);
+    let metadata_props = read::properties(model.metadata());
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").to_owned(),
@@ -84,12 +81,7 @@ pub fn translate_for(model: &Model, input_dims: &[Vec<usize>]) -> Result<Vec<u8>
     Ok(model.encode_to_vec())
 }
 
-/// Names of the operators that have a translation, as the schema spells them.
-pub fn operators() -> impl Iterator<Item = &'static str> {
-    operators::OPERATORS.iter().map(|&(name, _)| name)
-}
-
 /// Whether an operator has a translation, in the forms that are known.
 pub fn has_translation(operator: &OperatorInfo) -> bool {
-    !operator.is_custom && operators::translation(&operator.name).is_some()
+    operator.is_known() && !operators::UNSUPPORTED.contains(&&*operator.name)
 }

@@ -8,7 +8,7 @@ use lookalike_core::metadata::{
     TensorMetadata,
 };
 use lookalike_core::{
-    Error, Model, ModelIo, OperatorInfo, Result, SupportCode, TensorInfo, TensorType,
+    Error, Model, ModelIo, OnnxModel, OperatorInfo, Result, SupportCode, TensorInfo, TensorType,
 };
 use prost::Message;
 
@@ -52,7 +52,7 @@ pub fn read(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Model> {
     let signature = ModelIo::new(inputs(&graph)?, outputs(&graph)?);
     let operators = graph.node.into_iter().map(|node| OperatorInfo::named(node.op_type)).collect();
     let metadata = metadata(&outline.metadata_props, &signature)?;
-    Ok(Model::from_onnx(bytes, signature, operators, metadata))
+    Ok(Model::Onnx(OnnxModel::new(bytes, signature, operators, metadata)))
 }
 
 /// Inputs without those that the model itself gives values to.
@@ -166,8 +166,8 @@ fn metadata(properties: &[StringStringEntryProto], signature: &ModelIo) -> Resul
 }
 
 /// Properties that tell the normalization of a model that declares one.
-pub(crate) fn properties(model: &Model) -> Vec<StringStringEntryProto> {
-    let graph = model.metadata().and_then(|metadata| metadata.subgraph_metadata.first());
+pub(crate) fn properties(metadata: Option<&ModelMetadata>) -> Vec<StringStringEntryProto> {
+    let graph = metadata.and_then(|metadata| metadata.subgraph_metadata.first());
     let input = graph.and_then(|graph| graph.input_tensor_metadata.first());
     let units = input.map(|input| input.process_units.as_slice()).unwrap_or_default();
     let normalization = units.iter().find_map(|unit| match &unit.options {
@@ -254,8 +254,8 @@ mod tests {
             read(outline.encode_to_vec())
         };
         let model = with(&[("mean", "1, 2,3"), ("std", "4")]).unwrap();
-        assert_eq!(properties(&model)[0].value, "1,2,3");
-        assert_eq!(properties(&model)[1].value, "4");
+        assert_eq!(properties(model.metadata())[0].value, "1,2,3");
+        assert_eq!(properties(model.metadata())[1].value, "4");
         for wrong in [&[("mean", "1")][..], &[("mean", "one"), ("std", "1")]] {
             assert_eq!(with(wrong).unwrap_err().kind(), ErrorKind::InvalidArgument);
         }

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
-    SessionOptions, SupportCode, contain_panics, one_line,
+    BackendInfo, Error, InferenceBackend, LoadedModel, Model, OperatorInfo, Result, SessionOptions,
+    SupportCode, contain_panics, one_line,
 };
 
 use crate::library::Library;
@@ -52,7 +52,7 @@ impl InferenceBackend for Ort {
     }
 
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
-        if model.format() == ModelFormat::TfLite {
+        if let Model::TfLite(model) = model {
             model.check_operators("The backend `ort`", |operator| self.has_operator(operator))?;
         }
         let library = Library::load(self.library.as_deref())?;

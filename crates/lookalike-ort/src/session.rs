@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use lookalike_core::{
-    DataRef, Error, InferenceSession, LoadedModel, Model, ModelFormat, ModelIo, Result,
-    SessionOptions, Shape, Tensor, TensorRef, Threads,
+    DataRef, Error, InferenceSession, LoadedModel, Model, ModelIo, Result, SessionOptions, Shape,
+    Tensor, TensorRef, Threads,
 };
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
@@ -94,21 +94,20 @@ impl LoadedModel for LoadedOrt {
 }
 
 impl Source {
-    fn is_translated(&self) -> bool {
-        self.model.format() == ModelFormat::TfLite
-    }
-
     /// The input shapes that a session can be planned for in advance. An ONNX model is planned once, for whatever sizes it takes.
     fn fixed_dims(&self) -> Option<Vec<Vec<usize>>> {
-        if self.is_translated() { self.model.fixed_input_dims() } else { Some(Vec::new()) }
+        match &self.model {
+            Model::TfLite(model) => model.fixed_input_dims(),
+            _ => Some(Vec::new()),
+        }
     }
 
     fn plan(&self, input_dims: Vec<Vec<usize>>) -> Result<Planned> {
-        let is_translated = self.is_translated();
-        let translation = if is_translated {
-            Cow::Owned(lookalike_onnx::translate_for(&self.model, &input_dims)?)
-        } else {
-            Cow::Borrowed(self.model.bytes())
+        let (translation, is_translated) = match &self.model {
+            Model::TfLite(model) => {
+                (Cow::Owned(lookalike_onnx::translate_for(model, &input_dims)?), true)
+            }
+            model => (Cow::Borrowed(model.bytes()), false),
         };
         let session = contain("load the model", || self.start(&translation))?;
         let inputs = session.inputs().iter().map(|outlet| Input::new(outlet, is_translated));
@@ -132,7 +131,10 @@ impl Source {
 impl OrtSession {
     fn plan_for(&mut self, input_dims: Vec<Vec<usize>>) -> Result<&mut Planned> {
         let planned = match self.planned.take() {
-            Some(planned) if planned.input_dims == input_dims || !self.source.is_translated() => {
+            Some(planned)
+                if planned.input_dims == input_dims
+                    || !matches!(self.source.model, Model::TfLite(_)) =>
+            {
                 planned
             }
             _ => self.source.plan(input_dims)?,

@@ -8,11 +8,13 @@ mod stderr_capture;
 use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Error, ErrorKind, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo,
-    Result, SessionOptions,
+    BackendInfo, Error, ErrorKind, InferenceBackend, LoadedModel, Model, OperatorInfo, Result,
+    SessionOptions,
 };
 
 use crate::session::LoadedTfLite;
+
+const NAME: &str = "The backend `tflitec`";
 
 /// The engine. XNNPACK runs what it can of a model, the library's own kernels the rest.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,8 +50,8 @@ impl InferenceBackend for TfLiteC {
 
     fn load(&self, model: &Model, options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
         self.check()?;
-        model.require_format("The backend `tflitec`", ModelFormat::TfLite)?;
-        model.check_operators("The backend `tflitec`", |operator| self.has_operator(operator))?;
+        let model = model.require_tflite(NAME)?;
+        model.check_operators(NAME, |operator| self.has_operator(operator))?;
         Ok(Arc::new(LoadedTfLite::load(model, options)?))
     }
 }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lookalike_core::{
-    Data, DataRef, Error, ErrorKind, InferenceSession, LoadedModel, Model, ModelIo, OperatorInfo,
-    Result, SessionOptions, Shape, Shapes, SupportCode, Tensor, TensorInfo, TensorRef,
-    contain_panics, one_line,
+    Data, DataRef, Error, ErrorKind, InferenceSession, LoadedModel, ModelIo, Result,
+    SessionOptions, Shape, SupportCode, Tensor, TensorInfo, TensorRef, TfLiteModel, contain_panics,
+    one_line,
 };
+use lookalike_graph::{Binary, Graph, Logical, Node, Op, TensorId};
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
-use tflitec::model::Model as TfLiteModel;
+use tflitec::model::Model as LibraryModel;
 use tflitec::tensor::{DataType, Shape as TfLiteShape};
 
 use crate::stderr_capture::captured;
@@ -20,7 +21,7 @@ self_cell! {
     struct Loaded {
         owner: AlignedModel,
         #[covariant]
-        dependent: TfLiteModel,
+        dependent: LibraryModel,
     }
 }
 
@@ -53,15 +54,15 @@ pub(crate) struct TfLiteSession {
 }
 
 impl LoadedTfLite {
-    pub(crate) fn load(model: &Model, options: &SessionOptions) -> Result<Self> {
+    pub(crate) fn load(model: &TfLiteModel, options: &SessionOptions) -> Result<Self> {
         // The library prepares the model for the sizes it declares, open ones taken as 1.
         let declared = model.io().inputs.iter().map(TensorInfo::dims);
-        let shapes = model.shapes_for(&declared.collect::<Result<Vec<_>>>()?)?;
-        check_biases(model)?;
+        let graph = model.graph_for(&declared.collect::<Result<Vec<_>, _>>()?)?;
+        check_forms(&graph)?;
         let captures_stderr = options.captures_stderr;
         let loaded = contain(captures_stderr, || {
             Loaded::try_new(AlignedModel::new(model), |model| {
-                TfLiteModel::from_bytes(model.bytes())
+                LibraryModel::from_bytes(model.bytes())
             })
         })?;
         let (loaded, io) = (Arc::new(loaded), Arc::new(model.io().clone()));
@@ -81,7 +82,7 @@ impl LoadedTfLite {
             Ok(Self { io, options, captures_stderr, loaded, first: Mutex::new(Some(session)) })
         };
         // With XNNPACK the library prepares graphs that are not run, too; by itself it leaves them alone.
-        if model.graph_count() > 1 || has_unused_result(model) || has_shared_slope(model, &shapes) {
+        if model.file().graph_count() > 1 || has_unused_result(&graph) || has_shared_slope(&graph) {
             return start(false);
         }
         // XNNPACK refuses graphs whose sizes are known only when they run; the library's own kernels take them.
@@ -147,7 +148,8 @@ impl TfLiteSession {
             return Ok(());
         }
         let shapes: Vec<Vec<usize>> = wanted().map(<[usize]>::to_vec).collect();
-        self.running.borrow_owner().borrow_owner().model.shapes_for(&shapes)?;
+        let graph = self.running.borrow_owner().borrow_owner().model.graph_for(&shapes)?;
+        check_forms(&graph)?;
         // Whatever happens, the interpreter is not set up for the old shapes any more.
         self.shapes.clear();
         let interpreter = self.running.borrow_dependent();
@@ -162,36 +164,60 @@ impl TfLiteSession {
     }
 }
 
-/// The library's kernel takes it for granted that a depthwise convolution has a bias, and reads it where there is none.
-fn check_biases(model: &Model) -> Result<()> {
-    let lacks_bias = |operator: &&OperatorInfo| {
-        &*operator.name == "DEPTHWISE_CONV_2D" && operator.inputs.iter().flatten().count() < 3
+/// Refuses what the library's kernels cannot do, or do wrongly: they rely on converters that never write it.
+fn check_forms(graph: &Graph) -> Result<()> {
+    let refuse = |node: &Node, reason: String| {
+        Err(Error::unimplemented(format!(
+            "TensorFlow Lite 2.9 cannot run a {} {reason}; take another backend",
+            graph.name(node)
+        ))
+        .with_support_code(SupportCode::Error))
     };
-    match model.operators().iter().find(lacks_bias) {
-        None => Ok(()),
-        Some(_) => Err(Error::unimplemented(
-            "TensorFlow Lite 2.9 cannot run a DEPTHWISE_CONV_2D without a bias; take another backend",
-        )
-        .with_support_code(SupportCode::Error)),
+    for node in graph.nodes() {
+        let rank = |tensor: TensorId| graph.dims(tensor).len();
+        let ranks = node.inputs.iter().flatten().chain(&node.outputs).map(|&tensor| rank(tensor));
+        let largest = ranks.max().unwrap_or_default();
+        let is_broadcast = || graph.dims(node.input(0)) != graph.dims(node.input(1)) && largest > 4;
+        match &node.op {
+            // It is taken for granted, and read where it is not.
+            Op::DepthwiseConv2d(_) if node.optional_input(2).is_none() => {
+                return refuse(node, "without a bias".to_owned());
+            }
+            Op::Binary { .. } | Op::Comparison(_) if is_broadcast() => {
+                return refuse(node, "that broadcasts along more than 4 dimensions".to_owned());
+            }
+            Op::Logical(logical) if *logical != Logical::Not && is_broadcast() => {
+                return refuse(node, "that broadcasts along more than 4 dimensions".to_owned());
+            }
+            Op::Transpose { .. } if largest > 6 => {
+                return refuse(node, "of more than 6 dimensions".to_owned());
+            }
+            Op::BatchMatMul { .. } | Op::MirrorPad { .. } | Op::Pad { .. } | Op::Slice { .. }
+                if largest > 5 =>
+            {
+                return refuse(node, "of more than 5 dimensions".to_owned());
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Whether channels share a slope of PRELU. XNNPACK reads one for each channel, whatever there is.
-fn has_shared_slope(model: &Model, shapes: &Shapes) -> bool {
-    let channels = |tensor: &Option<usize>| shapes.dims((*tensor)?)?.last();
-    let mut operators = model.operators().iter().filter(|operator| &*operator.name == "PRELU");
-    operators.any(|operator| {
-        let mut operands = operator.inputs.iter().map(channels);
-        operands.next() != operands.next()
+fn has_shared_slope(graph: &Graph) -> bool {
+    let channels = |tensor: TensorId| graph.dims(tensor).last();
+    graph.nodes().iter().any(|node| {
+        matches!(node.op, Op::Binary { function: Binary::Prelu, .. })
+            && channels(node.input(0)) != channels(node.input(1))
     })
 }
 
 /// Whether an operator has a result that nobody reads. XNNPACK gives it no memory and writes it all the same.
-fn has_unused_result(model: &Model) -> bool {
-    let mut is_used = vec![false; model.tensors().len()];
-    let inputs = model.operators().iter().flat_map(|operator| operator.inputs.iter().flatten());
-    inputs.copied().chain(model.output_indices()).for_each(|tensor| is_used[tensor] = true);
-    model.operators().iter().flat_map(|operator| &operator.outputs).any(|&tensor| !is_used[tensor])
+fn has_unused_result(graph: &Graph) -> bool {
+    let (file, mut is_used) = (graph.file(), vec![false; graph.file().tensors().len()]);
+    let inputs = file.operators().iter().flat_map(|operator| operator.inputs.iter().flatten());
+    inputs.chain(file.outputs()).for_each(|&tensor| is_used[tensor] = true);
+    file.operators().iter().flat_map(|operator| &operator.outputs).any(|&tensor| !is_used[tensor])
 }
 
 impl InferenceSession for TfLiteSession {
@@ -291,7 +317,7 @@ impl fmt::Debug for TfLiteSession {
 
 /// Bytes of a model at an address where the library's kernels may read weights as vectors.
 struct AlignedModel {
-    model: Model,
+    model: TfLiteModel,
     /// A copy that starts at this offset, if the model's own bytes lie badly.
     copy: Option<(Vec<u8>, usize)>,
 }
@@ -299,8 +325,8 @@ struct AlignedModel {
 impl AlignedModel {
     const ALIGNMENT: usize = 16;
 
-    fn new(model: &Model) -> Self {
-        let bytes = model.bytes();
+    fn new(model: &TfLiteModel) -> Self {
+        let bytes = model.file().bytes();
         let is_aligned = bytes.as_ptr().align_offset(Self::ALIGNMENT) == 0;
         let copy = (!is_aligned).then(|| {
             let mut copy = vec![0; bytes.len() + Self::ALIGNMENT];
@@ -313,8 +339,8 @@ impl AlignedModel {
 
     fn bytes(&self) -> &[u8] {
         match &self.copy {
-            Some((copy, start)) => &copy[*start..*start + self.model.bytes().len()],
-            None => self.model.bytes(),
+            Some((copy, start)) => &copy[*start..*start + self.model.file().bytes().len()],
+            None => self.model.file().bytes(),
         }
     }
 }

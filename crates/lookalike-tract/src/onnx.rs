@@ -4,8 +4,8 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
-    SessionOptions,
+    BackendInfo, InferenceBackend, LoadedModel, Model, OperatorInfo, Result, SessionOptions,
+    TfLiteModel,
 };
 use tract_core::prelude::{Framework, TypedModel};
 use tract_onnx::prelude::InferenceModelExt;
@@ -16,6 +16,8 @@ use crate::{TRACT_VERSION, contain};
 /// The engine. One inference runs on one thread whatever [`SessionOptions::threads`] says; sessions run in parallel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tract;
+
+const NAME: &str = "The backend `tract`";
 
 impl InferenceBackend for Tract {
     fn name(&self) -> &'static str {
@@ -31,13 +33,13 @@ impl InferenceBackend for Tract {
     }
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
-        model.require_format("The backend `tract`", ModelFormat::TfLite)?;
-        model.check_operators("The backend `tract`", |operator| self.has_operator(operator))?;
+        let model = model.require_tflite(NAME)?;
+        model.check_operators(NAME, |operator| self.has_operator(operator))?;
         Ok(Arc::new(LoadedTract::load(model, read)?))
     }
 }
 
-fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
+fn read(model: &TfLiteModel, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
     let translation = lookalike_onnx::translate_for(model, input_dims)?;
     contain("load the model", || {
         tract_onnx::onnx().model_for_read(&mut Cursor::new(translation))?.into_typed()

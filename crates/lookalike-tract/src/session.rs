@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookalike_core::{
-    DataRef, Error, InferenceSession, LoadedModel, Model, ModelIo, Result, Shape, Tensor, TensorRef,
+    DataRef, Error, InferenceSession, LoadedModel, ModelIo, Result, Shape, Tensor, TensorRef,
+    TfLiteModel,
 };
 use tract_core::internal::{bail, ensure};
 use tract_core::prelude::{
@@ -15,12 +16,12 @@ use tract_core::prelude::{
 use crate::contain;
 
 /// Reads a model, with inputs of these shapes, into a graph of the engine.
-pub(crate) type Reader = fn(&Model, &[Vec<usize>]) -> Result<TypedModel>;
+pub(crate) type Reader = fn(&TfLiteModel, &[Vec<usize>]) -> Result<TypedModel>;
 
 /// A loaded model: what its sessions share.
 #[derive(Clone)]
 pub(crate) struct LoadedTract {
-    model: Model,
+    model: TfLiteModel,
     read: Reader,
     /// `None` where the model leaves the size of an input open.
     planned: Option<Planned>,
@@ -42,7 +43,7 @@ struct Planned {
 
 impl LoadedTract {
     /// Plans at once, unless the model leaves the size of an input open.
-    pub(crate) fn load(model: &Model, read: Reader) -> Result<Self> {
+    pub(crate) fn load(model: &TfLiteModel, read: Reader) -> Result<Self> {
         let fixed = model.fixed_input_dims();
         let planned = fixed.map(|dims| Planned::new(model, read, dims)).transpose()?;
         Ok(Self { model: model.clone(), read, planned })
@@ -101,7 +102,7 @@ impl TractSession {
 }
 
 impl Planned {
-    fn new(model: &Model, read: Reader, input_dims: Vec<Vec<usize>>) -> Result<Self> {
+    fn new(model: &TfLiteModel, read: Reader, input_dims: Vec<Vec<usize>>) -> Result<Self> {
         let graph = read(model, &input_dims)?;
         let plan = contain("load the model", || {
             check_sizes(&graph)?;

@@ -4,10 +4,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use lookalike_core::{
-    BackendInfo, Error, InferenceBackend, LoadedModel, Model, ModelFormat, OperatorInfo, Result,
-    SessionOptions, Shapes, TensorType,
+    BackendInfo, Error, InferenceBackend, LoadedModel, Model, OperatorInfo, Result, SessionOptions,
+    TensorType, TfLiteModel,
 };
-use lookalike_schema::tflite::BuiltinOptionsRef;
+use lookalike_graph::{Graph, Node, Op};
 use tract_core::prelude::{Framework, TypedModel};
 
 use crate::session::LoadedTract;
@@ -36,7 +36,7 @@ impl InferenceBackend for TractTflite {
     }
 
     fn load(&self, model: &Model, _options: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
-        model.require_format(NAME, ModelFormat::TfLite)?;
+        let model = model.require_tflite(NAME)?;
         model.check_operators(NAME, |operator| self.has_operator(operator))?;
         let Some(input_dims) = model.fixed_input_dims() else {
             return Err(Error::unimplemented(format!(
@@ -44,18 +44,12 @@ impl InferenceBackend for TractTflite {
             )));
         };
         // What an inference costs is checked with the shapes.
-        let shapes = model.shapes_for(&input_dims)?;
-        for (position, operator) in model.operators().iter().enumerate() {
-            let node = Node {
-                model,
-                operator,
-                options: model.operator_options(position),
-                shapes: &shapes,
-            };
-            if let Some(reason) = node.is_misread() {
+        let graph = model.graph_for(&input_dims)?;
+        for node in graph.nodes() {
+            if let Some(reason) = misreading(&graph, node) {
+                let name = graph.name(node);
                 return Err(Error::unimplemented(format!(
-                    "{NAME} does not run {} here: {reason}; take `tract`",
-                    operator.name
+                    "{NAME} does not run {name} here: {reason}; take `tract`"
                 )));
             }
         }
@@ -111,86 +105,58 @@ const OPERATORS: [&str; 43] = [
     "TRANSPOSE",
 ];
 
-/// An operator with all that its form depends on.
-struct Node<'a> {
-    model: &'a Model,
-    operator: &'a OperatorInfo,
-    options: BuiltinOptionsRef<'a>,
-    shapes: &'a Shapes,
-}
-
-impl Node<'_> {
-    /// Why tract's reader reads the operator otherwise than TensorFlow Lite, or not at all. Each reason has a fixture in
-    /// `models/fixtures/operators/`.
-    fn is_misread(&self) -> Option<&'static str> {
-        let inputs = self.operator.inputs.iter().flatten();
-        let mut tensors = inputs.chain(&self.operator.outputs);
-        let is_quantized = |&tensor: &usize| {
-            !matches!(
-                self.model.tensors()[tensor].element_type,
-                TensorType::FLOAT32 | TensorType::INT32 | TensorType::INT64
-            )
-        };
-        if tensors.any(is_quantized) {
-            return Some("tract gives quantized results scales of its own");
-        }
-        let (input, output) = (self.dims(0), self.shapes.dims(*self.operator.outputs.first()?)?);
-        match (&*self.operator.name, &self.options) {
-            ("DEPTHWISE_CONV_2D", _) if input.last() != output.last() => {
-                Some("tract misreads depth multipliers other than 1")
-            }
-            ("EXPAND_DIMS", _) if self.numbers(1).iter().any(|&axis| axis < 0) => {
-                Some("tract misreads negative dimensions")
-            }
-            ("REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" | "SUM", _)
-                if self
-                    .numbers(1)
-                    .iter()
-                    .any(|&axis| axis < 0 || axis + 1 >= input.len() as i32) =>
-            {
-                Some("tract misreads reductions of the last dimension")
-            }
-            ("FULLY_CONNECTED", _) if self.operator.inputs.iter().flatten().count() < 3 => {
-                Some("tract reads no layer without a bias")
-            }
-            ("FULLY_CONNECTED", _) if input.len() != 2 => {
-                Some("tract reads only inputs of two dimensions")
-            }
-            ("SOFTMAX", BuiltinOptionsRef::SoftmaxOptions(options)) if options.beta() != 1.0 => {
-                Some("tract reads no beta other than 1")
-            }
-            ("SQUEEZE", _) if input.len() != output.len() + 1 => Some(
-                "tract removes one dimension at a time, and then others than those that are meant",
-            ),
-            ("STRIDED_SLICE", BuiltinOptionsRef::StridedSliceOptions(options))
-                if options.ellipsis_mask() != 0
-                    || options.new_axis_mask() != 0
-                    || options.shrink_axis_mask() != 0 =>
-            {
-                Some("tract misreads ellipses, and reads no new or removed dimensions")
-            }
-            _ => None,
-        }
+/// Why tract's reader reads an operator otherwise than TensorFlow Lite, or not at all. Each reason has a fixture in
+/// `models/fixtures/operators/`.
+fn misreading(graph: &Graph, node: &Node) -> Option<&'static str> {
+    let tensors = || node.inputs.iter().flatten().chain(&node.outputs);
+    let is_quantized = |&tensor: &usize| {
+        !matches!(
+            graph.tensor(tensor).element_type,
+            TensorType::FLOAT32 | TensorType::INT32 | TensorType::INT64
+        )
+    };
+    if tensors().any(is_quantized) {
+        return Some("tract gives quantized results scales of its own");
     }
-
-    /// The shape of an input; empty if there is none.
-    fn dims(&self, input: usize) -> &[usize] {
-        let tensor = self.operator.inputs.get(input).copied().flatten();
-        tensor.and_then(|tensor| self.shapes.dims(tensor)).unwrap_or_default()
-    }
-
-    /// A constant input of 32-bit integers.
-    fn numbers(&self, input: usize) -> Vec<i32> {
-        let tensor = self.operator.inputs.get(input).copied().flatten();
-        let bytes = tensor.map(|tensor| self.model.constant(&self.model.tensors()[tensor]));
-        let bytes = bytes.unwrap_or_default().chunks_exact(size_of::<i32>());
-        bytes.filter_map(|bytes| Some(i32::from_le_bytes(bytes.try_into().ok()?))).collect()
+    let states_negative_axis = || {
+        let stated = graph.integers(node.input(1)).unwrap_or_default();
+        stated.iter().any(|&axis| axis < 0)
+    };
+    let rank = |tensor: Option<usize>| tensor.map_or(0, |tensor| graph.dims(tensor).len());
+    let input = node.inputs.first().copied().flatten();
+    let (input_rank, output_rank) = (rank(input), rank(node.outputs.first().copied()));
+    match &node.op {
+        Op::DepthwiseConv2d(conv) if conv.outputs != conv.groups => {
+            Some("tract misreads depth multipliers other than 1")
+        }
+        Op::Reshape if graph.name(node) == "EXPAND_DIMS" && states_negative_axis() => {
+            Some("tract misreads negative dimensions")
+        }
+        Op::Reshape if graph.name(node) == "SQUEEZE" && input_rank != output_rank + 1 => {
+            Some("tract removes one dimension at a time, and then others than those that are meant")
+        }
+        Op::Reduce { axes, .. }
+            if axes.iter().any(|&axis| axis + 1 >= input_rank) || states_negative_axis() =>
+        {
+            Some("tract misreads reductions of the last dimension")
+        }
+        Op::FullyConnected { .. } if node.optional_input(2).is_none() => {
+            Some("tract reads no layer without a bias")
+        }
+        Op::FullyConnected { .. } if input_rank != 2 => {
+            Some("tract reads only inputs of two dimensions")
+        }
+        Op::Softmax { beta } if *beta != 1.0 => Some("tract reads no beta other than 1"),
+        Op::Slice { is_one_to_one: false, .. } => {
+            Some("tract misreads ellipses, and reads no new or removed dimensions")
+        }
+        _ => None,
     }
 }
 
-fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
+fn read(model: &TfLiteModel, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
     let graph = contain("read the model", || {
-        tract_tflite::tflite().model_for_read(&mut Cursor::new(model.bytes()))
+        tract_tflite::tflite().model_for_read(&mut Cursor::new(model.file().bytes()))
     });
     let graph = graph.map_err(|error| {
         Error::unimplemented(format!("{NAME} cannot read this model; take `tract`"))
@@ -201,15 +167,19 @@ fn read(model: &Model, input_dims: &[Vec<usize>]) -> Result<TypedModel> {
 }
 
 /// A shape that differs from ours is the sign of an operator that was misread.
-fn check_output_shapes(graph: &TypedModel, model: &Model, input_dims: &[Vec<usize>]) -> Result<()> {
-    let shapes = model.shapes_for(input_dims)?;
-    for (number, tensor) in model.output_indices().enumerate() {
+fn check_output_shapes(
+    graph: &TypedModel,
+    model: &TfLiteModel,
+    input_dims: &[Vec<usize>],
+) -> Result<()> {
+    let wanted = model.graph_for(input_dims)?;
+    for (number, &tensor) in model.file().outputs().iter().enumerate() {
         let fact = contain("read the model", || graph.output_fact(number).cloned())?;
         let found = fact.shape.as_concrete().map(<[usize]>::to_vec);
-        if found.as_deref() != shapes.dims(tensor) {
+        if found.as_deref() != Some(wanted.dims(tensor)) {
             return Err(Error::unimplemented(format!(
                 "{NAME} reads this model otherwise than TensorFlow Lite: output {number} has the shape {found:?} instead of {:?}; take `tract`",
-                shapes.dims(tensor)
+                wanted.dims(tensor)
             )));
         }
     }
@@ -245,11 +215,11 @@ mod tests {
 
     #[test]
     fn a_graph_of_other_output_shapes_is_refused() {
-        let model = Model::from_bytes(ABS).unwrap();
+        let model = TfLiteModel::from_bytes(ABS).unwrap();
         let input_dims = model.fixed_input_dims().unwrap();
         let graph = read(&model, &input_dims).unwrap();
         let other = include_bytes!("../../../models/fixtures/operators/pad.tflite");
-        let other = Model::from_bytes(other).unwrap();
+        let other = TfLiteModel::from_bytes(other).unwrap();
         let input_dims = other.fixed_input_dims().unwrap();
         let error = check_output_shapes(&graph, &other, &input_dims).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unimplemented);

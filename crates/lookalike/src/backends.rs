@@ -183,6 +183,7 @@ mod tests {
 
         fn load(&self, model: &Model, _: &SessionOptions) -> Result<Arc<dyn LoadedModel>> {
             // What every engine of ours answers.
+            let model = model.require_tflite(self.0)?;
             model.check_operators(self.0, |operator| self.has_operator(operator))?;
             Err(Error::internal(format!("{} refuses it", self.0)))
         }

@@ -34,9 +34,9 @@ pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, Error, ErrorKind, FeatureVector,
     HeadSpec, Image, ImageOutline, ImageProcessingOptions, ImageView, InferenceBackend,
     InferenceSession, InputElement, InputSpec, InstructionSet, Isa, Limits, LoadedModel, Model,
-    ModelFormat, ModelIo, Normalization, OperatorInfo, Orientation, PixelFormat, PixelRect, Plane,
+    ModelIo, Normalization, OnnxModel, OperatorInfo, Orientation, PixelFormat, PixelRect, Plane,
     Preprocessor, Quantization, Region, Result, SampleGrid, SampledImage, SessionOptions, Shape,
-    Shapes, SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, Threads,
+    SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, TfLiteModel, Threads,
     contain_panics, cosine, cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};

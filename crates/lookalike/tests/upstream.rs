@@ -443,7 +443,9 @@ impl InferenceBackend for Bare {
         model: &Model,
         options: &SessionOptions,
     ) -> lookalike::Result<Arc<dyn LoadedModel>> {
-        model.check_operators("The backend `bare`", |operator| self.has_operator(operator))?;
+        let name = "The backend `bare`";
+        let tflite = model.require_tflite(name)?;
+        tflite.check_operators(name, |operator| self.has_operator(operator))?;
         backend("native")?.load(model, options)
     }
 }

@@ -128,24 +128,25 @@ impl Report {
         let tensors = |tensors: &[TensorInfo]| tensors.iter().map(TensorReport::new).collect();
         let options = SessionOptions::default().with_captured_stderr(true);
         let mut has_default = false;
-        let size = |name: &str| model.associated_file(name).map_or(0, <[u8]>::len);
+        let tflite = match model {
+            Model::TfLite(model) => Some(model),
+            _ => None,
+        };
+        let signature_defs = tflite.map(|model| model.file().signature_defs()).unwrap_or_default();
+        let associated_files = tflite.iter().flat_map(|model| {
+            let size = |name: &str| model.associated_file(name).map_or(0, <[u8]>::len);
+            model.associated_files().map(move |name| (name.to_owned(), size(name)))
+        });
         Self {
             path,
             bytes: model.bytes().len(),
-            description: model.description().map(str::to_owned),
+            description: tflite.and_then(|model| model.file().description()).map(str::to_owned),
             inputs: tensors(&model.io().inputs),
             outputs: tensors(&model.io().outputs),
-            signature_defs: model
-                .signature_defs()
-                .into_iter()
-                .map(SignatureDefReport::new)
-                .collect(),
+            signature_defs: signature_defs.into_iter().map(SignatureDefReport::new).collect(),
             operators,
             metadata: model.metadata().map(MetadataReport::new),
-            associated_files: model
-                .associated_files()
-                .map(|name| (name.to_owned(), size(name)))
-                .collect(),
+            associated_files: associated_files.collect(),
             embedder: EmbedderReport::new(model, normalization),
             backends: backends()
                 .iter()

@@ -4,4 +4,3 @@
 
 mod reader;
 mod rules;
-mod shapes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lookalike_core::metadata::ModelMetadata;
-use lookalike_core::{ErrorKind, Model, SupportCode, TensorType};
+use lookalike_core::{ErrorKind, Limits, Model, SupportCode, TensorType, TfLiteModel};
 use lookalike_schema::tflite::*;
 
 fn tensor(name: &str, buffer: u32) -> Tensor {
@@ -68,8 +68,9 @@ fn model() -> lookalike_schema::tflite::Model {
 
 #[test]
 fn a_model_is_read_as_written() {
-    let model = Model::from_bytes(model().to_bytes()).unwrap();
-    assert_eq!(model.description(), Some("test"));
+    let model = TfLiteModel::from_bytes(model().to_bytes()).unwrap();
+    let file = model.file();
+    assert_eq!(file.description(), Some("test"));
     let signature = model.io();
     assert_eq!(
         (signature.inputs[0].name.as_str(), &signature.inputs[0].shape[..]),
@@ -79,15 +80,13 @@ fn a_model_is_read_as_written() {
     assert_eq!(output.element_type, TensorType::UINT8);
     let quantization = output.quantization.as_ref().unwrap();
     assert_eq!((&quantization.scale[..], &quantization.zero_point[..]), (&[0.5][..], &[7][..]));
-    let names: Vec<&str> =
-        model.operators().iter().map(|operator| operator.name.as_ref()).collect();
+    let names: Vec<&str> = file.operators().iter().map(|operator| operator.name.as_ref()).collect();
     assert_eq!(names, ["CONV_2D", "RESHAPE", "Mine"]);
-    assert!(model.operators()[2].is_custom && model.operators()[2].version == 2);
-    assert_eq!(model.operators()[0].inputs, [Some(0), Some(2), None]);
-    let tensors = model.tensors();
-    assert_eq!(model.constant(&tensors[2]), [1; 8]);
-    assert!(model.constant(&tensors[0]).is_empty());
-    let entry = &model.signature_defs()[0];
+    assert!(file.operators()[2].is_custom && file.operators()[2].version == 2);
+    assert_eq!(file.operators()[0].inputs, [Some(0), Some(2), None]);
+    assert_eq!(file.constant(2), [1; 8]);
+    assert!(file.constant(0).is_empty());
+    let entry = &file.signature_defs()[0];
     assert_eq!(entry.name, "serving_default");
     assert_eq!(
         (&entry.inputs[0], &entry.outputs[0]),
@@ -209,12 +208,28 @@ fn every_flipped_byte_gives_a_model_or_an_error() {
         for value in [0, 1, 0x7f, 0x80, 0xff] {
             let mut broken = bytes.clone();
             broken[index] = value;
-            if let Ok(model) = Model::from_bytes(broken) {
-                for tensor in model.tensors() {
-                    model.constant(tensor);
+            if let Ok(model) = TfLiteModel::from_bytes(broken) {
+                for tensor in 0..model.file().tensors().len() {
+                    model.file().constant(tensor);
                 }
-                model.signature_defs();
+                model.file().signature_defs();
             }
         }
+    }
+}
+
+#[test]
+fn what_a_model_costs_is_limited() {
+    let bytes = model().to_bytes();
+    for (name, limit) in
+        [("max_model_bytes", bytes.len() as u64), ("max_tensors", 3), ("max_operators", 3)]
+    {
+        let mut limits = Limits::default();
+        limits.set(name, limit).unwrap();
+        assert!(Model::from_bytes_within(bytes.clone(), &limits).is_ok(), "{name}");
+        limits.set(name, limit - 1).unwrap();
+        let error = Model::from_bytes_within(bytes.clone(), &limits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(error.to_string().contains(name), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! What a model describes, and the files packed behind it.
 
-use lookalike::{HeadSpec, InputSpec, Model};
+use lookalike::{HeadSpec, InputSpec, Model, TfLiteModel};
 use lookalike_schema::tflite;
 
 /// Reads the first part of the bytes as the metadata of a model, and the rest as what lies behind the model.
@@ -34,10 +34,11 @@ pub fn read_metadata(data: &[u8]) {
     };
     let mut bytes = model.to_bytes();
     bytes.extend(tail);
-    let Ok(model) = Model::from_bytes(bytes) else { return };
+    let Ok(model) = TfLiteModel::from_bytes(bytes) else { return };
     for name in model.associated_files() {
         model.associated_file(name).expect("a file that is listed is there");
     }
+    let model = Model::TfLite(model);
     let heads = HeadSpec::from_model(&model).expect("the output is a vector");
     assert_eq!(heads.len(), 1);
     InputSpec::from_model(&model, None).ok();

@@ -2,8 +2,8 @@
 
 use arbitrary::Unstructured;
 use lookalike::{
-    Data, ErrorKind, HeadSpec, InferenceBackend, InputSpec, Limits, Model, ModelFormat,
-    OperatorInfo, SessionOptions, Shape, Tensor, TensorInfo, TensorRef, TensorType, backends, onnx,
+    Data, ErrorKind, HeadSpec, InferenceBackend, InputSpec, Limits, Model, OperatorInfo,
+    SessionOptions, Shape, Tensor, TensorInfo, TensorRef, TensorType, TfLiteModel, backends, onnx,
 };
 
 use crate::mutate::mutate;
@@ -20,21 +20,19 @@ pub fn read_model(data: &[u8]) {
     if onnx::is_onnx(data) {
         onnx::read(data.to_vec()).ok();
     }
-    let Ok(model) = Model::from_bytes_within(data.to_vec(), &small_limits()) else { return };
-    for tensor in model.tensors() {
-        model.constant(tensor);
+    let Ok(tflite) = TfLiteModel::from_bytes_within(data.to_vec(), &small_limits()) else { return };
+    for tensor in 0..tflite.file().tensors().len() {
+        tflite.file().constant(tensor);
     }
-    for position in 0..model.operators().len() {
-        model.operator_options(position).to_owned();
-    }
-    model.signature_defs();
+    tflite.file().signature_defs();
+    let model = Model::TfLite(tflite.clone());
     InputSpec::from_model(&model, None).ok();
     HeadSpec::from_model(&model).ok();
-    if let Some(dims) = model.fixed_input_dims()
+    if let Some(dims) = tflite.fixed_input_dims()
         && model.operators().iter().all(OperatorInfo::is_known)
     {
         // What is known and not supported is refused only when an engine is to run it.
-        if let Err(error) = model.shapes_for(&dims) {
+        if let Err(error) = tflite.graph_for(&dims) {
             assert_eq!(
                 error.kind(),
                 ErrorKind::Unimplemented,
@@ -92,9 +90,9 @@ pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<V
     };
     let declared = model.io().inputs.iter();
     let dims = declared.clone().map(dims).collect::<lookalike::Result<Vec<_>>>()?;
-    if model.format() == ModelFormat::TfLite {
+    if let Model::TfLite(model) = model {
         // An input that is too large is refused before there is one.
-        model.shapes_for(&dims)?;
+        model.graph_for(&dims)?;
     }
     let inputs: Vec<Tensor> = declared
         .zip(&dims)

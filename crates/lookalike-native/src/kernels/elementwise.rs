@@ -1,4 +1,6 @@
-//! Loops over rows of values, which the compiler vectorizes for each set.
+//! Loops over rows of values, which the compiler vectorizes for each instruction set.
+
+use lookalike_graph::Unary;
 
 /// What is applied to each value of a result before it is stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -182,5 +184,48 @@ pub(crate) fn quantize(from: &[f32], is_signed: bool, zero_point: i32, scale: f3
         // Half steps go away from 0.
         let steps = (value / scale).round() + zero_point as f32;
         *to = clamp(steps, least, most) as i32 as u8;
+    }
+}
+
+/// A function of one number.
+pub(crate) fn apply(function: Unary, x: f32) -> f32 {
+    match function {
+        Unary::Abs => x.abs(),
+        Unary::Ceil => x.ceil(),
+        Unary::Cos => x.cos(),
+        Unary::Elu => {
+            if x >= 0.0 {
+                x
+            } else {
+                x.exp_m1()
+            }
+        }
+        Unary::Exp => x.exp(),
+        Unary::Floor => x.floor(),
+        // Hendrycks and Gimpel, 2016, arXiv:1606.08415.
+        Unary::Gelu { is_approximate: true } => {
+            let bent = (2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            0.5 * x * (1.0 + bent.tanh())
+        }
+        Unary::Gelu { is_approximate: false } => {
+            0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))
+        }
+        Unary::HardSwish => Activation::HardSwish.apply(x),
+        Unary::LeakyRelu { slope } => {
+            if x >= 0.0 {
+                x
+            } else {
+                x * slope
+            }
+        }
+        Unary::Log => x.ln(),
+        Unary::Logistic => 1.0 / (1.0 + (-x).exp()),
+        Unary::Neg => -x,
+        Unary::Round => x.round_ties_even(),
+        Unary::Rsqrt => 1.0 / x.sqrt(),
+        Unary::Sin => x.sin(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Square => x * x,
+        Unary::Tanh => x.tanh(),
     }
 }

@@ -1,7 +1,6 @@
 //! Convolutions of all shapes, against reference ops in doubles and in integers.
 
 use lookalike_core::Data;
-use lookalike_core::shapes::Window;
 use lookalike_schema::tflite::*;
 use proptest::prelude::*;
 
@@ -31,15 +30,26 @@ struct Side {
     dilation: i32,
 }
 
-impl Shape {
-    fn windows(&self) -> [Window; 2] {
-        self.sides.map(|side| Window {
-            size: side.size,
-            stride: side.stride,
-            dilation: side.dilation,
-        })
-    }
+/// How many positions a window has along a side, and the padding before the first pixel.
+struct Positions {
+    count: usize,
+    before: usize,
+}
 
+impl Side {
+    fn positions(self, padding: Padding) -> Positions {
+        let (stride, covered) =
+            (self.stride as usize, (self.size - 1) * self.dilation as usize + 1);
+        if padding == Padding::VALID {
+            return Positions { count: (self.extent - covered) / stride + 1, before: 0 };
+        }
+        let count = self.extent.div_ceil(stride);
+        let needed = ((count - 1) * stride + covered).saturating_sub(self.extent);
+        Positions { count, before: needed / 2 }
+    }
+}
+
+impl Shape {
     fn results(&self) -> usize {
         if self.is_depthwise { self.channels * self.outputs } else { self.outputs * self.groups }
     }
@@ -97,9 +107,7 @@ impl Shape {
     /// made of.
     fn each_result(&self, mut found: impl FnMut(usize, &[(usize, usize)])) {
         let [rows, columns] = self.sides;
-        let [down, across] = self.windows().map(|window| window);
-        let down = down.positions(rows.extent, self.padding).unwrap();
-        let across = across.positions(columns.extent, self.padding).unwrap();
+        let (down, across) = (rows.positions(self.padding), columns.positions(self.padding));
         for batch in 0..self.batch {
             for row in 0..down.count {
                 for column in 0..across.count {

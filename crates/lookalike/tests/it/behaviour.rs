@@ -254,6 +254,7 @@ fn model_files_that_are_none_are_said_so() {
 #[test]
 fn associated_files_are_read_by_name() {
     let model = read_model(fixture("echo_files.tflite")).unwrap();
+    let model = model.require_tflite("the test").unwrap();
     assert_eq!(model.associated_files().collect::<Vec<_>>(), ["labels.txt", "notes/readme.txt"]);
     assert_eq!(model.associated_file("labels.txt").unwrap(), b"first\nsecond\n");
     let error = model.associated_file("labels").unwrap_err();

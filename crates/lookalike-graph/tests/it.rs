@@ -1,7 +1,17 @@
 //! Graphs that contradict themselves: refused before any engine sees them, and no memory to speak of.
 
-use lookalike_core::{ErrorKind, Limits, Model};
-use lookalike_schema::tflite::{self, *};
+use std::sync::Arc;
+
+use lookalike_graph::{Error, Graph, GraphLimits, ModelFile, Result};
+use lookalike_schema::VerifiedModel;
+use lookalike_schema::tflite::*;
+
+const LIMITS: GraphLimits = GraphLimits {
+    max_tensors: 100_000,
+    max_operators: 100_000,
+    max_arena_bytes: 1 << 30,
+    max_multiplications: 100_000_000_000,
+};
 
 /// Elements of a constant.
 enum Data<'a> {
@@ -12,7 +22,7 @@ enum Data<'a> {
 
 /// A graph of one operator.
 struct Draft {
-    model: tflite::Model,
+    model: Model,
 }
 
 impl Draft {
@@ -24,12 +34,12 @@ impl Draft {
             operators: vec![Operator { builtin_options: options, ..Operator::default() }],
             ..SubGraph::default()
         };
-        let model = tflite::Model {
+        let model = Model {
             version: SCHEMA_VERSION,
             operator_codes: vec![code],
             subgraphs: vec![graph],
             buffers: vec![Buffer::default()],
-            ..tflite::Model::default()
+            ..Model::default()
         };
         Self { model }.operand(Tensor { shape: input.to_vec(), ..Tensor::default() })
     }
@@ -74,7 +84,7 @@ impl Draft {
     }
 
     /// The graph with a result that says nothing of its shape.
-    fn open(mut self) -> tflite::Model {
+    fn open(mut self) -> Model {
         let output = self.tensor(Tensor::default());
         self.graph().operators[0].outputs.push(output);
         self.graph().outputs.push(output);
@@ -82,7 +92,7 @@ impl Draft {
     }
 
     /// The graph with a result of these shapes.
-    fn declared(self, shape: &[i32]) -> tflite::Model {
+    fn declared(self, shape: &[i32]) -> Model {
         let mut model = self.open();
         let graph = &mut model.subgraphs[0];
         graph.tensors[graph.outputs[0] as usize].shape = shape.to_vec();
@@ -90,14 +100,19 @@ impl Draft {
     }
 }
 
-fn read(model: &tflite::Model) -> lookalike_core::Result<Model> {
-    Model::from_bytes(model.to_bytes())
+fn read(model: &Model) -> Result<(Arc<ModelFile>, Option<Graph>)> {
+    read_within(model, LIMITS)
+}
+
+fn read_within(model: &Model, limits: GraphLimits) -> Result<(Arc<ModelFile>, Option<Graph>)> {
+    ModelFile::read(VerifiedModel::new(model.to_bytes()).unwrap(), limits)
 }
 
 /// Why a model is refused, when it is read or, if it asks for what is not supported, before an engine would get it.
-fn refusal(model: &tflite::Model) -> String {
-    let shapes = read(model).and_then(|model| model.shapes_for(&model.fixed_input_dims().unwrap()));
-    match shapes {
+fn refusal(model: &Model) -> String {
+    let graph =
+        read(model).and_then(|(file, _)| file.with_input_shapes(&file.fixed_input_dims().unwrap()));
+    match graph {
         Ok(_) => panic!("it was accepted: {:?}", model.subgraphs),
         Err(error) => error.to_string(),
     }
@@ -196,7 +211,11 @@ fn operators_that_do_not_fit_their_operands_are_refused() {
             Draft::new(Op::RESIZE_NEAREST_NEIGHBOR, resize(), &PICTURE).ints(&[MAX, MAX]),
             "too many elements",
         ),
-        (Draft::new(Op::RESIZE_BILINEAR, resize(), &PICTURE).ints(&[0, 4]), "cannot have the size"),
+        (Draft::new(Op::RESIZE_BILINEAR, resize(), &PICTURE), "its options are those of Resize"),
+        (
+            Draft::new(Op::RESIZE_NEAREST_NEIGHBOR, resize(), &PICTURE).ints(&[0, 4]),
+            "cannot have the size",
+        ),
         (
             Draft::new(Op::MIRROR_PAD, mirror(), &[1, 7])
                 .constant(&[2, 2], Data::Ints(&[0, 0, 7, 0])),
@@ -347,7 +366,7 @@ fn graphs_are_in_order() {
     assert!(refusal(&external).contains("lie behind the flatbuffer"));
 }
 
-fn behind_a_sound_graph(model: &tflite::Model) -> tflite::Model {
+fn behind_a_sound_graph(model: &Model) -> Model {
     let mut both = model.clone();
     let tensor = Tensor { shape: vec![1, 2], ..Tensor::default() };
     let sound = SubGraph {
@@ -392,10 +411,11 @@ fn products_of_extents_are_followed() {
         operator(2, vec![2, 3], vec![4], keeps),
         operator(0, vec![0, 4], vec![1], none()),
     ];
-    let model = read(&model).unwrap();
-    let shapes = model.shapes_for(&[vec![2, 3, 4]]).unwrap();
-    assert_eq!(shapes.computed_integers(4), Some(&[24][..]));
-    assert_eq!(shapes.dims(1), Some(&[24][..]));
+    let graph = read(&model).unwrap().1.unwrap();
+    assert_eq!(graph.computed_integers(4), Some(&[24][..]));
+    assert_eq!(graph.dims(1), [24]);
+    // What follows from shapes is not run.
+    assert_eq!((graph.nodes().len(), graph.nodes_to_run().count()), (3, 1));
 }
 
 #[test]
@@ -437,25 +457,30 @@ fn what_a_model_costs_is_limited() {
     let model = Draft::new(BuiltinOperator::CONV_2D, conv(|_| {}), &[1, 100, 100, 3])
         .zeros(&[8, 3, 3, 3])
         .declared(&[1, 100, 100, 8]);
-    let bytes = model.to_bytes();
-    assert!(Model::from_bytes(bytes.clone()).is_ok());
-    for (name, limit) in [
-        ("max_model_bytes", 100),
-        ("max_tensors", 2),
-        ("max_operators", 0),
+    assert!(read(&model).is_ok());
+    let change: [(&str, fn(&mut GraphLimits) -> &mut u64, u64); 4] = [
+        ("max_tensors", |limits| &mut limits.max_tensors, 2),
+        ("max_operators", |limits| &mut limits.max_operators, 0),
         // The input, the result, and the patches of nine pixels.
-        ("max_arena_bytes", 100 * 100 * (3 + 8 + 9 * 3) * 4 - 1),
-        ("max_multiplications", 100 * 100 * (3 + 8 + 9 * 3 * 8) - 1),
-    ] {
-        let mut limits = Limits::default();
-        limits.set(name, limit).unwrap();
-        let error = Model::from_bytes_within(bytes.clone(), &limits).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        (
+            "max_arena_bytes",
+            |limits| &mut limits.max_arena_bytes,
+            100 * 100 * (3 + 8 + 9 * 3) * 4 - 1,
+        ),
+        (
+            "max_multiplications",
+            |limits| &mut limits.max_multiplications,
+            100 * 100 * (3 + 8 + 9 * 3 * 8) - 1,
+        ),
+    ];
+    for (name, field, limit) in change {
+        let mut limits = LIMITS;
+        *field(&mut limits) = limit;
+        let error = read_within(&model, limits).unwrap_err();
+        assert!(matches!(error, Error::LimitExceeded(_)));
         assert!(error.to_string().contains(name), "{error}");
-        limits.set(name, limit + 1).unwrap();
-        if name.starts_with("max_a") || name.starts_with("max_mul") {
-            assert!(Model::from_bytes_within(bytes.clone(), &limits).is_ok(), "{name}");
-        }
+        *field(&mut limits) = limit + 1;
+        assert!(read_within(&model, limits).is_ok(), "{name}");
     }
 }
 
@@ -476,7 +501,7 @@ fn what_engines_make_of_constants_is_limited() {
     };
     assert!(often(32).is_ok());
     let error = often(33).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+    assert!(matches!(error, Error::LimitExceeded(_)));
     assert!(error.to_string().contains("reads more constant elements"), "{error}");
 
     let mut model = Draft::new(BuiltinOperator::ABS, none(), &[1, 8]).open();
@@ -492,12 +517,11 @@ fn what_engines_make_of_constants_is_limited() {
         let (inputs, outputs) = (vec![next], vec![output]);
         graph.operators.push(Operator { opcode_index: 1, inputs, outputs, ..Operator::default() });
     }
-    let mut limits = Limits::default();
     // The result of eight, and two thousand that nobody reads.
-    limits.set("max_arena_bytes", (8 + 2000) * 4).unwrap();
-    assert!(Model::from_bytes_within(model.to_bytes(), &limits).is_ok());
-    limits.set("max_arena_bytes", (8 + 2000) * 4 - 1).unwrap();
-    let error = Model::from_bytes_within(model.to_bytes(), &limits).unwrap_err();
+    let max_arena_bytes = (8 + 2000) * 4;
+    assert!(read_within(&model, GraphLimits { max_arena_bytes, ..LIMITS }).is_ok());
+    let max_arena_bytes = max_arena_bytes - 1;
+    let error = read_within(&model, GraphLimits { max_arena_bytes, ..LIMITS }).unwrap_err();
     assert!(error.to_string().contains("max_arena_bytes"), "{error}");
 }
 
@@ -507,7 +531,7 @@ fn operands_are_not_without_number() {
     let mut model = Draft::new(BuiltinOperator::CONCATENATION, options, &[1, 1]).open();
     model.subgraphs[0].operators[0].inputs = vec![0; 1 << 22];
     let error = read(&model).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+    assert!(matches!(error, Error::LimitExceeded(_)));
     assert!(error.to_string().contains("4194305 operands"), "{error}");
 }
 
@@ -530,13 +554,13 @@ fn open_sizes_are_looked_at_when_they_are_known() {
         .ints(&[1, 48])
         .declared(&[1, 48]);
     model.subgraphs[0].tensors[0].shape_signature = vec![1, -1, -1, 3];
-    let model = read(&model).unwrap();
-    assert!(model.fixed_input_dims().is_none());
-    let shapes = model.shapes_for(&[vec![1, 4, 4, 3]]).unwrap();
-    assert_eq!(shapes.dims(2), Some(&[1, 48][..]));
+    let (file, graph) = read(&model).unwrap();
+    assert!(file.fixed_input_dims().is_none() && graph.is_none());
+    let graph = file.with_input_shapes(&[vec![1, 4, 4, 3]]).unwrap();
+    assert_eq!(graph.dims(2), [1, 48]);
     for wrong in [vec![vec![1, 4, 5, 3]], vec![vec![usize::MAX, 2]], vec![vec![0]], vec![]] {
-        let error = model.shapes_for(&wrong).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        let error = file.with_input_shapes(&wrong).unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)), "{error}");
     }
 }
 
@@ -546,8 +570,9 @@ fn what_is_not_supported_is_read_and_not_run() {
     let list = Tensor { shape: vec![1], element_type: TensorType::INT32, ..Tensor::default() };
     let mut model = Draft::new(BuiltinOperator::EXPAND_DIMS, none(), &PICTURE).operand(list).open();
     model.subgraphs[0].inputs.push(1);
-    let read = read(&model).unwrap();
-    let error = read.shapes_for(&read.fixed_input_dims().unwrap()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unimplemented);
+    let (file, graph) = read(&model).unwrap();
+    assert!(graph.is_none());
+    let error = file.with_input_shapes(&file.fixed_input_dims().unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Unsupported(_)));
     assert!(error.to_string().contains("must be a constant of integers"), "{error}");
 }

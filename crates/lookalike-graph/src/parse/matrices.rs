@@ -3,9 +3,9 @@
 use lookalike_schema::tflite::{BuiltinOptionsRef, TensorType};
 
 use super::elementwise::broadcast;
-use super::windows::check_activation;
-use super::{Kind, Op, REAL};
+use super::{Kind, Operator, REAL, activation};
 use crate::error::{Error, Result};
+use crate::op::Op;
 
 /// Weights as an operator has them: how many results they make, and along which dimension.
 pub(super) struct Weights {
@@ -17,11 +17,11 @@ pub(super) struct Weights {
 ///
 /// Floats go with weights of floats, or of bytes that stand for them; bytes with bytes and a bias of 32 bits; 16 bits with signed
 /// bytes and a bias of 32 or 64 bits. Only signed weights have a scale for each result.
-pub(super) fn check_weights(op: &Op<'_, '_>, weights: Weights) -> Result<()> {
+pub(super) fn check_weights(op: &Operator<'_, '_>, weights: Weights) -> Result<()> {
     use TensorType as Type;
     let (input, filter, output) = (op.input(0)?, op.input(1)?, op.output());
     op.alike(&[input, output], REAL)?;
-    op.require(filter, &[Kind::Float, Kind::Quantized, Kind::Sliced])?;
+    op.require(filter, &[Kind::Float, Kind::Quantized, Kind::PerChannel])?;
     let fits = matches!(
         (op.element_type(input), op.element_type(filter)),
         (Type::FLOAT32, Type::FLOAT32 | Type::INT8 | Type::UINT8)
@@ -31,12 +31,12 @@ pub(super) fn check_weights(op: &Op<'_, '_>, weights: Weights) -> Result<()> {
     if !fits {
         return Err(op.wrong_type(filter));
     }
-    if op.kind(filter) == Kind::Sliced {
-        let quantization = op.inference.graph.tensors[filter].quantization.as_ref();
+    if op.kind(filter) == Kind::PerChannel {
+        let quantization = op.inference.tensor(filter).quantization.as_ref();
         let (slices, axis) =
             quantization.map_or((0, 0), |found| (found.scale.len(), found.dimension));
         if axis != weights.axis || slices != weights.outputs {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "its weights have {slices} scales along dimension {axis}, and make {} results along {}",
                 weights.outputs, weights.axis
             )));
@@ -53,7 +53,7 @@ pub(super) fn check_weights(op: &Op<'_, '_>, weights: Weights) -> Result<()> {
         return Err(op.wrong_type(bias));
     }
     if op.count(bias)? != weights.outputs {
-        return Err(Error::invalid_argument(format!(
+        return Err(Error::invalid(format!(
             "its bias has {:?} values for {}",
             op.dims(bias)?,
             weights.outputs
@@ -62,42 +62,41 @@ pub(super) fn check_weights(op: &Op<'_, '_>, weights: Weights) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn fully_connected(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn fully_connected(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity_with_bias()?;
     let BuiltinOptionsRef::FullyConnectedOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
     if options.weights_format() != 0 {
-        return Err(Error::unimplemented("its weights are shuffled, which is not supported"));
+        return Err(Error::unsupported("its weights are shuffled, which is not supported"));
     }
-    check_activation(options.fused_activation_function())?;
+    let activation = activation(options.fused_activation_function())?;
     let (input, weights) = (op.input(0)?, op.input(1)?);
     let mut dims = op.dims(input)?;
     let &[outputs, depth] = op.dims(weights)?.as_slice() else {
-        return Err(Error::invalid_argument("its weights must have two dimensions"));
+        return Err(Error::invalid("its weights must have two dimensions"));
     };
     check_weights(op, Weights { outputs, axis: 0 })?;
     let count = op.count(input)?;
     if depth == 0 || !count.is_multiple_of(depth) {
-        return Err(Error::invalid_argument(format!(
+        return Err(Error::invalid(format!(
             "its weights are for {depth} values, and its input has {dims:?}"
         )));
     }
     op.work(&[count, outputs])?;
-    if !options.keep_num_dims() || dims.len() == 2 {
-        return op.define(vec![count / depth, outputs]);
+    if options.keep_num_dims() && dims.len() != 2 {
+        match dims.last_mut() {
+            Some(last) if *last == depth => *last = outputs,
+            _ => return Err(Error::invalid("its input does not end in its weights' depth")),
+        }
+    } else {
+        dims = vec![count / depth, outputs];
     }
-    match dims.last_mut() {
-        Some(last) if *last == depth => *last = outputs,
-        _ => return Err(Error::invalid_argument("its input does not end in its weights' depth")),
-    }
-    op.define(dims)
+    op.define(dims)?;
+    Ok(Op::FullyConnected { activation })
 }
 
-/// Most dimensions of an operand that engines multiply.
-const LARGEST_RANK: usize = 5;
-
-pub(super) fn batch_matmul(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn batch_matmul(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let (transposes_left, transposes_right) = match op.options {
         BuiltinOptionsRef::BatchMatMulOptions(options) => (options.adj_x(), options.adj_y()),
@@ -106,36 +105,35 @@ pub(super) fn batch_matmul(op: &mut Op<'_, '_>) -> Result<()> {
     let (left, right) = (op.input(0)?, op.input(1)?);
     op.alike(&[left, op.output()], REAL)?;
     op.alike(&[left, right], REAL)?;
-    let turned = |tensor: usize, turns: bool| -> Result<Vec<usize>> {
+    let matrices = |tensor: usize, swaps: bool| -> Result<Vec<usize>> {
         let mut dims = op.dims(tensor)?;
         let rank = dims.len();
-        if !(2..=LARGEST_RANK).contains(&rank) {
-            return Err(Error::invalid_argument(format!(
-                "its operands must have 2 to {LARGEST_RANK} dimensions, and one has {dims:?}"
-            )));
+        if rank < 2 {
+            return Err(Error::invalid(format!("its operands are no matrices: one has {dims:?}")));
         }
-        if turns {
+        if swaps {
             dims.swap(rank - 1, rank - 2);
         }
         Ok(dims)
     };
     let (left_dims, right_dims) =
-        (turned(left, transposes_left)?, turned(right, transposes_right)?);
+        (matrices(left, transposes_left)?, matrices(right, transposes_right)?);
     let ([left_outer @ .., rows, depth], [right_outer @ .., shared, columns]) =
         (left_dims.as_slice(), right_dims.as_slice())
     else {
-        return Err(Error::internal("a matrix has two dimensions"));
+        return Err(Error::invalid("a matrix has two dimensions"));
     };
     if depth != shared {
-        return Err(Error::invalid_argument(format!(
+        return Err(Error::invalid(format!(
             "{left_dims:?} and {right_dims:?} cannot be multiplied"
         )));
     }
     let mut dims = broadcast(left_outer, right_outer)?;
     let batches = dims.iter().fold(1usize, |count, &extent| count.saturating_mul(extent));
     op.work(&[batches, *rows, *columns, *depth])?;
-    let turned_elements = op.count(left)?.saturating_add(op.count(right)?);
-    op.scratch(&[turned_elements, size_of::<f32>()]);
+    let elements = op.count(left)?.saturating_add(op.count(right)?);
+    op.scratch(&[elements, size_of::<f32>()]);
     dims.extend([*rows, *columns]);
-    op.define(dims)
+    op.define(dims)?;
+    Ok(Op::BatchMatMul { transposes_left, transposes_right })
 }

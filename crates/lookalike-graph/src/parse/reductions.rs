@@ -2,16 +2,16 @@
 
 use lookalike_schema::tflite::{Activation, BuiltinOptionsRef};
 
-use super::windows::check_activation;
-use super::{Kind, Op, REAL, axis};
+use super::{Kind, Operator, REAL, activation, axis};
 use crate::error::{Error, Result};
+use crate::op::{Op, Reduction};
 
-pub(super) fn reduce(op: &mut Op<'_, '_>) -> Result<()> {
-    reduce_to(op, None)
+pub(super) fn reduce(op: &mut Operator<'_, '_>, reduction: Reduction) -> Result<Op> {
+    reduce_to(op, reduction, None)
 }
 
 /// The product, which converters take of shape.
-pub(super) fn product_of(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn product_of(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let input = op.input(0)?;
     let integers =
@@ -19,17 +19,21 @@ pub(super) fn product_of(op: &mut Op<'_, '_>) -> Result<()> {
     let product = integers.and_then(|integers| {
         integers.iter().try_fold(1i64, |product, &integer| product.checked_mul(integer))
     });
-    reduce_to(op, product.map(|product| vec![product]))
+    reduce_to(op, Reduction::Product, product.map(|product| vec![product]))
 }
 
 /// Reduces to a value of which the integers may be known.
-fn reduce_to(op: &mut Op<'_, '_>, integers: Option<Vec<i64>>) -> Result<()> {
+fn reduce_to(
+    op: &mut Operator<'_, '_>,
+    reduction: Reduction,
+    integers: Option<Vec<i64>>,
+) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let input = op.input(0)?;
     op.alike(&[input, op.output()], &[Kind::Float, Kind::Quantized, Kind::Integer])?;
     let dims = op.dims(input)?;
     if dims.contains(&0) {
-        return Err(Error::invalid_argument("there is nothing to reduce"));
+        return Err(Error::invalid("there is nothing to reduce"));
     }
     let axes = op.integers(op.input(1)?)?;
     let axes: Vec<usize> =
@@ -47,14 +51,15 @@ fn reduce_to(op: &mut Op<'_, '_>, integers: Option<Vec<i64>>) -> Result<()> {
     });
     // Without an axis the values are left as they are.
     let integers = integers.filter(|_| !axes.is_empty());
-    op.define_integers(reduced.collect(), integers)
+    op.define_integers(reduced.collect(), integers)?;
+    Ok(Op::Reduce { reduction, axes, keeps_dims })
 }
 
 /// The least that a difference of logits of bytes must count for in the arithmetic of the reference: it multiplies with at least 1,
 /// in units of 2⁻²⁶.
 const LEAST_STEP: f64 = 1.0 / (1 << 26) as f64;
 
-pub(super) fn softmax(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn softmax(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(1..=1, 1)?;
     let BuiltinOptionsRef::SoftmaxOptions(options) = op.options else {
         return Err(op.wrong_options());
@@ -63,35 +68,36 @@ pub(super) fn softmax(op: &mut Op<'_, '_>) -> Result<()> {
     op.alike(&[input, output], REAL)?;
     let dims = op.dims(input)?;
     if !(1..=4).contains(&dims.len()) {
-        return Err(Error::invalid_argument(format!("it takes 1 to 4 dimensions, not {dims:?}")));
+        return Err(Error::invalid(format!("it takes 1 to 4 dimensions, not {dims:?}")));
     }
     let beta = options.beta();
     if !beta.is_finite() {
-        return Err(Error::invalid_argument(format!("its factor is {beta}")));
+        return Err(Error::invalid(format!("its factor is {beta}")));
     }
     if op.kind(input) == Kind::Quantized {
         let step = f64::from(beta) * f64::from(op.scale(input).unwrap_or_default());
         if step <= LEAST_STEP {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "a step of its input counts for {step}, and must for more than {LEAST_STEP}"
             )));
         }
     }
-    op.define(dims)
+    op.define(dims)?;
+    Ok(Op::Softmax { beta })
 }
 
-pub(super) fn l2_normalization(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn l2_normalization(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(1..=1, 1)?;
-    let activation = match op.options {
+    let activation = activation(match op.options {
         BuiltinOptionsRef::L2NormOptions(options) => options.fused_activation_function(),
         _ => Activation::NONE,
-    };
-    check_activation(activation)?;
+    })?;
     let input = op.input(0)?;
     op.alike(&[input, op.output()], REAL)?;
     let dims = op.dims(input)?;
     if !(1..=4).contains(&dims.len()) {
-        return Err(Error::invalid_argument(format!("it takes 1 to 4 dimensions, not {dims:?}")));
+        return Err(Error::invalid(format!("it takes 1 to 4 dimensions, not {dims:?}")));
     }
-    op.define(dims)
+    op.define(dims)?;
+    Ok(Op::L2Normalization { activation })
 }

@@ -1,7 +1,7 @@
-//! Shape inference: the shape of every value of a graph, from those of its inputs.
+//! Parsing: from what a model declares to typed operators, with the shape of every value.
 //!
-//! It is what a model must pass before an engine sees it. For each operator there is a rule that checks its operands' number,
-//! types and shapes and its parameters, and computes the shapes of its outputs. Engines trust what their converter would never
+//! It is what a model must pass before an engine sees it. For each operator there is a parser that checks the number, types and
+//! shapes of its inputs and its parameters, and computes the shapes of its outputs. Engines trust what their converter would never
 //! write; the rules are as strict as the strictest of them. Shapes follow from the inputs alone: lists of integers that a graph
 //! computes on the way to a shape are computed here.
 
@@ -18,69 +18,23 @@ use std::sync::Arc;
 
 use lookalike_schema::tflite::{self, BuiltinOptionsRef, TensorType};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{Limits, exceeded};
-use crate::model::{OperatorInfo, TensorInfo};
-use crate::tensor::MAX_RANK;
-
-pub use layout::{SliceRange, strided_ranges};
-pub use windows::{Window, WindowPositions};
-
-/// Shapes of all values of a graph, for inputs of certain shapes; and the elements of those that are lists of integers which
-/// the graph makes out of shapes and constants.
-#[derive(Clone, Debug)]
-pub struct Shapes {
-    values: Vec<Option<Value>>,
-}
-
-#[derive(Clone, Debug)]
-struct Value {
-    dims: Vec<usize>,
-    integers: Option<Arc<[i64]>>,
-}
-
-impl Shapes {
-    /// Extents of a tensor, `None` for one that no operator gives a value.
-    pub fn dims(&self, tensor: usize) -> Option<&[usize]> {
-        self.values.get(tensor)?.as_ref().map(|value| value.dims.as_slice())
-    }
-
-    /// The integers of a value that the graph computes, where they follow from shapes and constants.
-    pub fn computed_integers(&self, tensor: usize) -> Option<&[i64]> {
-        self.values.get(tensor)?.as_ref()?.integers.as_deref()
-    }
-}
-
-/// A graph as it was read.
-#[derive(Clone, Copy)]
-pub(crate) struct Graph<'m> {
-    pub(crate) root: tflite::ModelRef<'m>,
-    pub(crate) graph: tflite::SubGraphRef<'m>,
-    pub(crate) tensors: &'m [TensorInfo],
-    pub(crate) operators: &'m [OperatorInfo],
-}
-
-impl<'m> Graph<'m> {
-    fn constant(&self, tensor: usize) -> &'m [u8] {
-        let buffers = self.root.buffers();
-        match self.tensors[tensor].buffer {
-            buffer if buffer < buffers.len() => buffers.get(buffer).data(),
-            _ => &[],
-        }
-    }
-}
+use crate::error::{Error, Result};
+use crate::file::{self, Declared, GraphLimits};
+use crate::graph::{Node, Parsed, Value, elements};
+use crate::op::{Activation, Op};
+use crate::tensor::{MAX_RANK, OperatorInfo, TensorId, TensorInfo, element_bytes};
 
 /// What the graphs of a model may still cost together.
 pub(crate) struct Budget {
-    limits: Limits,
+    limits: GraphLimits,
     multiplications: u64,
-    /// Elements of constants that operators may still take up: tensors may share their data, and engines pack or convert them for each use.
+    /// Elements of constants that operators may still read: tensors may share their data, and engines pack or convert them for each use.
     constants: u64,
 }
 
 impl Budget {
     /// That of a model whose file has as many bytes.
-    pub(crate) fn new(limits: &Limits, file: usize) -> Self {
+    pub(crate) fn new(limits: &GraphLimits, file: usize) -> Self {
         Self {
             limits: *limits,
             multiplications: 0,
@@ -89,50 +43,38 @@ impl Budget {
     }
 }
 
-/// Infers the shapes of all values of a graph from those of its inputs. With `declared`, they must be those that the model
-/// declares.
+/// Parses a graph for inputs of these shapes. With `declared`, the shapes that follow must be those that the model declares.
 ///
 /// # Errors
 ///
-/// The graph contradicts itself, or costs more than the limits allow; the message names the operator.
-pub(crate) fn infer(
-    graph: Graph<'_>,
+/// The graph contradicts itself, costs more than the limits allow, or asks for what is not supported; the message names the operator.
+pub(crate) fn parse(
+    root: tflite::ModelRef<'_>,
+    number: usize,
+    declared: &Declared,
     input_dims: &[Vec<usize>],
-    declared: bool,
+    checks_declared_shapes: bool,
     budget: &mut Budget,
-) -> Result<Shapes> {
-    let mut inference = Inference::new(graph, budget, input_dims)?;
-    for (position, info) in graph.operators.iter().enumerate() {
-        let at = |error: Error| {
-            Error::new(error.kind(), format!("operator {position} ({}): {error}", info.name))
-        };
-        let Some(rule) = operators::rule(info) else {
-            return Err(at(Error::unimplemented(
-                "it is not supported: its inputs and outputs cannot be checked",
-            )));
-        };
-        inference.check_operands(info).map_err(at)?;
-        let options = graph.graph.operators().get(position).builtin_options();
-        let mut op = Op { inference: &mut inference, info, options };
-        rule(&mut op).map_err(at)?;
-        if declared {
-            info.outputs
-                .iter()
-                .try_for_each(|&output| inference.check_declared(output))
-                .map_err(at)?;
-        }
-        inference.pass(position).map_err(at)?;
+) -> Result<Parsed> {
+    let operators = root.subgraphs().get(number).operators();
+    let mut inference = Inference::new(root, declared, budget, input_dims)?;
+    let mut nodes = Vec::new();
+    for (position, (info, operator)) in declared.operators.iter().zip(operators).enumerate() {
+        let op = inference.parse(info, operator.builtin_options(), checks_declared_shapes);
+        let op = op.and_then(|op| inference.pass(position).map(|()| op));
+        let op = op.map_err(|error| error.at(format!("operator {position} ({})", info.name)))?;
+        let (inputs, outputs) = (info.inputs.clone(), info.outputs.clone());
+        nodes.push(Node { op, position, inputs, outputs });
     }
     inference.check_arena()?;
-    for index in graph.graph.outputs() {
-        inference.dims(index as usize)?;
-    }
-    Ok(Shapes { values: inference.values })
+    declared.outputs.iter().try_for_each(|&output| inference.dims(output).map(|_| ()))?;
+    Ok(Parsed { values: inference.values, nodes })
 }
 
-/// The state of an inference: what is known so far.
+/// What is known of a graph so far.
 struct Inference<'m> {
-    graph: Graph<'m>,
+    root: tflite::ModelRef<'m>,
+    declared: &'m Declared,
     budget: &'m mut Budget,
     values: Vec<Option<Value>>,
     /// What is made of constants alone. Engines may compute it when they load a model, and keep it.
@@ -151,17 +93,23 @@ struct Inference<'m> {
 const LONGEST_LIST: usize = 1 << 16;
 
 impl<'m> Inference<'m> {
-    fn new(graph: Graph<'m>, budget: &'m mut Budget, input_dims: &[Vec<usize>]) -> Result<Self> {
-        let count = graph.tensors.len();
+    fn new(
+        root: tflite::ModelRef<'m>,
+        declared: &'m Declared,
+        budget: &'m mut Budget,
+        input_dims: &[Vec<usize>],
+    ) -> Result<Self> {
+        let count = declared.tensors.len();
         let mut last_use = vec![0; count];
-        for (position, operator) in graph.operators.iter().enumerate() {
+        for (position, operator) in declared.operators.iter().enumerate() {
             operator.inputs.iter().flatten().for_each(|&tensor| last_use[tensor] = position);
         }
-        for index in graph.graph.outputs() {
-            last_use[index as usize] = graph.operators.len();
+        for &output in &declared.outputs {
+            last_use[output] = declared.operators.len();
         }
         let mut inference = Self {
-            graph,
+            root,
+            declared,
             budget,
             values: vec![None; count],
             is_fixed: vec![false; count],
@@ -170,17 +118,17 @@ impl<'m> Inference<'m> {
             scratch_bytes: 0,
             list_elements: 1 << 22,
         };
-        for (tensor, info) in graph.tensors.iter().enumerate() {
+        for (tensor, info) in declared.tensors.iter().enumerate() {
             let dims = info.dims()?;
             let elements = dims.iter().product::<usize>();
-            let bytes = graph.constant(tensor);
+            let bytes = inference.constant(tensor);
             if bytes.is_empty() && elements > 0 {
                 continue;
             }
             if let Some(size) = element_bytes(info.element_type)
                 && elements.checked_mul(size) != Some(bytes.len())
             {
-                return Err(Error::invalid_argument(format!(
+                return Err(Error::invalid(format!(
                     "the constant `{}` of {} {dims:?} has {} bytes",
                     info.name,
                     info.element_type,
@@ -189,10 +137,10 @@ impl<'m> Inference<'m> {
             }
             inference.values[tensor] = Some(Value { dims, integers: None });
         }
-        for (index, dims) in graph.graph.inputs().iter().zip(input_dims) {
-            let (tensor, name) = (index as usize, &graph.tensors[index as usize].name);
-            if !graph.constant(tensor).is_empty() {
-                return Err(Error::invalid_argument(format!("the input `{name}` is a constant")));
+        for (&tensor, dims) in declared.inputs.iter().zip(input_dims) {
+            if !inference.constant(tensor).is_empty() {
+                let name = &declared.tensors[tensor].name;
+                return Err(Error::invalid(format!("the input `{name}` is a constant")));
             }
             // An input that is declared to be empty was taken for an empty constant.
             inference.values[tensor] = None;
@@ -201,33 +149,59 @@ impl<'m> Inference<'m> {
         Ok(inference)
     }
 
+    fn tensor(&self, tensor: TensorId) -> &'m TensorInfo {
+        &self.declared.tensors[tensor]
+    }
+
+    fn constant(&self, tensor: TensorId) -> &'m [u8] {
+        file::constant(self.root, self.tensor(tensor))
+    }
+
+    /// Checks an operator, and gives its outputs their shapes.
+    fn parse(
+        &mut self,
+        info: &'m OperatorInfo,
+        options: BuiltinOptionsRef<'m>,
+        checks_declared_shapes: bool,
+    ) -> Result<Op> {
+        let parser = operators::parser(info).ok_or_else(|| {
+            Error::unsupported("it is not supported: its inputs and outputs cannot be checked")
+        })?;
+        self.check_inputs(info)?;
+        let op = parser(&mut Operator { inference: self, info, options })?;
+        if checks_declared_shapes {
+            info.outputs.iter().try_for_each(|&output| self.check_declared(output))?;
+        }
+        Ok(op)
+    }
+
     fn dims(&self, tensor: usize) -> Result<&[usize]> {
         match &self.values[tensor] {
             Some(value) => Ok(&value.dims),
-            None => Err(Error::invalid_argument(format!(
+            None => Err(Error::invalid(format!(
                 "`{}` is used before it is computed",
-                self.graph.tensors[tensor].name
+                self.tensor(tensor).name
             ))),
         }
     }
 
-    /// Operands are there, have no more dimensions than there can be, and are not empty, but for lists of integers. Values that are
+    /// Inputs are there, have no more dimensions than there can be, and are not empty, but for lists of integers. Values that are
     /// computed are so anyway; this is about constants.
-    fn check_operands(&mut self, operator: &OperatorInfo) -> Result<()> {
+    fn check_inputs(&mut self, operator: &OperatorInfo) -> Result<()> {
         for &tensor in operator.inputs.iter().flatten() {
-            if !self.graph.constant(tensor).is_empty() {
+            if !self.constant(tensor).is_empty() {
                 let elements = self.dims(tensor)?.iter().product::<usize>() as u64;
                 let left = self.budget.constants.checked_sub(elements).ok_or_else(|| {
                     let message = "the model reads more constant elements than its file size allows: engines copy a constant for each use";
-                    Error::new(ErrorKind::ResourceExhausted, message)
+                    Error::LimitExceeded(message.to_owned())
                 })?;
                 self.budget.constants = left;
             }
-            let (info, dims) = (&self.graph.tensors[tensor], self.dims(tensor)?);
+            let (info, dims) = (self.tensor(tensor), self.dims(tensor)?);
             let is_list = dims.len() == 1
                 && matches!(info.element_type, TensorType::INT32 | TensorType::INT64);
             if dims.len() > MAX_RANK || dims.contains(&0) && !is_list {
-                return Err(Error::invalid_argument(format!(
+                return Err(Error::invalid(format!(
                     "`{}` is empty or has more than {MAX_RANK} dimensions: {:?}",
                     info.name, info.shape
                 )));
@@ -237,26 +211,9 @@ impl<'m> Inference<'m> {
     }
 
     /// The integers of a constant, or of a list that was computed here.
-    fn integers(&self, tensor: usize) -> Option<Cow<'_, [i64]>> {
+    fn integers(&self, tensor: TensorId) -> Option<Cow<'_, [i64]>> {
         let value = self.values[tensor].as_ref()?;
-        if let Some(integers) = &value.integers {
-            return Some(Cow::Borrowed(integers));
-        }
-        let bytes = self.graph.constant(tensor);
-        let is_empty = bytes.is_empty() && value.dims.iter().product::<usize>() == 0;
-        if bytes.is_empty() && !is_empty {
-            return None;
-        }
-        match self.graph.tensors[tensor].element_type {
-            TensorType::INT32 => {
-                let integers = bytes.as_chunks().0.iter();
-                Some(integers.map(|&bytes| i32::from_le_bytes(bytes).into()).collect())
-            }
-            TensorType::INT64 => {
-                Some(bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect())
-            }
-            _ => None,
-        }
+        integers(value, self.tensor(tensor).element_type, self.constant(tensor))
     }
 
     /// Gives a tensor its shape, and its integers where they are known.
@@ -266,15 +223,13 @@ impl<'m> Inference<'m> {
         dims: Vec<usize>,
         integers: Option<Vec<i64>>,
     ) -> Result<()> {
-        let info = &self.graph.tensors[tensor];
+        let info = self.tensor(tensor);
         let name = &info.name;
         if self.values[tensor].is_some() {
-            return Err(Error::invalid_argument(format!(
-                "`{name}` is computed twice, or a constant"
-            )));
+            return Err(Error::invalid(format!("`{name}` is computed twice, or a constant")));
         }
         if dims.len() > MAX_RANK {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "`{name}` would have {} dimensions, and {MAX_RANK} are the most",
                 dims.len()
             )));
@@ -282,7 +237,7 @@ impl<'m> Inference<'m> {
         let elements = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
         let Some(elements @ 1..) = elements.filter(|&elements| elements <= i32::MAX as usize)
         else {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "`{name}` would have no or too many elements: {dims:?}"
             )));
         };
@@ -298,7 +253,7 @@ impl<'m> Inference<'m> {
                 info.element_type == TensorType::INT64 || i32::try_from(integer).is_ok()
             };
             if !integers.iter().all(is_fitting) {
-                return Err(Error::invalid_argument(format!("the integers of `{name}` overflow")));
+                return Err(Error::invalid(format!("the integers of `{name}` overflow")));
             }
         }
         self.values[tensor] = Some(Value { dims, integers: integers.map(Arc::from) });
@@ -313,7 +268,7 @@ impl<'m> Inference<'m> {
             return Ok(());
         }
         let what = format!("an inference takes more than {} multiplications", spent - 1);
-        Err(exceeded(what, "max_multiplications", limit))
+        Err(Error::exceeded(what, "max_multiplications", limit))
     }
 
     fn check_arena(&self) -> Result<()> {
@@ -323,16 +278,15 @@ impl<'m> Inference<'m> {
             return Ok(());
         }
         let what = format!("an inference holds {bytes} bytes at a time");
-        Err(exceeded(what, "max_arena_bytes", limit))
+        Err(Error::exceeded(what, "max_arena_bytes", limit))
     }
 
     /// An operator has run: what nobody reads any more goes.
     fn pass(&mut self, position: usize) -> Result<()> {
         self.check_arena()?;
         self.scratch_bytes = 0;
-        let operator = &self.graph.operators[position];
-        let is_fixed =
-            |tensor: usize| self.is_fixed[tensor] || !self.graph.constant(tensor).is_empty();
+        let operator = &self.declared.operators[position];
+        let is_fixed = |tensor: usize| self.is_fixed[tensor] || !self.constant(tensor).is_empty();
         if operator.inputs.iter().flatten().copied().all(is_fixed) {
             operator.outputs.iter().for_each(|&output| self.is_fixed[output] = true);
         }
@@ -341,14 +295,14 @@ impl<'m> Inference<'m> {
         tensors.sort_unstable();
         tensors.dedup();
         for tensor in tensors {
-            let is_constant = !self.graph.constant(tensor).is_empty();
+            let is_constant = !self.constant(tensor).is_empty();
             if !is_constant
                 && !self.is_fixed[tensor]
                 && self.last_use[tensor] <= position
                 && let Some(value) = &self.values[tensor]
             {
                 let elements = value.dims.iter().product::<usize>() as u64;
-                let size = element_bytes(self.graph.tensors[tensor].element_type).unwrap_or(16);
+                let size = element_bytes(self.tensor(tensor).element_type).unwrap_or(16);
                 self.live_bytes = self.live_bytes.saturating_sub(elements * size as u64);
             }
         }
@@ -357,7 +311,7 @@ impl<'m> Inference<'m> {
 
     /// What a model declares of a value must be what follows, but for what it leaves open.
     fn check_declared(&self, tensor: usize) -> Result<()> {
-        let (info, dims) = (&self.graph.tensors[tensor], self.dims(tensor)?);
+        let (info, dims) = (self.tensor(tensor), self.dims(tensor)?);
         // Without a shape a tensor is a single number, or one of which nothing is known.
         if info.shape.is_empty() {
             return Ok(());
@@ -369,23 +323,30 @@ impl<'m> Inference<'m> {
         if dims.len() == info.shape.len() && info.shape.iter().enumerate().all(is_fitting) {
             return Ok(());
         }
-        Err(Error::invalid_argument(format!(
+        Err(Error::invalid(format!(
             "`{}` is declared with the shape {:?}, but its inputs give it the shape {dims:?}",
             info.name, info.shape
         )))
     }
 }
 
-/// Bytes of an element; `None` for types whose elements are not all of one size, or smaller than a byte.
-pub(crate) fn element_bytes(element_type: TensorType) -> Option<usize> {
-    Some(match element_type {
-        TensorType::BOOL | TensorType::INT8 | TensorType::UINT8 => 1,
-        TensorType::BFLOAT16 | TensorType::FLOAT16 | TensorType::INT16 | TensorType::UINT16 => 2,
-        TensorType::FLOAT32 | TensorType::INT32 | TensorType::UINT32 => 4,
-        TensorType::COMPLEX64 | TensorType::FLOAT64 | TensorType::INT64 | TensorType::UINT64 => 8,
-        TensorType::COMPLEX128 => 16,
-        _ => return None,
-    })
+/// The integers of a constant with these bytes, or of a list that was computed.
+pub(crate) fn integers<'v>(
+    value: &'v Value,
+    element_type: TensorType,
+    bytes: &[u8],
+) -> Option<Cow<'v, [i64]>> {
+    if let Some(integers) = &value.integers {
+        return Some(Cow::Borrowed(integers));
+    }
+    if bytes.is_empty() && value.dims.iter().product::<usize>() > 0 {
+        return None;
+    }
+    match element_type {
+        TensorType::INT32 => Some(elements(bytes, |bytes| i32::from_le_bytes(bytes).into()).into()),
+        TensorType::INT64 => Some(elements(bytes, i64::from_le_bytes).into()),
+        _ => None,
+    }
 }
 
 /// What a tensor's elements are.
@@ -396,7 +357,7 @@ enum Kind {
     /// Integers of 8 or 16 bits with one scale.
     Quantized,
     /// The same with a scale for each slice of a dimension.
-    Sliced,
+    PerChannel,
     /// Integers of 8 or 16 bits without a scale.
     Plain,
     /// Integers of 32 or 64 bits.
@@ -413,20 +374,20 @@ const REAL: &[Kind] = &[Kind::Float, Kind::Quantized];
 /// What can be moved about without a look at it.
 const ANY: &[Kind] = &[Kind::Float, Kind::Quantized, Kind::Plain, Kind::Integer, Kind::Bool];
 
-/// An operator that is looked at.
-struct Op<'i, 'm> {
+/// An operator that is parsed.
+struct Operator<'i, 'm> {
     inference: &'i mut Inference<'m>,
     info: &'m OperatorInfo,
     options: BuiltinOptionsRef<'m>,
 }
 
-impl<'m> Op<'_, 'm> {
+impl<'m> Operator<'_, 'm> {
     /// Checks the number of operands and of results, and that no operand is left out but the last ones, by a shorter list.
     fn arity(&self, inputs: RangeInclusive<usize>, outputs: usize) -> Result<()> {
         self.check_counts(inputs, outputs)?;
         match self.info.inputs.iter().position(Option::is_none) {
             None => Ok(()),
-            Some(place) => Err(Error::invalid_argument(format!("input {place} is missing"))),
+            Some(place) => Err(Error::invalid(format!("input {place} is missing"))),
         }
     }
 
@@ -444,7 +405,7 @@ impl<'m> Op<'_, 'm> {
             usize::MAX => "any number of".to_owned(),
             most => most.to_string(),
         };
-        Err(Error::invalid_argument(format!(
+        Err(Error::invalid(format!(
             "it has {} inputs and {} outputs, but takes {} to {most} inputs and {outputs} outputs",
             found.0,
             found.1,
@@ -454,7 +415,7 @@ impl<'m> Op<'_, 'm> {
 
     fn input(&self, place: usize) -> Result<usize> {
         self.optional_input(place)
-            .ok_or_else(|| Error::invalid_argument(format!("input {place} is missing")))
+            .ok_or_else(|| Error::invalid(format!("input {place} is missing")))
     }
 
     fn optional_input(&self, place: usize) -> Option<usize> {
@@ -468,7 +429,7 @@ impl<'m> Op<'_, 'm> {
 
     fn wrong_options(&self) -> Error {
         let found = self.options.to_owned();
-        Error::invalid_argument(format!("its options are those of {}", found.name()))
+        Error::invalid(format!("its options are those of {}", found.name()))
     }
 
     fn dims(&self, tensor: usize) -> Result<Vec<usize>> {
@@ -476,15 +437,15 @@ impl<'m> Op<'_, 'm> {
     }
 
     fn name(&self, tensor: usize) -> &'m str {
-        &self.inference.graph.tensors[tensor].name
+        &self.inference.tensor(tensor).name
     }
 
-    /// Extents of an image: batch, rows, columns, channels.
-    fn picture(&self, tensor: usize) -> Result<[usize; 4]> {
+    /// The shape of an image: batch, rows, columns, channels.
+    fn image(&self, tensor: usize) -> Result<[usize; 4]> {
         let dims = self.dims(tensor)?;
         dims.try_into().map_err(|dims: Vec<usize>| {
             let name = self.name(tensor);
-            Error::invalid_argument(format!("`{name}` must have four dimensions, and has {dims:?}"))
+            Error::invalid(format!("`{name}` must have four dimensions, and has {dims:?}"))
         })
     }
 
@@ -493,11 +454,11 @@ impl<'m> Op<'_, 'm> {
     }
 
     fn element_type(&self, tensor: usize) -> TensorType {
-        self.inference.graph.tensors[tensor].element_type
+        self.inference.tensor(tensor).element_type
     }
 
     fn kind(&self, tensor: usize) -> Kind {
-        let info = &self.inference.graph.tensors[tensor];
+        let info = self.inference.tensor(tensor);
         match (info.element_type, info.quantization.as_ref().map(|found| found.scale.len())) {
             (TensorType::FLOAT32, _) => Kind::Float,
             (TensorType::INT8 | TensorType::UINT8 | TensorType::INT16, None) => Kind::Plain,
@@ -507,7 +468,7 @@ impl<'m> Op<'_, 'm> {
                 Kind::Other
             }
             (TensorType::INT8 | TensorType::UINT8 | TensorType::INT16, Some(1)) => Kind::Quantized,
-            (TensorType::INT8, Some(_)) => Kind::Sliced,
+            (TensorType::INT8, Some(_)) => Kind::PerChannel,
             (TensorType::INT32 | TensorType::INT64, _) => Kind::Integer,
             (TensorType::BOOL, _) => Kind::Bool,
             (TensorType::FLOAT16, _) => Kind::Half,
@@ -535,17 +496,17 @@ impl<'m> Op<'_, 'm> {
     fn wrong_type(&self, tensor: usize) -> Error {
         let scales = match self.kind(tensor) {
             Kind::Quantized => " with a scale",
-            Kind::Sliced => " with several scales",
+            Kind::PerChannel => " with several scales",
             Kind::Plain => " without a scale",
             _ => "",
         };
         let (name, element_type) = (self.name(tensor), self.element_type(tensor));
-        Error::invalid_argument(format!("it does not take `{name}`, of {element_type}{scales}"))
+        Error::invalid(format!("it does not take `{name}`, of {element_type}{scales}"))
     }
 
     /// The one scale of a quantized tensor.
     fn scale(&self, tensor: usize) -> Option<f32> {
-        let quantization = self.inference.graph.tensors[tensor].quantization.as_ref()?;
+        let quantization = self.inference.tensor(tensor).quantization.as_ref()?;
         quantization.scale.first().copied()
     }
 
@@ -553,7 +514,7 @@ impl<'m> Op<'_, 'm> {
     fn integers(&self, tensor: usize) -> Result<Vec<i64>> {
         let count = self.count(tensor)?;
         if count > 2 * MAX_RANK {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "`{}` has {count} numbers, which are more than there can be",
                 self.name(tensor)
             )));
@@ -566,7 +527,7 @@ impl<'m> Op<'_, 'm> {
         self.dims(tensor)?;
         match self.inference.integers(tensor) {
             Some(integers) => Ok(integers.into_owned()),
-            None => Err(Error::unimplemented(format!(
+            None => Err(Error::unsupported(format!(
                 "`{}` must be a constant of integers",
                 self.name(tensor)
             ))),
@@ -607,11 +568,25 @@ fn product(factors: &[usize]) -> u64 {
     factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64))
 }
 
+/// An activation that is part of an operator.
+fn activation(stated: tflite::Activation) -> Result<Activation> {
+    Ok(match stated {
+        tflite::Activation::NONE => Activation::None,
+        tflite::Activation::RELU => Activation::Relu,
+        tflite::Activation::RELU6 => Activation::Relu6,
+        tflite::Activation::RELU_N1_TO_1 => Activation::ReluN1To1,
+        tflite::Activation::TANH => Activation::Tanh,
+        other => {
+            return Err(Error::unsupported(format!("its activation {other} is not supported")));
+        }
+    })
+}
+
 /// A dimension that may be counted from the end.
-pub fn axis(stated: i64, rank: usize) -> Result<usize> {
+fn axis(stated: i64, rank: usize) -> Result<usize> {
     let counted = if stated < 0 { stated.checked_add(rank as i64) } else { Some(stated) };
     match counted.map(usize::try_from) {
         Some(Ok(axis)) if axis < rank => Ok(axis),
-        _ => Err(Error::invalid_argument(format!("there is no dimension {stated} of {rank}"))),
+        _ => Err(Error::invalid(format!("there is no dimension {stated} of {rank}"))),
     }
 }

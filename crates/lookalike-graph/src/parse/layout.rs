@@ -2,23 +2,25 @@
 
 use lookalike_schema::tflite::{BuiltinOptionsRef, StridedSliceOptionsRef, TensorType};
 
-use super::{ANY, Kind, LONGEST_LIST, Op, axis, product};
+use super::{ANY, Kind, LONGEST_LIST, Operator, activation, axis, product};
 use crate::error::{Error, Result};
+use crate::op::{Op, SliceRange};
 
 /// Gives the result the elements of the input in their order, with another shape.
-fn redimension(op: &mut Op<'_, '_>, dims: Vec<usize>) -> Result<()> {
+fn reshape_to(op: &mut Operator<'_, '_>, dims: Vec<usize>) -> Result<Op> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
     let from = op.count(input)?;
     let to = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
     if to != Some(from) {
-        return Err(Error::invalid_argument(format!("{from} elements do not fill {dims:?}")));
+        return Err(Error::invalid(format!("{from} elements do not fill {dims:?}")));
     }
     let integers = op.known_integers(input);
-    op.define_integers(dims, integers)
+    op.define_integers(dims, integers)?;
+    Ok(Op::Reshape)
 }
 
-pub(super) fn reshape(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn reshape(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(1..=2, 1)?;
     let wanted: Vec<i64> = match (op.optional_input(1), op.options) {
         (Some(shape), _) => {
@@ -44,12 +46,12 @@ pub(super) fn reshape(op: &mut Op<'_, '_>) -> Result<()> {
     let dims = dims.collect::<Option<Vec<usize>>>();
     let dims = dims.filter(|_| wanted.iter().filter(|&&extent| extent == -1).count() <= 1);
     let dims = dims.ok_or_else(|| {
-        Error::invalid_argument(format!("{count} elements cannot have the shape {wanted:?}"))
+        Error::invalid(format!("{count} elements cannot have the shape {wanted:?}"))
     })?;
-    redimension(op, dims)
+    reshape_to(op, dims)
 }
 
-pub(super) fn squeeze(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn squeeze(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(1..=1, 1)?;
     let dims = op.dims(op.input(0)?)?;
     let dropped: Vec<usize> = match op.options {
@@ -65,47 +67,43 @@ pub(super) fn squeeze(op: &mut Op<'_, '_>) -> Result<()> {
     };
     let kept = dims.iter().enumerate().filter(|&(place, &extent)| !is_dropped(place, extent));
     let kept = kept.map(|(_, &extent)| extent).collect();
-    redimension(op, kept)
+    reshape_to(op, kept)
 }
 
-pub(super) fn expand_dims(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn expand_dims(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let mut dims = op.dims(op.input(0)?)?;
     let stated = op.integers(op.input(1)?)?;
     let &[stated] = stated.as_slice() else {
-        return Err(Error::invalid_argument("the dimension to insert must be one number"));
+        return Err(Error::invalid("the dimension to insert must be one number"));
     };
     let place = axis(stated, dims.len() + 1)?;
     dims.insert(place, 1);
-    redimension(op, dims)
+    reshape_to(op, dims)
 }
 
-/// Most dimensions whose order engines change.
-const LARGEST_TRANSPOSED_RANK: usize = 6;
-
-pub(super) fn transpose(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn transpose(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let (input, order) = (op.input(0)?, op.input(1)?);
     op.alike(&[input, op.output()], ANY)?;
     let dims = op.dims(input)?;
-    if op.element_type(order) != TensorType::INT32 || dims.len() > LARGEST_TRANSPOSED_RANK {
-        return Err(Error::invalid_argument(format!(
-            "its order must be of 32-bit integers, {LARGEST_TRANSPOSED_RANK} at most"
-        )));
+    if op.element_type(order) != TensorType::INT32 {
+        return Err(op.wrong_type(order));
     }
-    let order: Vec<usize> = op
+    let permutation: Vec<usize> = op
         .integers(order)?
         .into_iter()
         .map(|stated| axis(stated, dims.len()))
         .collect::<Result<_>>()?;
-    if !(0..dims.len()).all(|axis| order.contains(&axis)) || order.len() != dims.len() {
-        return Err(Error::invalid_argument(format!("{order:?} is no order of its dimensions")));
+    if !(0..dims.len()).all(|axis| permutation.contains(&axis)) || permutation.len() != dims.len() {
+        return Err(Error::invalid(format!("{permutation:?} is no order of its dimensions")));
     }
-    op.define(order.into_iter().map(|axis| dims[axis]).collect())
+    op.define(permutation.iter().map(|&axis| dims[axis]).collect())?;
+    Ok(Op::Transpose { permutation })
 }
 
 /// Lays tensors of these shapes along a dimension.
-fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
+fn concatenate(op: &mut Operator<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
     let tensors: Vec<usize> = op.info.inputs.iter().flatten().copied().collect();
     op.alike(&tensors, ANY)?;
     op.alike(&[tensors[0], op.output()], ANY)?;
@@ -115,7 +113,7 @@ fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
         let is_fitting = part.len() == dims.len()
             && (0..dims.len()).all(|place| place == axis || part[place] == dims[place]);
         if !is_fitting {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "an input of shape {part:?} cannot be concatenated with one of shape {:?}",
                 parts[0]
             )));
@@ -138,49 +136,56 @@ fn join(op: &mut Op<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> Result<()> {
     op.define_integers(dims, integers)
 }
 
-fn parts(op: &Op<'_, '_>) -> Result<Vec<Vec<usize>>> {
+fn parts(op: &Operator<'_, '_>) -> Result<Vec<Vec<usize>>> {
     op.arity(1..=usize::MAX, 1)?;
     (0..op.info.inputs.len()).map(|place| op.dims(op.input(place)?)).collect()
 }
 
-pub(super) fn concatenation(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn concatenation(op: &mut Operator<'_, '_>) -> Result<Op> {
     let BuiltinOptionsRef::ConcatenationOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
-    super::windows::check_activation(options.fused_activation_function())?;
+    let activation = activation(options.fused_activation_function())?;
     let parts = parts(op)?;
     let axis = axis(options.axis().into(), parts[0].len())?;
-    join(op, axis, &parts)
+    concatenate(op, axis, &parts)?;
+    Ok(Op::Concatenation { axis, activation })
 }
 
-pub(super) fn pack(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn pack(op: &mut Operator<'_, '_>) -> Result<Op> {
     let BuiltinOptionsRef::PackOptions(options) = op.options else {
         return Err(op.wrong_options());
     };
     let mut parts = parts(op)?;
     if usize::try_from(options.values_count()) != Ok(parts.len()) {
-        return Err(Error::invalid_argument(format!(
+        return Err(Error::invalid(format!(
             "it says that it has {} operands, and has {}",
             options.values_count(),
             parts.len()
         )));
     }
-    let place = axis(options.axis().into(), parts[0].len() + 1)?;
+    let axis = axis(options.axis().into(), parts[0].len() + 1)?;
     for part in &mut parts {
-        if part.len() < place {
-            return Err(Error::invalid_argument("its operands differ in rank"));
+        if part.len() < axis {
+            return Err(Error::invalid("its operands differ in rank"));
         }
-        part.insert(place, 1);
+        part.insert(axis, 1);
     }
-    join(op, place, &parts)
+    concatenate(op, axis, &parts)?;
+    Ok(Op::Pack { axis })
 }
 
 /// Gives each result the shape of an equal part.
-fn cut(op: &mut Op<'_, '_>, input: usize, axis: usize, keeps_axis: bool) -> Result<()> {
+fn split_evenly(
+    op: &mut Operator<'_, '_>,
+    input: usize,
+    axis: usize,
+    keeps_axis: bool,
+) -> Result<()> {
     let mut dims = op.dims(input)?;
     let count = op.info.outputs.len();
     if count == 0 || !dims[axis].is_multiple_of(count) || (!keeps_axis && dims[axis] != count) {
-        return Err(Error::invalid_argument(format!("{dims:?} cannot be cut into {count} parts")));
+        return Err(Error::invalid(format!("{dims:?} cannot be cut into {count} parts")));
     }
     if keeps_axis {
         dims[axis] /= count;
@@ -194,17 +199,17 @@ fn cut(op: &mut Op<'_, '_>, input: usize, axis: usize, keeps_axis: bool) -> Resu
     Ok(())
 }
 
-fn check_count(op: &Op<'_, '_>, stated: i32) -> Result<()> {
+fn check_count(op: &Operator<'_, '_>, stated: i32) -> Result<()> {
     if usize::try_from(stated) == Ok(op.info.outputs.len()) {
         return Ok(());
     }
-    Err(Error::invalid_argument(format!(
+    Err(Error::invalid(format!(
         "it says that it has {stated} results, and has {}",
         op.info.outputs.len()
     )))
 }
 
-pub(super) fn split(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn split(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, op.info.outputs.len())?;
     let BuiltinOptionsRef::SplitOptions(options) = op.options else {
         return Err(op.wrong_options());
@@ -212,16 +217,18 @@ pub(super) fn split(op: &mut Op<'_, '_>) -> Result<()> {
     check_count(op, options.num_splits())?;
     let (stated, input) = (op.input(0)?, op.input(1)?);
     let rank = op.dims(input)?.len();
-    let &[place] = op.integers(stated)?.as_slice() else {
-        return Err(Error::invalid_argument("the dimension to split must be one number"));
+    let &[stated_axis] = op.integers(stated)?.as_slice() else {
+        return Err(Error::invalid("the dimension to split must be one number"));
     };
     if op.element_type(stated) != TensorType::INT32 {
         return Err(op.wrong_type(stated));
     }
-    cut(op, input, axis(place, rank)?, true)
+    let axis = axis(stated_axis, rank)?;
+    split_evenly(op, input, axis, true)?;
+    Ok(Op::Split { axis })
 }
 
-pub(super) fn unpack(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn unpack(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(1..=1, op.info.outputs.len())?;
     let BuiltinOptionsRef::UnpackOptions(options) = op.options else {
         return Err(op.wrong_options());
@@ -229,31 +236,11 @@ pub(super) fn unpack(op: &mut Op<'_, '_>) -> Result<()> {
     check_count(op, options.num())?;
     let input = op.input(0)?;
     let axis = axis(options.axis().into(), op.dims(input)?.len())?;
-    cut(op, input, axis, false)
+    split_evenly(op, input, axis, false)?;
+    Ok(Op::Unpack { axis })
 }
 
-/// Elements taken along a dimension.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct SliceRange {
-    /// The first one.
-    pub begin: usize,
-    /// From one to the next.
-    pub step: isize,
-    /// How many.
-    pub count: usize,
-}
-
-impl SliceRange {
-    /// All of them.
-    pub fn all(extent: usize) -> Self {
-        Self { begin: 0, step: 1, count: extent }
-    }
-}
-
-/// Most dimensions of which engines take parts.
-const LARGEST_SLICED_RANK: usize = 5;
-
-fn check_sliced(op: &Op<'_, '_>, lists: &[usize]) -> Result<()> {
+fn check_sliced(op: &Operator<'_, '_>, lists: &[usize]) -> Result<()> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
     for &list in lists {
@@ -262,25 +249,17 @@ fn check_sliced(op: &Op<'_, '_>, lists: &[usize]) -> Result<()> {
             return Err(op.wrong_type(list));
         }
     }
-    let rank = op.dims(input)?.len();
-    if rank <= LARGEST_SLICED_RANK {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(format!(
-        "it takes a part of {rank} dimensions, and {LARGEST_SLICED_RANK} are supported"
-    )))
+    Ok(())
 }
 
-pub(super) fn slice(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn slice(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(3..=3, 1)?;
     let (begins, sizes) = (op.input(1)?, op.input(2)?);
     check_sliced(op, &[begins, sizes])?;
     let dims = op.dims(op.input(0)?)?;
     let (begins, sizes) = (op.integers(begins)?, op.integers(sizes)?);
     if begins.len() != dims.len() || sizes.len() != dims.len() {
-        return Err(Error::invalid_argument(
-            "it does not have a begin and a size for each dimension",
-        ));
+        return Err(Error::invalid("it does not have a begin and a size for each dimension"));
     }
     let ranges = dims.iter().zip(begins.iter().zip(&sizes)).map(|(&extent, (&begin, &size))| {
         let size = if size == -1 { (extent as i64).checked_sub(begin)? } else { size };
@@ -288,53 +267,47 @@ pub(super) fn slice(op: &mut Op<'_, '_>) -> Result<()> {
         is_inside.then_some(SliceRange { begin: begin as usize, step: 1, count: size as usize })
     });
     let ranges = ranges.collect::<Option<Vec<SliceRange>>>().ok_or_else(|| {
-        Error::invalid_argument(format!("{sizes:?} from {begins:?} reach out of {dims:?}"))
+        Error::invalid(format!("{sizes:?} from {begins:?} reach out of {dims:?}"))
     })?;
     let kept = ranges.iter().map(|range| range.count).collect();
     let integers = op.known_integers(op.input(0)?);
-    let integers = integers.map(|integers| taken(&integers, &dims, &ranges));
-    op.define_integers(kept, integers)
+    let integers = integers.map(|integers| sliced(&integers, &dims, &ranges));
+    op.define_integers(kept, integers)?;
+    Ok(Op::Slice { ranges, is_one_to_one: true })
 }
 
 /// The integers within a range of each dimension.
-fn taken(integers: &[i64], dims: &[usize], ranges: &[SliceRange]) -> Vec<i64> {
-    let mut places = vec![0isize];
-    for (range, &extent) in ranges.iter().zip(dims) {
-        let of_range = |place: isize| {
-            (0..range.count as isize).map(move |index| {
-                place * extent as isize + range.begin as isize + index * range.step
-            })
-        };
-        places = places.into_iter().flat_map(of_range).collect();
+fn sliced(integers: &[i64], dims: &[usize], ranges: &[SliceRange]) -> Vec<i64> {
+    let mut offsets = vec![0];
+    for (range, &size) in ranges.iter().zip(dims) {
+        let of_range = |offset: usize| range.indices().map(move |index| offset * size + index);
+        offsets = offsets.into_iter().flat_map(of_range).collect();
     }
-    places.into_iter().map(|place| integers[place as usize]).collect()
+    offsets.into_iter().map(|offset| integers[offset]).collect()
 }
 
-/// What a strided slice takes of each dimension, and the shape of its result.
-///
-/// # Errors
-///
-/// The lists differ in length, a step is 0, an element does not exist, or there are more ranges than dimensions.
-pub fn strided_ranges(
+/// The ranges of a strided slice, one for each dimension, and the shape of its result. Fails if the lists differ in length, a step is 0,
+/// an element does not exist, or there are more ranges than dimensions.
+fn strided_ranges(
     dims: &[usize],
     [begins, ends, steps]: [&[i64]; 3],
     options: StridedSliceOptionsRef<'_>,
 ) -> Result<(Vec<SliceRange>, Vec<usize>)> {
     if options.offset() {
-        return Err(Error::unimplemented(
+        return Err(Error::unsupported(
             "its ends count from its beginnings, which is not supported",
         ));
     }
     let entries = begins.len();
     if ends.len() != entries || steps.len() != entries || entries > 31 {
-        return Err(Error::invalid_argument("it has not as many ends and steps as beginnings"));
+        return Err(Error::invalid("it has not as many ends and steps as beginnings"));
     }
     let has = |mask: i32, entry: usize| mask >> entry & 1 != 0;
     let inserts = |entry: usize| has(options.new_axis_mask(), entry);
     let is_ellipsis = |entry: usize| has(options.ellipsis_mask(), entry);
     let named = (0..entries).filter(|&entry| !inserts(entry) && !is_ellipsis(entry)).count();
     let Some(unnamed) = dims.len().checked_sub(named) else {
-        return Err(Error::invalid_argument(format!("{entries} ranges are too many for {dims:?}")));
+        return Err(Error::invalid(format!("{entries} ranges are too many for {dims:?}")));
     };
     let (mut ranges, mut result) = (Vec::new(), Vec::new());
     for entry in 0..entries {
@@ -351,7 +324,7 @@ pub fn strided_ranges(
             continue;
         }
         let Some(&extent) = dims.get(ranges.len()) else {
-            return Err(Error::invalid_argument("it has more than one ellipsis"));
+            return Err(Error::invalid("it has more than one ellipsis"));
         };
         let extent = extent as i64;
         let (begin, end, step) = (begins[entry], ends[entry], steps[entry]);
@@ -359,12 +332,10 @@ pub fn strided_ranges(
         if has(options.shrink_axis_mask(), entry) {
             let place = from_start(begin);
             if !(0..extent).contains(&place) {
-                return Err(Error::invalid_argument(format!(
-                    "there is no element {begin} of {extent}"
-                )));
+                return Err(Error::invalid(format!("there is no element {begin} of {extent}")));
             }
             if step != 1 {
-                return Err(Error::invalid_argument("a dimension that is dropped has a step"));
+                return Err(Error::invalid("a dimension that is dropped has a step"));
             }
             ranges.push(SliceRange { begin: place as usize, step: 1, count: 1 });
             continue;
@@ -378,7 +349,7 @@ pub fn strided_ranges(
         let begin = masked(options.begin_mask(), begin, first);
         let end = masked(options.end_mask(), end, last);
         let count = match step {
-            0 => return Err(Error::invalid_argument("a step is 0")),
+            0 => return Err(Error::invalid("a step is 0")),
             1.. => (end - begin).max(0) as u64,
             _ => (begin - end).max(0) as u64,
         };
@@ -395,7 +366,7 @@ pub fn strided_ranges(
     Ok((ranges, result))
 }
 
-pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn strided_slice(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(4..=4, 1)?;
     let BuiltinOptionsRef::StridedSliceOptions(options) = op.options else {
         return Err(op.wrong_options());
@@ -412,24 +383,22 @@ pub(super) fn strided_slice(op: &mut Op<'_, '_>) -> Result<()> {
     const LARGEST: u64 = 1 << 24;
     let longest = dims.iter().max().map_or(1, |&extent| extent as u64);
     if longest > LARGEST {
-        return Err(Error::invalid_argument(format!("{dims:?} is longer than {LARGEST}")));
+        return Err(Error::invalid(format!("{dims:?} is longer than {LARGEST}")));
     }
     // Engines add a step to a place before they look whether they are at the end.
     if let Some(step) = steps.iter().find(|step| step.unsigned_abs() > longest) {
-        return Err(Error::invalid_argument(format!("a step of {step} leads out of {dims:?}")));
+        return Err(Error::invalid(format!("a step of {step} leads out of {dims:?}")));
     }
     let (ranges, result) = strided_ranges(&dims, [&begins, &ends, &steps], options)?;
-    if result.len() > LARGEST_SLICED_RANK {
-        return Err(Error::invalid_argument(format!(
-            "its result would have {} dimensions, and {LARGEST_SLICED_RANK} are supported",
-            result.len()
-        )));
-    }
-    let integers = op.known_integers(input).map(|integers| taken(&integers, &dims, &ranges));
-    op.define_integers(result, integers)
+    let integers = op.known_integers(input).map(|integers| sliced(&integers, &dims, &ranges));
+    op.define_integers(result, integers)?;
+    let is_one_to_one = options.ellipsis_mask() == 0
+        && options.new_axis_mask() == 0
+        && options.shrink_axis_mask() == 0;
+    Ok(Op::Slice { ranges, is_one_to_one })
 }
 
-pub(super) fn gather(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn gather(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let (stated, batch_dims) = match op.options {
         BuiltinOptionsRef::GatherOptions(options) => (options.axis(), options.batch_dims()),
@@ -439,32 +408,29 @@ pub(super) fn gather(op: &mut Op<'_, '_>) -> Result<()> {
     op.alike(&[input, op.output()], ANY)?;
     op.require(places, &[Kind::Integer])?;
     if batch_dims != 0 {
-        return Err(Error::unimplemented("it gathers batch by batch, which is not supported"));
+        return Err(Error::unsupported("it gathers batch by batch, which is not supported"));
     }
     let mut dims = op.dims(input)?;
     let axis = axis(stated.into(), dims.len())?;
     let known = op.long_integers(places)?;
-    let is_wrong =
-        |&&place: &&i64| usize::try_from(place).map_or(true, |place| place >= dims[axis]);
-    if let Some(wrong) = known.iter().find(is_wrong) {
-        return Err(Error::invalid_argument(format!(
-            "there is no element {wrong} of {}",
-            dims[axis]
-        )));
-    }
+    let index = |&index: &i64| {
+        usize::try_from(index)
+            .ok()
+            .filter(|&index| index < dims[axis])
+            .ok_or_else(|| Error::invalid(format!("there is no element {index} of {}", dims[axis])))
+    };
+    let indices = known.iter().map(index).collect::<Result<Vec<usize>>>()?;
     let integers = match (op.known_integers(input), dims.len()) {
-        (Some(integers), 1) => Some(known.iter().map(|&place| integers[place as usize]).collect()),
+        (Some(integers), 1) => Some(indices.iter().map(|&index| integers[index]).collect()),
         _ => None,
     };
     dims.splice(axis..=axis, op.dims(places)?);
-    op.define_integers(dims, integers)
+    op.define_integers(dims, integers)?;
+    Ok(Op::Gather { axis, indices })
 }
 
-/// Most dimensions that engines pad.
-const LARGEST_PADDED_RANK: usize = 5;
-
 /// Before and after each dimension.
-fn paddings(op: &Op<'_, '_>) -> Result<Vec<(usize, usize)>> {
+fn paddings(op: &Operator<'_, '_>) -> Result<Vec<(usize, usize)>> {
     let (input, list) = (op.input(0)?, op.input(1)?);
     op.require(list, &[Kind::Integer])?;
     let rank = op.dims(input)?.len();
@@ -474,35 +440,36 @@ fn paddings(op: &Op<'_, '_>) -> Result<Vec<(usize, usize)>> {
         Some((pad(pair[0])?, pad(pair[1])?))
     };
     let pairs: Option<Vec<_>> = pads.as_chunks().0.iter().map(pair).collect();
-    let is_fitting = op.dims(list)? == [rank, 2] && rank <= LARGEST_PADDED_RANK;
-    pairs.filter(|_| is_fitting).ok_or_else(|| {
-        Error::invalid_argument(format!("{pads:?} are no paddings of {rank} dimensions"))
-    })
+    let is_fitting = op.dims(list)? == [rank, 2];
+    pairs
+        .filter(|_| is_fitting)
+        .ok_or_else(|| Error::invalid(format!("{pads:?} are no paddings of {rank} dimensions")))
 }
 
-fn padded(dims: &[usize], pairs: &[(usize, usize)]) -> Vec<usize> {
+fn padded(dims: &[usize], padding: &[(usize, usize)]) -> Vec<usize> {
     dims.iter()
-        .zip(pairs)
-        .map(|(extent, (before, after))| extent.saturating_add(*before).saturating_add(*after))
+        .zip(padding)
+        .map(|(size, (before, after))| size.saturating_add(*before).saturating_add(*after))
         .collect()
 }
 
 /// PAD, and PADV2 with the value as third operand.
-pub(super) fn pad(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn pad(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=3, 1)?;
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
     if let Some(filling) = op.optional_input(2) {
         op.alike(&[input, filling], ANY)?;
-        if op.count(filling)? != 1 || op.inference.graph.constant(filling).is_empty() {
-            return Err(Error::unimplemented("it pads with what is not one constant number"));
+        if op.count(filling)? != 1 || op.inference.constant(filling).is_empty() {
+            return Err(Error::unsupported("it pads with what is not one constant number"));
         }
     }
-    let dims = padded(&op.dims(input)?, &paddings(op)?);
-    op.define(dims)
+    let padding = paddings(op)?;
+    op.define(padded(&op.dims(input)?, &padding))?;
+    Ok(Op::Pad { padding })
 }
 
-pub(super) fn mirror_pad(op: &mut Op<'_, '_>) -> Result<()> {
+pub(super) fn mirror_pad(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let offset = match op.options {
         BuiltinOptionsRef::MirrorPadOptions(options) if options.mode() == 0 => 1,
@@ -511,14 +478,15 @@ pub(super) fn mirror_pad(op: &mut Op<'_, '_>) -> Result<()> {
     };
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
-    let (dims, pairs) = (op.dims(input)?, paddings(op)?);
-    for (&extent, &(before, after)) in dims.iter().zip(&pairs) {
+    let (dims, padding) = (op.dims(input)?, paddings(op)?);
+    for (&extent, &(before, after)) in dims.iter().zip(&padding) {
         if before.max(after) > 0 && before.max(after) + offset > extent {
-            return Err(Error::invalid_argument(format!(
+            return Err(Error::invalid(format!(
                 "{extent} elements have no mirror image of {}",
                 before.max(after)
             )));
         }
     }
-    op.define(padded(&dims, &pairs))
+    op.define(padded(&dims, &padding))?;
+    Ok(Op::MirrorPad { padding, offset })
 }

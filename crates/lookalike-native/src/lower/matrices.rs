@@ -1,0 +1,94 @@
+//! Operators that multiply matrices.
+
+use lookalike_core::Result;
+use lookalike_graph::{Activation as Fused, Node, TensorId};
+
+use super::Lowering;
+use super::layout::strides;
+use super::windows::Geometry;
+use crate::graph::{Op, Side, ValueId, Window2};
+use crate::kernels::elementwise::Binary;
+
+impl Lowering<'_> {
+    pub(super) fn fully_connected(&mut self, node: &Node, activation: Fused) -> Result<()> {
+        let (input, weights) = (node.input(0), node.input(1));
+        let weight_dims = self.dims(weights);
+        let (outputs, depth) = (weight_dims[0], weight_dims[1]);
+        let rows = self.source.element_count(input) / depth;
+        if self.constant_floats(weights)?.is_some() {
+            // The rows are the pixels of an image.
+            let pixel = Side { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 };
+            let pixels = Side { input: rows, output: rows, ..pixel };
+            let window = Window2 { batch: 1, rows: pixel, columns: pixels, channels: depth };
+            let geometry = Geometry { window, outputs, groups: 1, is_depthwise: false };
+            return self.convolve(node, geometry, activation);
+        }
+        let (left, right) = (self.floats(input)?, self.floats(weights)?);
+        let right = self.swap_last_dims(right, &weight_dims);
+        let product = Op::MatMul { pairs: vec![(0, 0)], rows, depth, columns: outputs };
+        let Some(bias) = node.optional_input(2) else {
+            return self.define(node, product, vec![left, right], activation);
+        };
+        let bias = self.floats(bias)?;
+        let result = self.float_node(product, vec![left, right], self.dims(node.output()));
+        self.define(node, Op::Binary(Binary::Add), vec![result, bias], activation)
+    }
+
+    /// A value whose last two dimensions have changed places.
+    fn swap_last_dims(&mut self, value: ValueId, dims: &[usize]) -> ValueId {
+        let rank = dims.len();
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(rank - 1, rank - 2);
+        let strides = strides(dims);
+        let offsets = |&axis: &usize| (0..dims[axis]).map(|index| index * strides[axis]).collect();
+        let offsets = order.iter().map(offsets).collect();
+        let dims = order.iter().map(|&axis| dims[axis]).collect();
+        self.remap(value, offsets, dims)
+    }
+
+    /// An input of a matrix product, and its shape.
+    fn matrices(&mut self, tensor: TensorId, transposes: bool) -> Result<(ValueId, Vec<usize>)> {
+        let (value, mut dims) = (self.floats(tensor)?, self.dims(tensor));
+        if !transposes {
+            return Ok((value, dims));
+        }
+        let value = self.swap_last_dims(value, &dims);
+        let rank = dims.len();
+        dims.swap(rank - 1, rank - 2);
+        Ok((value, dims))
+    }
+
+    pub(super) fn batch_matmul(
+        &mut self,
+        node: &Node,
+        transposes_left: bool,
+        transposes_right: bool,
+    ) -> Result<()> {
+        let (left, left_dims) = self.matrices(node.input(0), transposes_left)?;
+        let (right, right_dims) = self.matrices(node.input(1), transposes_right)?;
+        let dims = self.dims(node.output());
+        let outer = &dims[..dims.len() - 2];
+        let (rows, columns) = (dims[dims.len() - 2], dims[dims.len() - 1]);
+        let depth = left_dims[left_dims.len() - 1];
+        let count = outer.iter().product();
+        self.spend_positions(count)?;
+        let pairs = (0..count)
+            .map(|index| {
+                let of = |dims: &[usize]| broadcast_index(index, outer, &dims[..dims.len() - 2]);
+                (of(&left_dims), of(&right_dims))
+            })
+            .collect();
+        let product = Op::MatMul { pairs, rows, depth, columns };
+        self.define(node, product, vec![left, right], Fused::None)
+    }
+}
+
+/// Which element of an input of smaller shape goes with an element of the result.
+fn broadcast_index(index: usize, result: &[usize], input: &[usize]) -> usize {
+    let missing = result.len() - input.len();
+    let (of_result, of_input) = (strides(result), strides(input));
+    (0..input.len())
+        .filter(|&axis| input[axis] > 1)
+        .map(|axis| index / of_result[axis + missing] % result[axis + missing] * of_input[axis])
+        .sum()
+}

@@ -1,0 +1,225 @@
+//! Operators that look at windows of images.
+
+use std::sync::Arc;
+
+use lookalike_core::{Error, Quantization, Result, TensorType};
+use lookalike_graph::{
+    Activation as Fused, Conv2d, Node, Sampling, TensorId, Window2d, WindowSide,
+};
+
+use super::{Lowering, clamp, quantized_bounds};
+use crate::graph::{ByteWeights, Constant, Conv, Interpolation, Op, Side, Weights, Window2};
+use crate::kernels::elementwise::Activation;
+use crate::quantized::Quantized;
+
+/// What a convolution does but for its numbers.
+pub(super) struct Geometry {
+    pub(super) window: Window2,
+    pub(super) outputs: usize,
+    pub(super) groups: usize,
+    pub(super) is_depthwise: bool,
+}
+
+/// How many products of two bytes less their zero points floats add up without rounding: integers up to 2^24 are floats. Depthwise
+/// sums are floats; of larger windows they are those of a convolution of as many groups as there are channels, which are integers.
+const EXACT_TAPS: usize = (1 << f32::MANTISSA_DIGITS) / (255 * 255);
+
+impl Lowering<'_> {
+    /// A window over the image that is an operator's input.
+    fn window(&self, node: &Node, window: &Window2d) -> Window2 {
+        let [batch, _, _, channels] = self.source.image_dims(node.input(0));
+        let side = |side: &WindowSide| {
+            let &WindowSide { input, output, size, stride, dilation, before, .. } = side;
+            Side { input, output, size, stride, dilation, before }
+        };
+        Window2 { batch, rows: side(&window.rows), columns: side(&window.columns), channels }
+    }
+
+    pub(super) fn conv(&mut self, node: &Node, conv: &Conv2d, is_depthwise: bool) -> Result<()> {
+        let window = self.window(node, &conv.window);
+        let groups = if is_depthwise { 1 } else { conv.groups };
+        let geometry = Geometry { window, outputs: conv.outputs, groups, is_depthwise };
+        self.convolve(node, geometry, conv.activation)
+    }
+
+    /// Adds a convolution with constant weights: of bytes if its input is, otherwise of floats.
+    pub(super) fn convolve(
+        &mut self,
+        node: &Node,
+        mut geometry: Geometry,
+        fused: Fused,
+    ) -> Result<()> {
+        let input = node.input(0);
+        let element_type = self.source.tensor(input).element_type;
+        let is_byte = matches!(element_type, TensorType::INT8 | TensorType::UINT8);
+        let (weights, activation) = if is_byte {
+            let mut bytes = self.byte_weights(node, geometry.outputs, fused)?;
+            let taps = bytes.weights.len() / geometry.outputs;
+            if geometry.is_depthwise && taps > EXACT_TAPS {
+                let of_output = |output| bytes.weights[output..].iter().step_by(geometry.outputs);
+                bytes.weights = (0..geometry.outputs).flat_map(of_output).copied().collect();
+                geometry.is_depthwise = false;
+                geometry.groups = geometry.window.channels;
+            }
+            (Weights::Bytes(Box::new(bytes)), Activation::None)
+        } else {
+            (self.float_weights(node, geometry.outputs)?, clamp(fused))
+        };
+        let conv = Box::new(Conv {
+            window: geometry.window,
+            outputs: geometry.outputs,
+            is_depthwise: geometry.is_depthwise,
+            groups: geometry.groups,
+            weights,
+            activation,
+            post_add_bounds: None,
+            affine: None,
+        });
+        let op = if geometry.is_depthwise {
+            Op::DepthwiseConv { conv, expansion: None }
+        } else {
+            Op::Conv(conv)
+        };
+        if is_byte {
+            let stored = self.stored(input)?;
+            return self.define_stored(node, op, vec![stored]);
+        }
+        let floats = self.floats(input)?;
+        self.define(node, op, vec![floats], unbounded(fused))
+    }
+
+    fn float_weights(&mut self, node: &Node, outputs: usize) -> Result<Weights> {
+        let weights = self.constant_floats(node.input(1))?.ok_or_else(computed_weights)?;
+        let bias = match node.optional_input(2) {
+            None => None,
+            Some(bias) if self.source.tensor(bias).element_type == TensorType::FLOAT32 => {
+                Some(self.constant_floats(bias)?.ok_or_else(computed_weights)?)
+            }
+            Some(bias) => {
+                let scales = self.sum_scales(node, outputs)?;
+                let integers = self.bias_integers(bias)?;
+                let reals =
+                    integers.iter().zip(scales).map(|(&bias, scale)| (bias as f64 * scale) as f32);
+                Some(Arc::new(Constant::Floats(reals.collect())))
+            }
+        };
+        Ok(Weights::Floats { weights, bias })
+    }
+
+    /// What a step of the sums stands for, for each channel of the result.
+    fn sum_scales(&self, node: &Node, outputs: usize) -> Result<Vec<f64>> {
+        let weights = &self.source.tensor(node.input(1)).quantization;
+        let (Some(input), Some(weights)) = (self.scale(node.input(0)), weights) else {
+            return Err(Error::invalid_argument("its operands have no scales"));
+        };
+        let scale = |channel: usize| {
+            let weights = &weights.scale;
+            let weight = weights[if weights.len() == 1 { 0 } else { channel }];
+            f64::from(input.scale) * f64::from(weight)
+        };
+        Ok((0..outputs).map(scale).collect())
+    }
+
+    fn bias_integers(&self, tensor: TensorId) -> Result<Vec<i64>> {
+        self.source.integers(tensor).map(|bias| bias.into_owned()).ok_or_else(computed_weights)
+    }
+
+    fn byte_weights(&mut self, node: &Node, outputs: usize, fused: Fused) -> Result<ByteWeights> {
+        let (input, weights, output) = (node.input(0), node.input(1), node.output());
+        let info = self.source.tensor(weights);
+        let is_unsigned = info.element_type == TensorType::UINT8;
+        let bytes = self.source.constant(weights);
+        if bytes.is_empty() {
+            return Err(computed_weights());
+        }
+        let sign_mask = if is_unsigned { 0x80 } else { 0 };
+        let zero_point = match &info.quantization {
+            Some(Quantization { zero_point, .. }) if zero_point.len() == 1 => zero_point[0] as i32,
+            Some(Quantization { zero_point, .. }) if zero_point.iter().all(|&zero| zero == 0) => 0,
+            _ => return Err(Error::unimplemented("its weights have several zero points")),
+        };
+        let bias = match node.optional_input(2) {
+            Some(bias) => self.bias_integers(bias)?.into_iter().map(|bias| bias as i32).collect(),
+            None => vec![0; outputs],
+        };
+        let (Some(from), Some(to)) = (self.scale(input), self.scale(output)) else {
+            return Err(Error::invalid_argument("its operands have no scales"));
+        };
+        let scales = self.sum_scales(node, outputs)?;
+        let is_signed = self.source.tensor(output).element_type == TensorType::INT8;
+        Ok(ByteWeights {
+            weights: bytes.iter().map(|byte| (byte ^ sign_mask) as i8).collect(),
+            zero_point: zero_point - if is_unsigned { 128 } else { 0 },
+            bias,
+            factors: scales.iter().map(|scale| (scale / f64::from(to.scale)) as f32).collect(),
+            input_zero_point: from.zero_point,
+            is_signed,
+            output_zero_point: to.zero_point,
+            bounds: quantized_bounds(fused, Quantized { is_signed, scale: to }),
+        })
+    }
+
+    pub(super) fn pool(
+        &mut self,
+        node: &Node,
+        window: &Window2d,
+        most: bool,
+        fused: Fused,
+    ) -> Result<()> {
+        let window = self.window(node, window);
+        let input = node.input(0);
+        if self.quantized(node.output()).is_some()
+            && fused == Fused::None
+            && self.scale(input) == self.scale(node.output())
+        {
+            let stored = self.stored(input)?;
+            let pool = Op::Pool { window, most, activation: Activation::None };
+            return self.define_stored(node, pool, vec![stored]);
+        }
+        let floats = self.floats(input)?;
+        let pool = Op::Pool { window, most, activation: clamp(fused) };
+        self.define(node, pool, vec![floats], unbounded(fused))
+    }
+
+    /// Between the four pixels around, as TensorFlow Lite finds them.
+    pub(super) fn resize_bilinear(&mut self, node: &Node, sampling: &Sampling) -> Result<()> {
+        let input = node.input(0);
+        let [_, rows, columns, _] = self.source.image_dims(input);
+        let [_, to_rows, to_columns, _] = self.source.image_dims(node.output());
+        let interpolation = |from: usize, to: usize| {
+            let step = sampling.step(from, to);
+            let tap = |target: usize| {
+                let position = if sampling.has_half_pixel_centers {
+                    (target as f32 + 0.5) * step - 0.5
+                } else {
+                    target as f32 * step
+                };
+                let first = (position.floor().max(0.0) as usize).min(from - 1);
+                let second = (position.ceil().max(0.0) as usize).min(from - 1);
+                (first, second, position - first as f32)
+            };
+            Interpolation { taps: (0..to).map(tap).collect() }
+        };
+        let resize = Op::Resize {
+            rows: interpolation(rows, to_rows),
+            columns: interpolation(columns, to_columns),
+        };
+        if let Some((from, to)) = self.quantized_pair(node)
+            && from == to
+        {
+            let stored = self.stored(input)?;
+            return self.define_stored(node, resize, vec![stored]);
+        }
+        let floats = self.floats(input)?;
+        self.define(node, resize, vec![floats], Fused::None)
+    }
+}
+
+/// What is left of an activation once the operator itself has bounded its result.
+fn unbounded(activation: Fused) -> Fused {
+    if activation.bounds().is_some() { Fused::None } else { activation }
+}
+
+fn computed_weights() -> Error {
+    Error::unimplemented("its weights or its bias are computed, which `native` does not support")
+}
