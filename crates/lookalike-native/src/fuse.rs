@@ -12,9 +12,9 @@ pub(crate) fn fuse(graph: Graph) -> Graph {
     for place in 0..fusion.nodes.len() {
         let _ = fusion.activation(place)
             || fusion.affine(place)
-            || fusion.addend(place)
+            || fusion.residual(place)
             || fusion.prologue(place)
-            || fusion.expansion(place);
+            || fusion.producer(place);
     }
     let mut graph = fusion.graph;
     graph.nodes = fusion.nodes.into_iter().flatten().collect();
@@ -70,12 +70,12 @@ impl Fusion {
             return false;
         };
         let Some(node) = &mut self.nodes[maker] else { return false };
-        let has_addend = node.inputs.len() == 2;
+        let has_residual = node.inputs.len() == 2;
         let (Op::Conv(conv) | Op::DepthwiseConv { conv, .. }) = &mut node.op else { return false };
         if matches!(conv.weights, Weights::Bytes(_)) {
             return false;
         }
-        if has_addend {
+        if has_residual {
             let Activation::Clamp(low, high) = activation else { return false };
             if conv.post_add_bounds.is_some() {
                 return false;
@@ -109,7 +109,7 @@ impl Fusion {
     }
 
     /// A sum becomes part of the convolution that makes one of its operands.
-    fn addend(&mut self, place: usize) -> bool {
+    fn residual(&mut self, place: usize) -> bool {
         let Some(Node { op: Op::Binary(Binary::Add), inputs, output }) = self.node(place) else {
             return false;
         };
@@ -118,7 +118,7 @@ impl Fusion {
         if values[left].dims != values[right].dims || left == right {
             return false;
         }
-        for (value, addend) in [(left, right), (right, left)] {
+        for (value, residual) in [(left, right), (right, left)] {
             let Some(maker) = self.only_maker(value) else { continue };
             let is_fitting = matches!(
                 self.node(maker),
@@ -127,7 +127,7 @@ impl Fusion {
             );
             if is_fitting && let Some(mut node) = self.nodes[maker].take() {
                 // It takes the place of the sum: by then the other operand is there.
-                node.inputs.push(addend);
+                node.inputs.push(residual);
                 node.output = output;
                 self.nodes[place] = Some(node);
                 return true;
@@ -156,7 +156,7 @@ impl Fusion {
     }
 
     /// A convolution makes the rows that a depthwise one takes up.
-    fn expansion(&mut self, place: usize) -> bool {
+    fn producer(&mut self, place: usize) -> bool {
         let Some(Node { op: Op::DepthwiseConv { conv, .. }, inputs, .. }) = self.node(place) else {
             return false;
         };
@@ -176,10 +176,10 @@ impl Fusion {
         if is_plain
             && let Some(Node { op: Op::Conv(before), inputs: sources, .. }) =
                 self.nodes[maker].take()
-            && let Some(Node { op: Op::DepthwiseConv { expansion, .. }, inputs, .. }) =
+            && let Some(Node { op: Op::DepthwiseConv { producer, .. }, inputs, .. }) =
                 &mut self.nodes[place]
         {
-            *expansion = Some(before);
+            *producer = Some(before);
             *inputs = sources;
             return true;
         }

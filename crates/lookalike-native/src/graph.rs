@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lookalike_core::{Error, Result, TensorType};
-use lookalike_graph::{ModelFile, Reduction, Unary, elements};
+use lookalike_graph::{ModelFile, Pool, Reduction, Unary, elements};
 
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
 pub(crate) use crate::quantized::Scale;
@@ -164,11 +164,11 @@ pub(crate) enum Op {
     /// The same where each channel is on its own. With a convolution in front, which makes its input.
     DepthwiseConv {
         conv: Box<Conv>,
-        expansion: Option<Box<Conv>>,
+        producer: Option<Box<Conv>>,
     },
     Pool {
+        pool: Pool,
         window: Window2,
-        most: bool,
         activation: Activation,
     },
     /// `[outer, rows, depth]` by `[outer, depth, columns]`; the outer indices of the operands for each of the result.
@@ -320,17 +320,17 @@ pub(crate) struct ByteWeights {
     pub(crate) bounds: (i32, i32),
 }
 
-/// Moves elements: each of the result is that of the operand at the sum of a place for each dimension, or a filling.
+/// Moves elements: each of the output is that of the input at the sum of an offset for each dimension, or a filling.
 #[derive(Clone, Debug)]
 pub(crate) struct Remap {
-    /// For each dimension of the result the places, in elements of the operand; `OUTSIDE` for the filling.
-    pub(crate) places: Vec<Vec<usize>>,
+    /// For each index of each dimension of the output an offset, in elements of the input; `PADDING` for the filling.
+    pub(crate) offsets: Vec<Vec<usize>>,
     /// Bytes of an element.
     pub(crate) filling: Vec<u8>,
 }
 
-/// A place where nothing of the operand is.
-pub(crate) const OUTSIDE: usize = usize::MAX;
+/// The offset of what is no element of the input.
+pub(crate) const PADDING: usize = usize::MAX;
 
 /// For each row of a result the two rows that it lies between, and how near the second one is.
 #[derive(Clone, Debug)]

@@ -62,10 +62,10 @@ pub(crate) struct Kernels {
 }
 
 /// Inner loops for 1, 2, … vectors of channels, of each those for 1, 2, … pixels.
-type Tiles<T> = [&'static [unsafe fn(&T)]; MOST_VECTORS];
+type Tiles<T> = [&'static [unsafe fn(&T)]; MAX_VECTORS];
 
 /// As many indices as [`each!`] writes out at most.
-pub(crate) const MOST_STEPS: usize = 18;
+pub(crate) const MAX_STEPS: usize = 18;
 
 /// Does something for each index below a constant, written out for each, so that arrays that are indexed stay in registers: compilers
 /// do not unroll every loop, and what a loop indexes lies in memory.
@@ -95,7 +95,7 @@ macro_rules! each {
 pub(crate) const SIDE: usize = 8;
 
 /// Most vectors of channels that are computed together, of one pixel.
-pub(crate) const MOST_VECTORS: usize = 8;
+pub(crate) const MAX_VECTORS: usize = 8;
 
 /// Those that take slices: whoever has the kernels of a set has the set, and they look at lengths themselves.
 #[expect(unsafe_code, reason = "the set is there, which the compiler does not know")]

@@ -12,18 +12,17 @@
     )
 )]
 
-mod conv;
-mod depthwise;
 mod exec;
 mod fuse;
 mod graph;
 mod kernels;
 mod lower;
+mod ops;
 mod pack;
-mod plain;
 mod plan;
 mod pool;
 mod quantized;
+mod runtime;
 mod session;
 mod simd;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lookalike_core::{Error, ErrorKind, Result, TensorType};
 use lookalike_graph::{
     Activation as Fused, Binary as Function, Graph as Source, Node as SourceNode, Op as Operator,
-    OperatorInfo, Pool, TensorId, Unary, elements,
+    OperatorInfo, TensorId, Unary, elements,
 };
 
 use crate::graph::{Constant, Element, Graph, Node, Op, Scale, Value, ValueId};
@@ -122,7 +122,7 @@ impl Lowering<'_> {
             Operator::Pack { axis } => self.concatenate(node, *axis, Fused::None),
             Operator::Pad { padding } => self.pad(node, padding),
             Operator::Pool2d { pool, window, activation } => {
-                self.pool(node, window, *pool == Pool::Max, *activation)
+                self.pool(node, *pool, window, *activation)
             }
             Operator::Quantize => self.quantize(node),
             Operator::Reduce { reduction, axes, .. } => self.reduce(node, *reduction, axes),

@@ -1,7 +1,7 @@
 //! Weights in the order in which the inner loops read them.
 
 use crate::graph::Conv;
-use crate::kernels::{Kernels, MOST_VECTORS};
+use crate::kernels::{Kernels, MAX_VECTORS};
 
 /// Floats, or what is as long, that begin at the start of a cache line.
 #[derive(Debug, Default)]
@@ -57,10 +57,10 @@ impl Block {
     }
 }
 
-/// Whether there are pixels enough to divide those of each block among threads, instead of the blocks.
-pub(crate) fn shares_pixels(pixels: usize, threads: usize) -> bool {
-    const LEAST: usize = 16;
-    threads > 1 && pixels / threads >= LEAST
+/// Whether there are pixels enough to split those of each block among threads, instead of the blocks.
+pub(crate) fn splits_pixels(pixels: usize, threads: usize) -> bool {
+    const MIN: usize = 16;
+    threads > 1 && pixels / threads >= MIN
 }
 
 /// How the channels of a result are divided into blocks: an operator that makes rows for another one has the same division as that one.
@@ -76,12 +76,12 @@ pub(crate) struct Division {
 /// Divides channels evenly into blocks of whole vectors.
 pub(crate) fn divide(conv: &Conv, pixels: usize, kernels: &Kernels, threads: usize) -> Division {
     let lanes = kernels.lanes;
-    let most = if pixels == 1 { MOST_VECTORS } else { kernels.block_vectors };
+    let max = if pixels == 1 { MAX_VECTORS } else { kernels.block_vectors };
     let outputs = conv.outputs / conv.groups;
     let vectors = outputs.div_ceil(lanes);
-    let mut count = vectors.div_ceil(most);
+    let mut count = vectors.div_ceil(max);
     // As many for each thread, where blocks of one vector do not come of it: those take twice as long for a channel.
-    if !shares_pixels(pixels, threads) && vectors / count.next_multiple_of(threads) >= 2 {
+    if !splits_pixels(pixels, threads) && vectors / count.next_multiple_of(threads) >= 2 {
         count = count.next_multiple_of(threads);
     }
     let vectors = spread(vectors, vectors.div_ceil(count)).map(|(_, vectors)| vectors).collect();
@@ -121,12 +121,11 @@ pub(crate) fn blocks(
     blocks
 }
 
-/// Divides a number evenly into parts of `most` at most: where each begins, and how large it is.
-pub(crate) fn spread(total: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = total.div_ceil(most).max(1);
-    let (least, larger) = (total / count, total % count);
-    (0..count)
-        .map(move |part| (part * least + part.min(larger), least + usize::from(part < larger)))
+/// Divides a number evenly into parts of at most `max`: where each begins, and how large it is.
+pub(crate) fn spread(total: usize, max: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = total.div_ceil(max).max(1);
+    let (size, larger) = (total / count, total % count);
+    (0..count).map(move |part| (part * size + part.min(larger), size + usize::from(part < larger)))
 }
 
 /// Parts of one size that lie one behind the other.
@@ -138,8 +137,8 @@ pub(crate) struct Run {
 }
 
 /// Divides a number as [`spread`] does, into the parts of one size and those of the next smaller one, which may be none.
-pub(crate) fn runs(total: usize, most: usize) -> [Run; 2] {
-    let count = total.div_ceil(most).max(1);
+pub(crate) fn runs(total: usize, max: usize) -> [Run; 2] {
+    let count = total.div_ceil(max).max(1);
     let (size, larger) = (total / count, total % count);
     let of_larger = Run { start: 0, size: size + 1, repeats: larger };
     let rest = Run { start: larger * (size + 1), size, repeats: count - larger };
@@ -153,22 +152,22 @@ mod tests {
     #[test]
     fn parts_are_even_and_cover_all() {
         for total in 1..100 {
-            for most in 1..20 {
-                let parts: Vec<_> = spread(total, most).collect();
+            for max in 1..20 {
+                let parts: Vec<_> = spread(total, max).collect();
                 let mut next = 0;
                 for &(start, count) in &parts {
                     assert_eq!(start, next);
-                    assert!((1..=most).contains(&count));
+                    assert!((1..=max).contains(&count));
                     next += count;
                 }
                 assert_eq!(next, total);
                 let of_runs =
-                    runs(total, most).into_iter().flat_map(|Run { start, size, repeats }| {
+                    runs(total, max).into_iter().flat_map(|Run { start, size, repeats }| {
                         (0..repeats).map(move |part| (start + part * size, size))
                     });
                 assert!(of_runs.eq(parts.iter().copied()));
                 let counts = || parts.iter().map(|&(_, count)| count);
-                assert!(counts().max() <= counts().min().map(|least| least + 1));
+                assert!(counts().max() <= counts().min().map(|min| min + 1));
             }
         }
     }

@@ -66,12 +66,12 @@ pub(crate) struct ByteTile {
     pub(crate) pixel_stride: usize,
     /// What makes the bytes unsigned, for all lanes: the bits `0x8080_8080` where they are signed, otherwise none. A list, since compilers
     /// that see one number here move its use before the broadcast of each quad, which then takes two instructions more.
-    pub(crate) flip: [i32; MOST_LANES],
+    pub(crate) sign_mask: [i32; MAX_LANES],
     pub(crate) weights: *const i8,
     /// How many groups of pixels there are, one behind the other.
     pub(crate) repeats: usize,
     /// Weights of 1 and 0 for each quad of a pixel, packed like others: which of its bytes count for the sum of the pixel.
-    pub(crate) counted: *const i8,
+    pub(crate) valid_mask: *const i8,
     /// How often that sum is added.
     pub(crate) sum_factor: i32,
     pub(crate) requantization: Requantization,
@@ -85,7 +85,7 @@ pub(crate) struct ByteTile {
 }
 
 /// As many lanes as a vector of any set has.
-pub(crate) const MOST_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// Computes groups of `M` pixels, of `N` vectors of channels. With `SUMMED` the sum of each pixel's bytes is added as often as the tile
 /// says.
@@ -101,14 +101,14 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
     let quad_weights = 4 * V::WEIGHT_BYTES * V::LANES;
     // SAFETY: the caller's.
     unsafe {
-        let mut flips = tile.flip.as_ptr();
-        let mut flip = V::load_ints(flips);
+        let mut sign_masks = tile.sign_mask.as_ptr();
+        let mut sign_mask = V::load_ints(sign_masks);
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
             let mut sums = [[V::splat_int(0); N]; M];
             let mut totals = [V::splat_int(0); M];
-            let mut counted = tile.counted;
+            let mut valid_mask = tile.valid_mask;
             for segment in 0..tile.segment_count {
                 let mut input =
                     tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
@@ -116,12 +116,12 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     each!(m < M, {
                         if V::WEIGHT_BYTES > 1 {
                             // Wide weights leave no register for it.
-                            flips = opaque(flips);
-                            flip = V::load_ints(flips);
+                            sign_masks = opaque(sign_masks);
+                            sign_mask = V::load_ints(sign_masks);
                         }
-                        let quad = V::quad(input.add(m * tile.pixel_stride), flip);
+                        let quad = V::quad(input.add(m * tile.pixel_stride), sign_mask);
                         if SUMMED {
-                            totals[m] = V::dot(totals[m], quad, counted);
+                            totals[m] = V::dot(totals[m], quad, valid_mask);
                         }
                         each!(n < N of 0 1 2 3 4 5 6 7, {
                             let weights = weights.add(n * quad_weights);
@@ -131,7 +131,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     weights = weights.add(N * quad_weights);
                     input = input.add(4);
                     if SUMMED {
-                        counted = counted.add(quad_weights);
+                        valid_mask = valid_mask.add(quad_weights);
                     }
                 }
             }

@@ -4,7 +4,7 @@
 use super::bytes::Requantization;
 use super::elementwise::Activation;
 use super::tile::activate;
-use super::{MOST_STEPS, each};
+use super::{MAX_STEPS, each};
 use crate::simd::Vector;
 
 /// Groups of columns of a row of a result, for some vectors of its channels.
@@ -56,7 +56,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
     tile: &DepthwiseTile,
 ) {
     const {
-        let is_written_out = S <= 2 && W <= 5 && (M - 1) * S + W <= MOST_STEPS * S;
+        let is_written_out = S <= 2 && W <= 5 && (M - 1) * S + W <= MAX_STEPS * S;
         assert!(W == 0 || is_written_out, "more pixels or taps than are written out");
     }
     let column = if S == 0 { tile.column_stride } else { S * V::LANES };
@@ -80,7 +80,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const S: usize, const W
                         each!(t < W of 0 1 2 3 4, { of_taps[t] = V::load(weights.add(t * V::LANES)) });
                         weights = weights.add(W * V::LANES);
                         // Each pixel is multiplied for all windows that see it.
-                        each!(column < MOST_STEPS of 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17, {
+                        each!(column < MAX_STEPS of 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17, {
                             each!(between < S of 0 1, {
                                 if const { column * S + between < (M - 1) * S + W } {
                                     let value = V::load(input.add((column * S + between) * V::LANES));

@@ -57,13 +57,14 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
             });
             activate(tile.activation, &mut pairs);
             let place = |m: usize| (first + m) * tile.output_stride + N * tile.vector_stride;
-            if !tile.addend.is_null() {
+            if !tile.residual.is_null() {
                 each!(m < M, {
                     if m.is_multiple_of(2) {
                         let next = (m + 1).min(M - 1);
-                        let addends = (tile.addend.add(place(m)), tile.addend.add(place(next)));
-                        let addends = V::load_halves(addends.0, addends.1, tile.last_lanes);
-                        pairs[m][0] = pairs[m][0].add(addends);
+                        let residuals =
+                            (tile.residual.add(place(m)), tile.residual.add(place(next)));
+                        let residuals = V::load_halves(residuals.0, residuals.1, tile.last_lanes);
+                        pairs[m][0] = pairs[m][0].add(residuals);
                     }
                 });
                 clamp(tile.post_add_bounds, &mut pairs);

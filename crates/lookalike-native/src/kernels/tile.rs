@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::elementwise::{Activation, Bounds};
-use super::{MOST_STEPS, each};
+use super::{MAX_STEPS, each};
 use crate::simd::{Vector, opaque};
 
 /// Groups of pixels of a result, for some vectors of its channels.
@@ -28,7 +28,7 @@ pub(crate) struct Tile {
     /// From a vector of a pixel of the result to the next.
     pub(crate) vector_stride: usize,
     /// What is added to the result, laid out like it; null for nothing.
-    pub(crate) addend: *const f32,
+    pub(crate) residual: *const f32,
     /// Channels of the last vector, or half of one, that there are.
     pub(crate) last_lanes: usize,
     /// Is applied before the residual is added.
@@ -40,7 +40,7 @@ pub(crate) struct Tile {
 /// Where the values of a group of pixels are that come next.
 pub(super) struct Pixels<const M: usize> {
     /// Of every third pixel: an instruction reaches the two behind it with the distance that it has in a register.
-    thirds: [*const f32; MOST_STEPS],
+    thirds: [*const f32; MAX_STEPS],
     stride: usize,
 }
 
@@ -54,7 +54,7 @@ impl<const M: usize> Pixels<M> {
         // SAFETY: the caller's: the pixels are there.
         unsafe {
             let start = tile.input.add(*tile.segments.add(segment) + first * stride);
-            let mut pixels = Self { thirds: [start; MOST_STEPS], stride };
+            let mut pixels = Self { thirds: [start; MAX_STEPS], stride };
             each!(third < (Self::THIRDS), {
                 if third != 0 {
                     pixels.thirds[third] = pixels.thirds[third - 1].add(3 * stride);
@@ -163,13 +163,13 @@ pub(super) unsafe fn finish<V: Vector, const M: usize, const N: usize>(
     // SAFETY: the caller's.
     unsafe {
         activate(tile.activation, sums);
-        if !tile.addend.is_null() {
+        if !tile.residual.is_null() {
             each!(m < M, {
-                let addend = tile.addend.add((first + m) * tile.output_stride);
+                let residual = tile.residual.add((first + m) * tile.output_stride);
                 each!(n < N of 0 1 2 3 4 5 6 7, {
                     let lanes = if n + 1 == N { last_lanes } else { V::LANES };
                     sums[m][n] =
-                        sums[m][n].add(V::load_part(addend.add(n * tile.vector_stride), lanes));
+                        sums[m][n].add(V::load_part(residual.add(n * tile.vector_stride), lanes));
                 });
             });
             clamp(tile.post_add_bounds, sums);

@@ -4,7 +4,7 @@ use lookalike_core::{Error, Result};
 use lookalike_graph::{Activation as Fused, Block, Node, Sampling, SliceRange, TensorId};
 
 use super::Lowering;
-use crate::graph::{Element, OUTSIDE, Op, Remap, Value, ValueId};
+use crate::graph::{Element, Op, PADDING, Remap, Value, ValueId};
 
 /// Elements from one index of each dimension to the next.
 pub(super) fn strides(dims: &[usize]) -> Vec<usize> {
@@ -37,7 +37,7 @@ impl Lowering<'_> {
         let value = &self.graph.values[input];
         let result = Value::new(dims, value.element, value.scale);
         let filling = zero(&result);
-        self.node(Op::Remap(Box::new(Remap { places: offsets, filling })), vec![input], result)
+        self.node(Op::Remap(Box::new(Remap { offsets, filling })), vec![input], result)
     }
 
     /// What a tensor holds once elements of a value have been moved there: they stand for what the tensor declares, whatever they stood
@@ -57,7 +57,7 @@ impl Lowering<'_> {
     ) {
         let result = self.moved(tensor, input);
         let filling = filling.unwrap_or_else(|| zero(&result));
-        let remap = Op::Remap(Box::new(Remap { places: offsets, filling }));
+        let remap = Op::Remap(Box::new(Remap { offsets, filling }));
         let value = self.node(remap, vec![input], result);
         self.set(tensor, value);
     }
@@ -244,9 +244,9 @@ impl Lowering<'_> {
 /// The offsets of an image with padding around it.
 fn padded(dims: &[usize], padding: &[(usize, usize)]) -> Vec<Vec<usize>> {
     let offsets = |((&size, stride), &(before, after)): ((&usize, usize), &(usize, usize))| {
-        let mut offsets = vec![OUTSIDE; before];
+        let mut offsets = vec![PADDING; before];
         offsets.extend(all(size, stride));
-        offsets.resize(before + size + after, OUTSIDE);
+        offsets.resize(before + size + after, PADDING);
         offsets
     };
     dims.iter().zip(strides(dims)).zip(padding).map(offsets).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lookalike_core::{Error, Quantization, Result, TensorType};
 use lookalike_graph::{
-    Activation as Fused, Conv2d, Node, Sampling, TensorId, Window2d, WindowSide,
+    Activation as Fused, Conv2d, Node, Pool, Sampling, TensorId, Window2d, WindowSide,
 };
 
 use super::{Lowering, clamp, quantized_bounds};
@@ -76,7 +76,7 @@ impl Lowering<'_> {
             affine: None,
         });
         let op = if geometry.is_depthwise {
-            Op::DepthwiseConv { conv, expansion: None }
+            Op::DepthwiseConv { conv, producer: None }
         } else {
             Op::Conv(conv)
         };
@@ -162,8 +162,8 @@ impl Lowering<'_> {
     pub(super) fn pool(
         &mut self,
         node: &Node,
+        pool: Pool,
         window: &Window2d,
-        most: bool,
         fused: Fused,
     ) -> Result<()> {
         let window = self.window(node, window);
@@ -173,12 +173,12 @@ impl Lowering<'_> {
             && self.scale(input) == self.scale(node.output())
         {
             let stored = self.stored(input)?;
-            let pool = Op::Pool { window, most, activation: Activation::None };
-            return self.define_stored(node, pool, vec![stored]);
+            let op = Op::Pool { pool, window, activation: Activation::None };
+            return self.define_stored(node, op, vec![stored]);
         }
         let floats = self.floats(input)?;
-        let pool = Op::Pool { window, most, activation: clamp(fused) };
-        self.define(node, pool, vec![floats], unbounded(fused))
+        let op = Op::Pool { pool, window, activation: clamp(fused) };
+        self.define(node, op, vec![floats], unbounded(fused))
     }
 
     /// Between the four pixels around, as TensorFlow Lite finds them.

@@ -5,13 +5,16 @@
 
 use std::ops::Range;
 
-use crate::conv::{ByteConv, FloatConv, Requantizing, Taken};
-use crate::exec::{Context, Shared, Worker};
+use lookalike_core::Result;
+
+use super::PreparedOp;
+use super::conv::{ByteConv, Convolution, FloatConv, Requantizing, RingState};
 use crate::graph::{Conv, Side, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
 use crate::pack::{Aligned, Block, Run, blocks, divide, runs, spread};
+use crate::runtime::{Inputs, RunContext, Scratch, Shared, Worker};
 
 /// Where the rows of a block come from.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ enum Source {
 pub(crate) struct Depthwise {
     window: Window2,
     outputs: usize,
+    /// Floats of a vector.
+    lanes: usize,
     /// The window over the input: another one if a convolution is part of this.
     input: Window2,
     groups: Vec<Group>,
@@ -38,12 +43,12 @@ pub(crate) struct Depthwise {
     source: Source,
     activation: Activation,
     requantizing: Option<Requantizing>,
-    /// Shares of the rows of each block.
+    /// Tasks that the rows of each block are split into.
     parts: usize,
     /// How the columns of a row are divided.
     runs: [Run; 2],
-    /// Where the rows of a window begin in the ring, for each row of the result.
-    places: Vec<usize>,
+    /// Where the rows of a window begin in the ring, for each row of the output.
+    offsets: Vec<usize>,
 }
 
 /// Channels whose rows are in the ring at a time.
@@ -67,8 +72,8 @@ struct Ring<'a> {
 /// What fills the rows of a ring.
 enum Filler<'a> {
     Input,
-    Floats(&'a FloatConv, Taken<'a, f32>),
-    Bytes(&'a ByteConv, Taken<'a, u8>),
+    Floats(&'a FloatConv, RingState<'a, f32>),
+    Bytes(&'a ByteConv, RingState<'a, u8>),
 }
 
 impl Filler<'_> {
@@ -76,30 +81,17 @@ impl Filler<'_> {
     fn restart(&mut self) {
         match self {
             Filler::Input => {}
-            Filler::Floats(_, taken) => taken.restart(),
-            Filler::Bytes(_, taken) => taken.restart(),
+            Filler::Floats(_, ring) => ring.restart(),
+            Filler::Bytes(_, ring) => ring.restart(),
         }
     }
-}
-
-/// A row of floats or of bytes.
-#[derive(Clone, Copy)]
-pub(crate) enum Input<'a> {
-    Floats(&'a [f32]),
-    Bytes(&'a [u8]),
-}
-
-/// The same, to be written.
-pub(crate) enum Output<'a> {
-    Floats(&'a mut [f32]),
-    Bytes(&'a mut [u8]),
 }
 
 impl Depthwise {
     /// Packs the weights: for each vector of channels the biases, then the weights for each tap.
     pub(crate) fn new(
         conv: &Conv,
-        expansion: Option<&Conv>,
+        producer: Option<&Conv>,
         kernels: &Kernels,
         threads: usize,
     ) -> Self {
@@ -107,9 +99,9 @@ impl Depthwise {
         let (lanes, taps) = (kernels.lanes, rows.size * columns.size);
         // Threads divide the rows, as those of the operators before and after do, so that each finds in its cache what it made. Rows at
         // the seams are made twice; where that were more than an eighth of all, fewer parts are made, and threads divide the blocks.
-        const MOST_SEAMS: usize = 8;
+        const MAX_SEAMS: usize = 8;
         let seam = rows.reach().saturating_sub(rows.stride).max(1);
-        let parts = (1 + rows.input / (MOST_SEAMS * seam)).min(threads).min(rows.output);
+        let parts = (1 + rows.input / (MAX_SEAMS * seam)).min(threads).min(rows.output);
         let threads = threads.div_ceil(parts);
         // However small the image is: a block must fit into the first cache.
         const SEVERAL: usize = 2;
@@ -131,10 +123,10 @@ impl Depthwise {
             }
         }
         let times = conv.outputs / channels;
-        let (source, requantizing) = match (&conv.weights, expansion) {
+        let (source, requantizing) = match (&conv.weights, producer) {
             (Weights::Floats { .. }, None) => (Source::Floats { times }, None),
             (Weights::Floats { .. }, Some(before)) => {
-                let before = FloatConv::new(before, kernels, &division);
+                let before = FloatConv::new(before, kernels, &division, false);
                 (Source::FloatConv(Box::new(before)), None)
             }
             (Weights::Bytes(bytes), before) => {
@@ -157,86 +149,29 @@ impl Depthwise {
         };
         // Threads that divide the groups need many of them.
         let of_vector = ring_of_vector(&conv.window, lanes);
-        let most = if threads == 1 { MOST_RING / of_vector.max(1) } else { 0 };
-        let groups = groups(&blocks, most);
+        let max = if threads == 1 { MAX_RING / of_vector.max(1) } else { 0 };
+        let groups = groups(&blocks, max);
         let row_length = widest(&groups).saturating_mul(plane(&conv.window, lanes));
-        let most_columns = tiles(&conv.window, kernels).len();
+        let max_columns = tiles(&conv.window, kernels).len();
         Self {
             window: conv.window,
             outputs: conv.outputs,
-            input: expansion.map_or(conv.window, |before| before.window),
+            lanes,
+            input: producer.map_or(conv.window, |before| before.window),
             groups,
             weights,
             source,
             activation: conv.activation,
             requantizing,
             parts,
-            runs: runs(columns.output, most_columns),
-            places: places(&rows, row_length),
+            runs: runs(columns.output, max_columns),
+            offsets: offsets(&rows, row_length),
         }
     }
 
-    /// Floats that a thread needs for itself, with what the convolution before needs, and places of the segments of that.
-    pub(crate) fn scratch(&self, kernels: &Kernels) -> (usize, usize) {
-        let ring = ring_of_vector(&self.window, kernels.lanes).saturating_mul(widest(&self.groups));
-        let (floats, places) = match &self.source {
-            Source::FloatConv(conv) => conv.scratch(),
-            Source::ByteConv(conv) => conv.scratch(),
-            _ => (0, 0),
-        };
-        (ring.saturating_add(floats), places)
-    }
-
-    /// Shares of the groups: one thread goes through all of them in one go.
-    fn shared_groups(&self, threads: usize) -> usize {
+    /// Tasks that the groups are split into: one thread goes through all of them in one go.
+    fn group_tasks(&self, threads: usize) -> usize {
         if threads == 1 { 1 } else { self.groups.len() }
-    }
-
-    /// Shares of the work, for each of which a ring is begun.
-    pub(crate) fn shares(&self, threads: usize) -> usize {
-        self.window.batch * self.shared_groups(threads) * self.parts
-    }
-
-    pub(crate) fn run(&self, context: &mut Context<'_>, input: Input<'_>, output: Output<'_>) {
-        let Window2 { batch, rows, columns, .. } = self.window;
-        let of_input = self.input;
-        let values =
-            of_input.batch * of_input.rows.input * of_input.columns.input * of_input.channels;
-        let results = batch * rows.output * columns.output * self.outputs;
-        let (found, input) = match input {
-            Input::Floats(input) => (input.len(), Shared(input.as_ptr().cast::<u8>().cast_mut())),
-            Input::Bytes(input) => (input.len(), Shared(input.as_ptr().cast_mut())),
-        };
-        assert_eq!(found, values, "the input of a depthwise convolution");
-        let (found, output) = match output {
-            Output::Floats(output) => (output.len(), Shared(output.as_mut_ptr().cast::<u8>())),
-            Output::Bytes(output) => (output.len(), Shared(output.as_mut_ptr())),
-        };
-        assert_eq!(found, results, "the result of a depthwise convolution");
-        let kernels = context.kernels;
-        let (floats, places) = self.scratch(kernels);
-        let groups = self.shared_groups(context.width());
-        let multiplications = results.saturating_mul(rows.size * columns.size);
-        context.run(self.shares(context.width()), multiplications, &|mut worker: Worker, share| {
-            let (group, part) = (share % groups, share / groups % self.parts);
-            let picture = share / groups / self.parts;
-            let most = rows.output.div_ceil(self.parts);
-            let Some((start, count)) = spread(rows.output, most).nth(part) else {
-                return;
-            };
-            let groups = if groups == 1 { &self.groups[..] } else { &self.groups[group..=group] };
-            // SAFETY: the plan made room for them for each thread; the set is there; input and output have the shape of the
-            // window, which was just seen.
-            unsafe {
-                let (memory, places) = worker.scratch(floats, places);
-                let mut ring = self.ring(kernels, memory, places);
-                let rows = start..start + count;
-                for group in groups {
-                    let places = (input.get().cast_const(), output.get());
-                    self.group(kernels, group, picture, rows.clone(), places, &mut ring);
-                }
-            }
-        });
     }
 
     /// A ring without rows, but with what lies beside them.
@@ -244,7 +179,7 @@ impl Depthwise {
         &'a self,
         kernels: &Kernels,
         memory: &'a mut [f32],
-        places: &'a mut [usize],
+        offsets: &'a mut [usize],
     ) -> Ring<'a> {
         let Window2 { rows, columns, .. } = self.window;
         let plane = plane(&self.window, kernels.lanes);
@@ -252,8 +187,8 @@ impl Depthwise {
         // It comes first, where a cache line begins: loads of whole vectors do not lie across two.
         let (memory, of_source) = memory.split_at_mut((1 + rows.seen()) * row_length);
         let filler = match &self.source {
-            Source::FloatConv(conv) => Filler::Floats(conv, conv.begin(of_source, places)),
-            Source::ByteConv(conv) => Filler::Bytes(conv, conv.begin(of_source, places)),
+            Source::FloatConv(conv) => Filler::Floats(conv, conv.ring(of_source, offsets)),
+            Source::ByteConv(conv) => Filler::Bytes(conv, conv.ring(of_source, offsets)),
             _ => Filler::Input,
         };
         let (empty, rows) = memory.split_at_mut(row_length);
@@ -264,7 +199,7 @@ impl Depthwise {
             // Nothing is written to the other half, whose lanes are multiplied all the same.
             rows.fill(0.0);
         }
-        let end = (columns.before + self.taken()) * kernels.lanes;
+        let end = (columns.before + self.columns_read()) * kernels.lanes;
         for plane in rows.chunks_exact_mut(plane) {
             plane[..columns.before * kernels.lanes].fill(0.0);
             plane[end..].fill(0.0);
@@ -272,8 +207,8 @@ impl Depthwise {
         Ring { memory, filler, plane, row_length }
     }
 
-    /// Pixels of a row that are taken into the ring.
-    fn taken(&self) -> usize {
+    /// Pixels of a row that are copied into the ring.
+    fn columns_read(&self) -> usize {
         let columns = &self.window.columns;
         columns.input.min(columns.padded().saturating_sub(columns.before))
     }
@@ -287,45 +222,45 @@ impl Depthwise {
         &self,
         kernels: &Kernels,
         group: &Group,
-        picture: usize,
-        result_rows: Range<usize>,
+        image: usize,
+        output_rows: Range<usize>,
         (input, output): (*const u8, *mut u8),
         ring: &mut Ring<'_>,
     ) {
         let Window2 { rows, columns, .. } = self.window;
         let block = &group.whole;
         let (lanes, plane, row_length) = (kernels.lanes, ring.plane, ring.row_length);
-        let taken = self.taken();
+        let columns_read = self.columns_read();
         ring.filler.restart();
         let mut next = 0;
-        for result_row in result_rows {
-            let first = result_row * rows.stride;
+        for output_row in output_rows {
+            let first = output_row * rows.stride;
             let end = (first + rows.reach()).saturating_sub(rows.before).min(rows.input);
             let start = first.saturating_sub(rows.before).max(next);
             for row in start..end {
-                let place = slot(&rows, row) * row_length + columns.before * lanes;
-                let to = &mut ring.memory[place..][..row_length - columns.before * lanes];
-                let place = (picture, row);
+                let start = slot(&rows, row) * row_length + columns.before * lanes;
+                let to = &mut ring.memory[start..][..row_length - columns.before * lanes];
+                let at = (image, row);
                 // SAFETY: the caller's.
                 unsafe {
                     match &mut ring.filler {
                         Filler::Floats(conv, state) => {
                             let (input, to) = (input.cast(), (to, plane));
                             let blocks = group.blocks.clone();
-                            conv.row_of_blocks(kernels, blocks, input, place, taken, state, to);
+                            conv.row_of_blocks(kernels, blocks, input, at, columns_read, state, to);
                         }
                         Filler::Bytes(conv, state) => {
                             let to = (to, plane);
                             let blocks = group.blocks.clone();
-                            conv.row_of_blocks(kernels, blocks, input, place, taken, state, to);
+                            conv.row_of_blocks(kernels, blocks, input, at, columns_read, state, to);
                         }
                         Filler::Input => {
-                            let pixel = (picture * rows.input + row) * columns.input;
+                            let pixel = (image * rows.input + row) * columns.input;
                             for (vector, to) in to.chunks_mut(plane).take(block.vectors).enumerate()
                             {
                                 let first = vector * lanes;
                                 let channels = first..block.channels.min(first + lanes);
-                                let to = &mut to[..taken * lanes];
+                                let to = &mut to[..columns_read * lanes];
                                 self.fill(kernels, block, channels, input, pixel, to);
                             }
                         }
@@ -333,13 +268,13 @@ impl Depthwise {
                 }
             }
             next = end.max(next);
-            let pixel = (picture * rows.output + result_row) * columns.output;
+            let pixel = (image * rows.output + output_row) * columns.output;
             // SAFETY: windows of all columns lie within the rows of the ring.
-            unsafe { self.row(kernels, block, ring, result_row, pixel, output) };
+            unsafe { self.row(kernels, block, ring, output_row, pixel, output) };
         }
     }
 
-    /// Takes a vector of channels of some pixels of the input into a row of the ring.
+    /// Copies a vector of channels of some pixels of the input into a row of the ring.
     ///
     /// # Safety
     ///
@@ -403,32 +338,32 @@ impl Depthwise {
         kernels: &Kernels,
         block: &Block,
         ring: &Ring<'_>,
-        result_row: usize,
+        output_row: usize,
         pixel: usize,
         output: *mut u8,
     ) {
         let (columns, lanes) = (&self.window.columns, kernels.lanes);
         let tiles = tiles(&self.window, kernels);
         let height = self.window.rows.size;
-        let places = &self.places[result_row * height..][..height];
+        let offsets = &self.offsets[output_row * height..][..height];
         for Run { start, size: count, repeats } in self.runs {
             if repeats == 0 {
                 break;
             }
-            let place = (pixel + start) * self.outputs + block.channel;
+            let offset = (pixel + start) * self.outputs + block.channel;
             // SAFETY: the caller's.
             unsafe {
                 let (floats, requantization) = match &self.requantizing {
-                    None => (output.cast::<f32>().add(place), None),
+                    None => (output.cast::<f32>().add(offset), None),
                     Some(it) => {
-                        let to = it.at(block.lane, output.add(place), self.outputs);
+                        let to = it.at(block.lane, output.add(offset), self.outputs);
                         (std::ptr::null_mut(), Some(to))
                     }
                 };
                 tiles[count - 1](&DepthwiseTile {
                     input: ring.memory.as_ptr().add(start * columns.stride * lanes),
-                    rows: places.as_ptr(),
-                    height: places.len(),
+                    rows: offsets.as_ptr(),
+                    height: offsets.len(),
                     width: columns.size,
                     tap_stride: columns.dilation * lanes,
                     column_stride: columns.stride * lanes,
@@ -447,8 +382,75 @@ impl Depthwise {
     }
 }
 
+impl PreparedOp for Depthwise {
+    fn scratch(&self) -> Scratch {
+        let ring = ring_of_vector(&self.window, self.lanes).saturating_mul(widest(&self.groups));
+        let of_producer = match &self.source {
+            Source::FloatConv(conv) => conv.scratch(),
+            Source::ByteConv(conv) => conv.scratch(),
+            _ => Scratch::default(),
+        };
+        Scratch { floats: ring.saturating_add(of_producer.floats), ..of_producer }
+    }
+
+    fn ring_tasks(&self, threads: usize) -> usize {
+        self.window.batch * self.group_tasks(threads) * self.parts
+    }
+
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        let Window2 { batch, rows, columns, .. } = self.window;
+        let Window2 { batch: images, rows: height, columns: width, channels } = self.input;
+        let values = images * height.input * width.input * channels;
+        let results = batch * rows.output * columns.output * self.outputs;
+        let has_float_input = matches!(self.source, Source::Floats { .. } | Source::FloatConv(_));
+        let size = |is_float: bool| if is_float { size_of::<f32>() } else { 1 };
+        // Floats are read as such, and begin where floats may.
+        let input = if has_float_input {
+            bytemuck::cast_slice(inputs.floats(0)?)
+        } else {
+            inputs.bytes(0)?
+        };
+        assert_eq!(input.len(), values * size(has_float_input), "the input of a depthwise op");
+        let is_float = self.requantizing.is_none();
+        assert_eq!(output.len(), results * size(is_float), "the output of a depthwise op");
+        let output = if is_float {
+            bytemuck::cast_slice_mut::<u8, f32>(output).as_mut_ptr().cast()
+        } else {
+            output.as_mut_ptr()
+        };
+        let (input, output) = (Shared(input.as_ptr().cast_mut()), Shared(output));
+        let (kernels, scratch) = (context.kernels, self.scratch());
+        let groups = self.group_tasks(context.width());
+        let multiplications = results.saturating_mul(rows.size * columns.size);
+        let tasks = self.ring_tasks(context.width());
+        context.run(tasks, multiplications, &|mut worker: Worker, task| {
+            let (group, part) = (task % groups, task / groups % self.parts);
+            let image = task / groups / self.parts;
+            let max = rows.output.div_ceil(self.parts);
+            let Some((start, count)) = spread(rows.output, max).nth(part) else {
+                return;
+            };
+            let groups = if groups == 1 { &self.groups[..] } else { &self.groups[group..=group] };
+            let (floats, offsets) = worker.scratch(scratch);
+            let mut ring = self.ring(kernels, floats, offsets);
+            let rows = start..start + count;
+            for group in groups {
+                let slots = (input.get().cast_const(), output.get());
+                // SAFETY: the set is there; input and output have the shape of the window, which was just seen.
+                unsafe { self.group(kernels, group, image, rows.clone(), slots, &mut ring) };
+            }
+        });
+        Ok(())
+    }
+}
+
 /// Floats of a ring that should leave room for more in the first cache.
-const MOST_RING: usize = 16 * 1024 / size_of::<f32>();
+const MAX_RING: usize = 16 * 1024 / size_of::<f32>();
 
 /// Floats of a vector of all pixels of a row of the ring.
 fn plane(window: &Window2, lanes: usize) -> usize {
@@ -466,13 +468,13 @@ fn slot(rows: &Side, row: usize) -> usize {
 }
 
 /// Where the rows of windows begin; what is no row of the input is the empty one.
-fn places(rows: &Side, row_length: usize) -> Vec<usize> {
-    let place = |result: usize, tap: usize| {
+fn offsets(rows: &Side, row_length: usize) -> Vec<usize> {
+    let offset = |result: usize, tap: usize| {
         let row = (result * rows.stride + tap * rows.dilation).checked_sub(rows.before);
         row.filter(|&row| row < rows.input)
             .map_or(0, |row| slot(rows, row).saturating_mul(row_length))
     };
-    let taps = |result| (0..rows.size).map(move |tap| place(result, tap));
+    let taps = |result| (0..rows.size).map(move |tap| offset(result, tap));
     (0..rows.output).flat_map(taps).collect()
 }
 
@@ -495,11 +497,11 @@ fn widest(groups: &[Group]) -> usize {
 }
 
 /// Takes blocks together up to a number of vectors: less is to be done besides for each row.
-fn groups(blocks: &[Block], most_vectors: usize) -> Vec<Group> {
+fn groups(blocks: &[Block], max_vectors: usize) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         match groups.last_mut() {
-            Some(group) if group.whole.vectors + block.vectors <= most_vectors => {
+            Some(group) if group.whole.vectors + block.vectors <= max_vectors => {
                 group.blocks.end += 1;
                 group.whole.vectors += block.vectors;
                 group.whole.channels += block.channels;

@@ -1,0 +1,223 @@
+//! Operators made ready to run: weights packed, loops chosen.
+
+mod conv;
+mod depthwise;
+mod elementwise;
+mod matmul;
+mod movement;
+mod pool;
+mod reduce;
+mod resize;
+
+use std::fmt;
+
+use lookalike_core::Result;
+
+use self::conv::{ByteConv, FloatConv};
+use self::depthwise::Depthwise;
+use self::elementwise::{Broadcast, ByteBinary, FloatBinary};
+use self::movement::Concatenation;
+use crate::graph::{Element, Op, Value, Weights};
+use crate::kernels::Kernels;
+use crate::pack::divide;
+use crate::quantized;
+use crate::runtime::{Inputs, RunContext, Scratch};
+
+/// An operator made ready to run.
+pub(crate) trait PreparedOp: fmt::Debug + Send + Sync {
+    /// What each thread needs for itself.
+    fn scratch(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    /// For how many tasks scratch memory is initialized.
+    fn ring_tasks(&self, _threads: usize) -> usize {
+        0
+    }
+
+    /// Computes the output.
+    ///
+    /// # Errors
+    ///
+    /// An input is not there.
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()>;
+}
+
+/// A function of one input, in bytes as they are stored.
+struct Function<F>(F);
+
+impl<F: Fn(&Kernels, &[u8], &mut [u8]) + Send + Sync> PreparedOp for Function<F> {
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        (self.0)(context.kernels, inputs.bytes(0)?, output);
+        Ok(())
+    }
+}
+
+impl<F> fmt::Debug for Function<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Function")
+    }
+}
+
+fn bytes(
+    function: impl Fn(&Kernels, &[u8], &mut [u8]) + Send + Sync + 'static,
+) -> Box<dyn PreparedOp> {
+    Box::new(Function(function))
+}
+
+fn floats(
+    function: impl Fn(&Kernels, &[f32], &mut [f32]) + Send + Sync + 'static,
+) -> Box<dyn PreparedOp> {
+    bytes(move |kernels, from, to| {
+        function(kernels, bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
+    })
+}
+
+/// Products of matrices of floats.
+#[derive(Debug)]
+struct MatMul {
+    pairs: Vec<(usize, usize)>,
+    size: (usize, usize, usize),
+}
+
+impl PreparedOp for MatMul {
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        let (left, right) = (inputs.floats(0)?, inputs.floats(1)?);
+        let output = bytemuck::cast_slice_mut(output);
+        matmul::multiply(context.kernels, &self.pairs, self.size, left, right, output);
+        Ok(())
+    }
+}
+
+/// Prepares an operator for inputs and an output as these.
+pub(crate) fn prepare(
+    op: Op,
+    inputs: &[&Value],
+    output: &Value,
+    kernels: &Kernels,
+    threads: usize,
+) -> Box<dyn PreparedOp> {
+    let input = inputs[0].clone();
+    let last_dim = input.dims.last().copied().unwrap_or(1);
+    match op {
+        Op::Conv(conv) => {
+            let window = &conv.window;
+            let pixels = window.batch * window.rows.output * window.columns.output;
+            let division = divide(&conv, pixels, kernels, threads);
+            match &conv.weights {
+                Weights::Floats { .. } => {
+                    Box::new(FloatConv::new(&conv, kernels, &division, inputs.len() > 1))
+                }
+                Weights::Bytes(weights) => {
+                    Box::new(ByteConv::new(&conv, weights, kernels, &division))
+                }
+            }
+        }
+        Op::DepthwiseConv { conv, producer } => {
+            Box::new(Depthwise::new(&conv, producer.as_deref(), kernels, threads))
+        }
+        Op::Pool { pool, window, activation } => match input.element {
+            Element::F32 => floats(move |kernels, from, to| {
+                pool::floats(kernels, &window, pool, from, to, activation);
+            }),
+            Element::I8 => bytes(move |_, from, to| {
+                let (from, to) = (bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
+                pool::bytes::<i8>(&window, pool, from, to);
+            }),
+            _ => bytes(move |_, from, to| pool::bytes::<u8>(&window, pool, from, to)),
+        },
+        Op::MatMul { pairs, rows, depth, columns } => {
+            Box::new(MatMul { pairs, size: (rows, depth, columns) })
+        }
+        Op::Activation(activation) => {
+            floats(move |kernels, from, to| kernels.activate(activation, from, to))
+        }
+        Op::Affine { scale, shift } => {
+            floats(move |kernels, from, to| kernels.affine(from, scale, shift, to))
+        }
+        Op::Unary(function) => floats(move |_, from, to| elementwise::unary(function, from, to)),
+        Op::Table(table) => bytes(move |_, from, to| elementwise::look_up(&table, from, to)),
+        Op::TableWithTail(table, tail) => bytes(move |_, from, to| {
+            elementwise::look_up_with_tail((&table, &tail), from, to);
+        }),
+        Op::Binary(binary) => {
+            let broadcast = Broadcast::new([&inputs[0].dims, &inputs[1].dims, &output.dims]);
+            Box::new(FloatBinary { binary, broadcast })
+        }
+        Op::QuantizedBinary(binary) => {
+            let broadcast = Broadcast::new([&inputs[0].dims, &inputs[1].dims, &output.dims]);
+            Box::new(ByteBinary { binary, broadcast })
+        }
+        Op::Reduce { reduction, axes } => floats(move |kernels, from, to| {
+            reduce::reduce(kernels, reduction, &input.dims, &axes, from, to);
+        }),
+        Op::Softmax { beta } => {
+            floats(move |_, from, to| reduce::softmax(beta, last_dim, from, to))
+        }
+        Op::L2Normalization => match input.quantized() {
+            Some(of_input) => {
+                bytes(move |_, from, to| quantized::normalize(from, of_input, last_dim, to))
+            }
+            None => floats(move |kernels, from, to| {
+                reduce::normalize(kernels, last_dim, from, to);
+            }),
+        },
+        Op::Resize { rows, columns } => {
+            let size = std::array::from_fn(|axis| input.dims[axis]);
+            match input.element {
+                Element::F32 => floats(move |_, from, to| {
+                    resize::bilinear(size, &rows, &columns, from, to);
+                }),
+                Element::I8 => bytes(move |_, from, to| {
+                    let (from, to) =
+                        (bytemuck::cast_slice::<u8, i8>(from), bytemuck::cast_slice_mut(to));
+                    quantized::resize(size, &rows.taps, &columns.taps, from, to);
+                }),
+                _ => bytes(move |_, from, to| {
+                    quantized::resize(size, &rows.taps, &columns.taps, from, to);
+                }),
+            }
+        }
+        Op::Remap(remap) => bytes(move |_, from, to| movement::remap(&remap, from, to)),
+        Op::Concatenation { outer, inner } => {
+            let size = input.element.size();
+            let widths = inner.into_iter().map(|count| count * size).collect();
+            Box::new(Concatenation { outer, widths })
+        }
+        Op::Quantize => {
+            let output = Value { constant: None, ..output.clone() };
+            bytes(move |kernels, from, to| {
+                movement::quantize(kernels, bytemuck::cast_slice(from), &output, to);
+            })
+        }
+        Op::Dequantize => bytes(move |kernels, from, to| {
+            movement::dequantize(kernels, &input, from, bytemuck::cast_slice_mut(to));
+        }),
+        Op::Cast => {
+            let (from_element, to_element) = (input.element, output.element);
+            bytes(move |_, from, to| movement::cast(from_element, from, to_element, to))
+        }
+        Op::Reshape => bytes(|_, from, to| to.copy_from_slice(from)),
+    }
+}
+
+/// The kernels that unit tests have.
+#[cfg(test)]
+fn portable() -> &'static Kernels {
+    crate::simd::kernels(lookalike_core::InstructionSet::PORTABLE)
+}
