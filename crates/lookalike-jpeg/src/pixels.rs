@@ -297,3 +297,22 @@ fn multiply(row: &mut [u8], black: &[u8], color: impl Fn(u8) -> u8) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_rounded_to_the_nearest() {
+        for black in [0, 1, 100, 254, 255] {
+            let colors: Vec<u8> = (0..=254).collect();
+            let mut row = colors.clone();
+            multiply(&mut row, &[black; 85], |sample| sample);
+            let nearest = |&color: &u8| (f64::from(color) * f64::from(black) / 255.0).round() as u8;
+            assert_eq!(row, colors.iter().map(nearest).collect::<Vec<u8>>());
+        }
+        let mut row = [10, 20, 30];
+        multiply(&mut row, &[255], |sample| 255 - sample);
+        assert_eq!(row, [245, 235, 225]);
+    }
+}

@@ -21,6 +21,13 @@ const BASELINE: &str = "s2x2_40x27_q92.jpg";
 const PROGRESSIVE: &str = "s2x2_40x27-progressive_q75.jpg";
 const GRAY: &str = "grey_24x24.jpg";
 
+/// The pixels of rows and columns.
+fn pixels_at(pixels: &[u8], width: usize, rows: &[u32], columns: &[u32]) -> Vec<u8> {
+    let (pixels, _) = pixels.as_chunks::<3>();
+    let pixel = |&row: &u32, &column: &u32| pixels[row as usize * width + column as usize];
+    rows.iter().flat_map(|row| columns.iter().flat_map(move |column| pixel(row, column))).collect()
+}
+
 /// A segment with its length.
 fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     let length = (content.len() as u16 + 2).to_be_bytes();
@@ -168,6 +175,14 @@ fn files_that_end_early_give_what_is_there_if_allowed() {
             assert_eq!(found.pixels[row..row + 14 * 3], pixels.pixels[row..row + 14 * 3]);
         }
         assert_ne!(found.pixels, pixels.pixels, "{percent} %");
+        if percent < 97 {
+            assert!(found.pixels.ends_with(&[128; 3 * 8]), "{percent} %");
+        }
+        // Pixels of a grid are the same, whether blocks before them are passed over or not.
+        let (rows, columns) = ([0, 13, 26], [1, 20, 39]);
+        let part = decoder(part, &options).decode_at(&rows, &columns).unwrap();
+        assert!(part.is_truncated);
+        assert_eq!(part.pixels, pixels_at(&found.pixels, 40, &rows, &columns));
     }
     // Without the last marker alone, all pixels are there.
     let options = Options { allow_truncated: true, ..Options::default() };
@@ -347,6 +362,10 @@ fn progressive_scans_code_what_there_is() {
     ] {
         assert_eq!(with(start, end, shifts), "bad SOS", "{start} {end} {shifts:x}");
     }
+    // Coefficients of both kinds, and AC coefficients of several components, are not coded together.
+    for (start, end) in [(0, 1), (0, 63), (1, 63), (63, 63)] {
+        assert_eq!(with(start, end, 0), "can't merge dc and ac");
+    }
     for (start, end, shifts) in [(0, 0, 0x0D), (0, 0, 0xDD), (63, 63, 0), (1, 63, 0)] {
         assert_ne!(with(start, end, shifts), "bad SOS", "{start} {end} {shifts:x}");
     }
@@ -482,4 +501,44 @@ fn four_components_are_what_adobe_says() {
     let mut no_adobe = file.clone();
     no_adobe[transform - 11] = b'a';
     assert_eq!(pixels(&no_adobe), other);
+}
+
+#[test]
+fn damage_is_refused_even_where_truncation_is_allowed() {
+    let mut file = golden(BASELINE);
+    let options = Options { allow_truncated: true, ..Options::default() };
+    // A Huffman table of one code for AC coefficients: what does not begin with it is no code.
+    let tables = offset_of(&file, 0xDA);
+    let only = segment(0xC4, &[&[0x10], &[0, 1][..], &[0; 14], &[0x00]].concat());
+    file.splice(tables..tables, only);
+    let error = decoder(&file, &options).decode().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::Invalid, "bad huffman code")
+    );
+}
+
+#[test]
+fn columns_far_from_the_first_are_decoded_alone() {
+    for name in ["s2x2_63x50_q100.jpg", "s1x1_63x50_q75.jpg", "s2x1_63x50_q5.jpg"] {
+        let file = golden(name);
+        let whole = decoder(&file, &Options::default()).decode().unwrap().pixels;
+        let (rows, columns) = ([5, 40], [33, 34, 61]);
+        let part = decoder(&file, &Options::default()).decode_at(&rows, &columns).unwrap();
+        assert_eq!(part.pixels, pixels_at(&whole, 63, &rows, &columns), "{name}");
+    }
+}
+
+/// Blocks that are coded by no data at all cost time all the same: each may be so twice.
+#[test]
+fn scans_without_data_are_limited() {
+    for name in [BASELINE, PROGRESSIVE] {
+        let file = golden(name);
+        let scan = offset_of(&file, 0xDA);
+        let header = &file[scan..scan + 14];
+        let with =
+            |scans: usize| refusal(&[&file[..scan], &header.repeat(scans), b"\xFF\xD9"].concat());
+        assert_eq!(with(2), "", "{name}");
+        assert!(with(3).contains("far less data"), "{name}: {}", with(3));
+    }
 }
