@@ -3,11 +3,11 @@
 use lookalike_core::{DataRef, Error, Result, Shape, Tensor, TensorRef};
 
 use crate::graph::Element;
+use crate::kernels::compiled::kernels_for;
 use crate::pack::Aligned;
 use crate::plan::{Operand, Place, Plan, Step};
 use crate::pool::Pool;
 use crate::runtime::{Inputs, RunContext};
-use crate::simd;
 
 /// What a session needs to run a plan, and keeps from run to run.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) fn run(
     outputs: &mut [Tensor],
 ) -> Result<()> {
     let Memory { arena, floats, offsets } = memory;
-    let kernels = simd::kernels(plan.set);
+    let kernels = kernels_for(plan.set);
     let mut context = RunContext::new(kernels, pool, plan.scratch, floats.floats_mut(), offsets);
     for step in &plan.steps {
         run_step(step, &mut context, arena.bytes_mut(), inputs)?;

@@ -1,11 +1,15 @@
 //! The inner loops, each written once over [`Vector`](crate::simd::Vector).
 
 pub(crate) mod bytes;
+pub(crate) mod compiled;
 pub(crate) mod depthwise;
+mod each;
 pub(crate) mod elementwise;
 pub(crate) mod halves;
 pub(crate) mod rows;
 pub(crate) mod tile;
+
+pub(crate) use crate::simd::SIDE;
 
 use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
@@ -63,36 +67,6 @@ pub(crate) struct Kernels {
 
 /// Inner loops for 1, 2, … vectors of channels, of each those for 1, 2, … pixels.
 type Tiles<T> = [&'static [unsafe fn(&T)]; MAX_VECTORS];
-
-/// As many indices as [`each!`] writes out at most.
-pub(crate) const MAX_STEPS: usize = 18;
-
-/// Does something for each index below a constant, written out for each, so that arrays that are indexed stay in registers: compilers
-/// do not unroll every loop, and what a loop indexes lies in memory.
-///
-/// The count is a constant expression, and so is each comparison with it: code for indices beyond the count is then not even generated,
-/// which is what keeps the compile time of this crate low.
-///
-/// Where the count is small for all that it stands for, indices `of` a shorter list keep what is nested from growing.
-macro_rules! each {
-    ($index:ident < $count:ident of $($literal:literal)+, $body:block) => {
-        $crate::kernels::each!(@ $index, $count, $body, $($literal)+)
-    };
-    ($index:ident < $count:tt, $body:block) => {
-        $crate::kernels::each!(@ $index, $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $index:ident, $count:tt, $body:block, $($literal:literal)+) => {{
-        const { assert!($count <= [$($literal),+].len(), "more indices than are written out") };
-        $(if const { $literal < $count } {
-            #[allow(non_upper_case_globals, reason = "an index, which the body may use in constants")]
-            const $index: usize = $literal;
-            $body
-        })+
-    }};
-}
-
-/// Rows, and columns, of a square that is transposed.
-pub(crate) const SIDE: usize = 8;
 
 /// Most vectors of channels that are computed together, of one pixel.
 pub(crate) const MAX_VECTORS: usize = 8;
@@ -258,7 +232,7 @@ macro_rules! kernels {
         }
 
         pub(super) static KERNELS: Kernels = Kernels {
-            lanes: <$vector as Vector>::LANES,
+            lanes: <$vector as $crate::simd::Vector>::LANES,
             block_vectors: $block_vectors,
             tiles: $crate::kernels::table!(compiled::tile, $one, $two, $three, $four),
             half_tiles: $half_tiles,
@@ -327,20 +301,20 @@ macro_rules! row {
     };
 }
 
-pub(crate) use {each, kernels, row, summed_table, table};
+pub(crate) use {kernels, row, summed_table, table};
 
 #[cfg(test)]
 mod tests {
     use lookalike_core::InstructionSet;
 
+    use super::compiled::kernels_for;
     use super::*;
-    use crate::simd;
 
     #[test]
     #[should_panic(expected = "rows that are not there")]
     fn rows_whose_stride_overflows_are_not_there() {
         let mut to = [0.0; SIDE * SIDE];
-        let kernels = simd::kernels(InstructionSet::PORTABLE);
+        let kernels = kernels_for(InstructionSet::PORTABLE);
         kernels.transpose(&[0.0; SIDE * SIDE], usize::MAX / 4, &mut to, SIDE);
     }
 }

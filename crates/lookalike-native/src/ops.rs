@@ -21,32 +21,7 @@ use crate::graph::{Element, Op, Value, Weights};
 use crate::kernels::Kernels;
 use crate::pack::divide;
 use crate::quantized;
-use crate::runtime::{Inputs, RunContext, Scratch};
-
-/// An operator made ready to run.
-pub(crate) trait PreparedOp: fmt::Debug + Send + Sync {
-    /// What each thread needs for itself.
-    fn scratch(&self) -> Scratch {
-        Scratch::default()
-    }
-
-    /// For how many tasks scratch memory is initialized.
-    fn ring_tasks(&self, _threads: usize) -> usize {
-        0
-    }
-
-    /// Computes the output.
-    ///
-    /// # Errors
-    ///
-    /// An input is not there.
-    fn run(
-        &self,
-        context: &mut RunContext<'_>,
-        inputs: Inputs<'_, '_>,
-        output: &mut [u8],
-    ) -> Result<()>;
-}
+use crate::runtime::{Inputs, PreparedOp, RunContext};
 
 /// A function of one input, in bytes as they are stored.
 struct Function<F>(F);
@@ -214,10 +189,4 @@ pub(crate) fn prepare(
         }
         Op::Reshape => bytes(|_, from, to| to.copy_from_slice(from)),
     }
-}
-
-/// The kernels that unit tests have.
-#[cfg(test)]
-fn portable() -> &'static Kernels {
-    crate::simd::kernels(lookalike_core::InstructionSet::PORTABLE)
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use lookalike_core::{Error, ErrorKind, InstructionSet, Result};
 
-use self::arena::{LINE, Places};
+use self::arena::{LINE, Places, check_bytes};
 use crate::fuse::fuse;
 use crate::graph::{Constant, Graph, Node, Op, Value, ValueId};
-use crate::ops::{PreparedOp, prepare};
-use crate::runtime::Scratch;
-use crate::simd;
+use crate::kernels::compiled::kernels_for;
+use crate::ops::prepare;
+use crate::runtime::{PreparedOp, Scratch};
 
 pub(crate) use self::arena::Place;
 
@@ -43,9 +43,6 @@ pub(crate) struct Operand {
     pub(crate) value: Value,
 }
 
-/// Most bytes of the arena, of the weights, or of what a thread needs for itself: a small file must not ask for all memory.
-const MAX_BYTES: usize = 1 << 30;
-
 /// Upper bound on ring-buffer initialization per run, in floats: some seconds. The multiplication limit does not cover padding, and a
 /// window may reach far beyond an image of one pixel, of which there are many.
 const MAX_INITIALIZED: u64 = 1 << 33;
@@ -69,7 +66,7 @@ impl Plan {
             let value_there = Value { constant, ..graph.values[value].clone() };
             Operand { place: places.of_value[value].clone(), value: value_there }
         };
-        let kernels = simd::kernels(set);
+        let kernels = kernels_for(set);
         check_bytes(packed_bytes(&graph, kernels.lanes))?;
         let mut scratch = Scratch::default();
         let mut initialized = 0_u64;
@@ -122,15 +119,6 @@ fn packed_bytes(graph: &Graph, lanes: usize) -> usize {
         _ => 0,
     };
     graph.nodes.iter().map(bytes).fold(0, usize::saturating_add)
-}
-
-fn check_bytes(bytes: usize) -> Result<()> {
-    if bytes <= MAX_BYTES {
-        return Ok(());
-    }
-    let message =
-        format!("the model needs {bytes} bytes at a time, and `native` gives {MAX_BYTES} at most");
-    Err(Error::new(ErrorKind::ResourceExhausted, message))
 }
 
 /// Leaves out operators whose results nobody reads.

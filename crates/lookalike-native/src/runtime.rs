@@ -1,5 +1,7 @@
 //! What a prepared operator runs with: its inputs, scratch memory, the threads.
 
+use std::fmt;
+
 use lookalike_core::Result;
 
 use crate::kernels::Kernels;
@@ -25,6 +27,31 @@ pub(crate) struct Scratch {
     pub(crate) floats: usize,
     /// Offsets of the segments of a window.
     pub(crate) offsets: usize,
+}
+
+/// An operator made ready to run.
+pub(crate) trait PreparedOp: fmt::Debug + Send + Sync {
+    /// What each thread needs for itself.
+    fn scratch(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    /// For how many tasks scratch memory is initialized.
+    fn ring_tasks(&self, _threads: usize) -> usize {
+        0
+    }
+
+    /// Computes the output.
+    ///
+    /// # Errors
+    ///
+    /// An input is not there.
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()>;
 }
 
 /// A pointer that threads share.

@@ -1,6 +1,6 @@
-//! Vectors of numbers, one implementation for each instruction set, and the choice of the set.
+//! Vectors of numbers, one implementation for each instruction set.
 //!
-//! The inner loops are written once, over the trait [`Vector`], and compiled once for each set: see [`Kernels`]. The portable
+//! The inner loops are written once, over the trait [`Vector`], and compiled once for each set: see `kernels::compiled`. The portable
 //! implementation is both the fallback and, on arrays that the compiler vectorizes, what ARM's NEON is reached through.
 #![expect(
     unsafe_code,
@@ -153,16 +153,15 @@ macro_rules! instructions {
 
 // Unit tests run no kernels of these sets, which would take longest to compile; the tests in `tests/` run them all.
 #[cfg(all(target_arch = "x86_64", not(test)))]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(all(target_arch = "x86_64", not(test)))]
-mod avx512;
+pub(crate) mod avx512;
 #[cfg(all(target_arch = "x86_64", not(test)))]
-mod avx512vl;
-mod portable;
+pub(crate) mod avx512vl;
+pub(crate) mod portable;
 
-use lookalike_core::{InstructionSet, Isa};
-
-use crate::kernels::Kernels;
+/// Rows, and columns, of a square that is transposed.
+pub(crate) const SIDE: usize = 8;
 
 /// As many floats, or 32-bit integers, as a register holds.
 ///
@@ -248,17 +247,4 @@ pub(crate) trait Halves: Vector {
     unsafe fn load_halves(lower: *const f32, upper: *const f32, count: usize) -> Self;
     unsafe fn store_lower(self, to: *mut f32, count: usize);
     unsafe fn store_upper(self, to: *mut f32, count: usize);
-}
-
-/// The kernels that are compiled for an instruction set.
-pub(crate) fn kernels(set: InstructionSet) -> &'static Kernels {
-    match set.isa() {
-        #[cfg(all(target_arch = "x86_64", not(test)))]
-        Isa::Avx2 => &avx2::KERNELS,
-        #[cfg(all(target_arch = "x86_64", not(test)))]
-        Isa::Avx512Vl => &avx512vl::KERNELS,
-        #[cfg(all(target_arch = "x86_64", not(test)))]
-        Isa::Avx512 => &avx512::KERNELS,
-        _ => &portable::KERNELS,
-    }
 }

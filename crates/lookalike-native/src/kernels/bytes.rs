@@ -1,7 +1,7 @@
 //! Products of pixels and weights of bytes, and how sums of them become bytes again.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
-use super::each;
+use super::each::each;
 use crate::simd::{Vector, opaque};
 
 /// How sums become bytes: times a factor of each channel, rounded to the nearest (of two the even one), moved by a zero point.

@@ -2,9 +2,9 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::bytes::Requantization;
+use super::each::{MAX_STEPS, each};
 use super::elementwise::Activation;
 use super::tile::activate;
-use super::{MAX_STEPS, each};
 use crate::simd::Vector;
 
 /// Groups of columns of a row of a result, for some vectors of its channels.

@@ -4,7 +4,7 @@
 //! products with the even values of a pixel's segments, the other one those with the odd values, and both are added in the end.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
-use super::each;
+use super::each::each;
 use super::tile::{Pixels, Tile, activate, add_products, begin, clamp, finish};
 use crate::simd::Halves;
 

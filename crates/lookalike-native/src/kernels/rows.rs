@@ -1,7 +1,7 @@
 //! Loops over rows of values, vector by vector: down their columns where sums stay in registers, else row by row as they lie in memory.
 #![expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
 
-use super::each;
+use super::each::each;
 use super::elementwise::Activation;
 use super::tile::{Clamp, HardSwish};
 use crate::simd::Vector;

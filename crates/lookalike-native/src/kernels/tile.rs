@@ -1,8 +1,8 @@
 //! Products of pixels and weights: the inner loop of convolutions and fully connected layers.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
+use super::each::{MAX_STEPS, each};
 use super::elementwise::{Activation, Bounds};
-use super::{MAX_STEPS, each};
 use crate::simd::{Vector, opaque};
 
 /// Groups of pixels of a result, for some vectors of its channels.

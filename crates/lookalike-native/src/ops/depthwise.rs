@@ -7,14 +7,13 @@ use std::ops::Range;
 
 use lookalike_core::Result;
 
-use super::PreparedOp;
 use super::conv::{ByteConv, Convolution, FloatConv, Requantizing, RingState};
 use crate::graph::{Conv, Side, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::depthwise::DepthwiseTile;
 use crate::kernels::elementwise::Activation;
 use crate::pack::{Aligned, Block, Run, blocks, divide, runs, spread};
-use crate::runtime::{Inputs, RunContext, Scratch, Shared, Worker};
+use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared, Worker};
 
 /// Where the rows of a block come from.
 #[derive(Debug)]

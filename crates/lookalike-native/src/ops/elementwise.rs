@@ -3,10 +3,9 @@
 use lookalike_core::Result;
 use lookalike_graph::Unary;
 
-use super::PreparedOp;
 use crate::kernels::elementwise::{Binary, apply};
 use crate::quantized::{QuantizedBinary, REQUANTIZED_TOGETHER};
-use crate::runtime::{Inputs, RunContext};
+use crate::runtime::{Inputs, PreparedOp, RunContext};
 
 pub(super) fn unary(function: Unary, from: &[f32], to: &mut [f32]) {
     for (to, &from) in to.iter_mut().zip(from) {

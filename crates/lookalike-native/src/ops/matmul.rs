@@ -26,7 +26,7 @@ pub(super) fn multiply(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::portable;
+    use crate::kernels::compiled::portable;
 
     #[test]
     fn matrices_are_multiplied_pair_by_pair() {

@@ -2,10 +2,9 @@
 
 use lookalike_core::Result;
 
-use super::PreparedOp;
 use crate::graph::{Element, PADDING, Remap, Value};
 use crate::kernels::Kernels;
-use crate::runtime::{Inputs, RunContext};
+use crate::runtime::{Inputs, PreparedOp, RunContext};
 
 /// Inputs side by side.
 #[derive(Debug)]

@@ -87,7 +87,7 @@ pub(super) fn bytes<T: Copy + Into<i64> + TryFrom<i64> + Ord>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::portable;
+    use crate::kernels::compiled::portable;
 
     /// Two by two pixels, two apart, over three by three with a column and a row of padding at the end.
     fn window() -> Window2 {

@@ -84,7 +84,7 @@ pub(super) fn normalize(kernels: &Kernels, length: usize, from: &[f32], to: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::portable;
+    use crate::kernels::compiled::portable;
 
     #[test]
     fn any_dimensions_are_reduced() {

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use lookalike_core::Result;
+use lookalike_core::{Error, ErrorKind, Result};
 
-use super::check_bytes;
 use crate::graph::{Graph, Op, ValueId};
 
 /// Where a value is.
@@ -75,4 +74,16 @@ impl Places {
         // Bytes are read in quads, the last of which may reach beyond its value.
         Ok(Self { of_value, holder, bytes: bytes + LINE })
     }
+}
+
+/// Maximum number of bytes of the arena, of the weights, or of what a thread needs for itself: a small file must not ask for all memory.
+const MAX_BYTES: usize = 1 << 30;
+
+pub(super) fn check_bytes(bytes: usize) -> Result<()> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let message =
+        format!("the model needs {bytes} bytes at a time, and `native` gives {MAX_BYTES} at most");
+    Err(Error::new(ErrorKind::ResourceExhausted, message))
 }

@@ -7,7 +7,6 @@
 use std::arch::x86_64::*;
 
 use super::Vector;
-use crate::kernels::{Kernels, kernels};
 
 /// Eight floats.
 #[derive(Clone, Copy)]
@@ -103,7 +102,7 @@ impl Vector for F32x8 {
 ///
 /// The processor has the set, and the pointers are good for the rows and the columns.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+pub(crate) unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     const LOW: i32 = 0b01_00_01_00;
     const HIGH: i32 = 0b11_10_11_10;
     // SAFETY: the caller's.
@@ -130,16 +129,3 @@ pub(super) unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to
         }
     }
 }
-
-kernels!(
-    F32x8,
-    #[target_feature(enable = "avx2,fma")],
-    2,
-    [[1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6], [1], [1]],
-    [[1 2 3 4 5 6 7 8], [1 2 3], [1], [1]],
-    none,
-    [1 2 3 4 5 6],
-    [[1 2 3 4 5 6 7 8 9 10], [1 2 3 4 5 6 7 8 9]],
-    None,
-    transpose
-);

@@ -10,7 +10,6 @@
 use std::arch::x86_64::*;
 
 use super::Vector;
-use crate::kernels::{Kernels, kernels};
 
 /// Eight floats.
 #[derive(Clone, Copy)]
@@ -63,29 +62,3 @@ impl Vector for F32x8 {
         unsafe { _mm256_mask_cvtepi32_storeu_epi8(to.cast(), first(count), ints) };
     }
 }
-
-kernels!(
-    F32x8,
-    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")],
-    4,
-    [
-        [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
-        [1 2 3 4 5 6 7 8 9 10 11 12],
-        [1 2 3 4 5 6 7 8],
-        [1 2 3 4 5 6]
-    ],
-    [
-        [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
-        [1 2 3 4 5 6 7 8 9 10 11 12],
-        [1 2 3 4 5 6 7 8],
-        [1 2 3 4 5 6]
-    ],
-    [[1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6 7 8], [1 2 3 4 5 6], [1 2 3 4 5]],
-    [1 2 3 4 5 6],
-    [
-        [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
-        [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
-    ],
-    None,
-    super::avx2::transpose
-);

@@ -4,8 +4,7 @@
     reason = "the instructions are unsafe to use where the processor lacks them"
 )]
 
-use super::Vector;
-use crate::kernels::{Kernels, SIDE, kernels};
+use super::{SIDE, Vector};
 
 /// Eight floats.
 #[derive(Clone, Copy)]
@@ -151,7 +150,7 @@ impl Vector for Lanes {
 /// # Safety
 ///
 /// The pointers are good for the rows and the columns.
-unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+pub(crate) unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     for row in 0..SIDE {
         for column in 0..SIDE {
             // SAFETY: the caller's.
@@ -159,16 +158,3 @@ unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: us
         }
     }
 }
-
-kernels!(
-    Lanes,
-    ,
-    2,
-    [[1 2 3 4 5 6], [1 2 3], [1], [1]],
-    [[1 2 3 4 5 6], [1 2 3], [1], [1]],
-    [[1 2 3 4], [1 2], [1], [1]],
-    [1 2 3 4],
-    [[], []],
-    None,
-    transpose
-);

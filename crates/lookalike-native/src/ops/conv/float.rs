@@ -10,9 +10,8 @@ use crate::graph::{Constant, Conv, Weights};
 use crate::kernels::elementwise::{Activation, Bounds};
 use crate::kernels::tile::Tile;
 use crate::kernels::{Kernels, SIDE};
-use crate::ops::PreparedOp;
 use crate::pack::{Aligned, Block, Division, Run, blocks};
-use crate::runtime::{Inputs, RunContext, Scratch, Shared};
+use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared};
 
 /// A convolution of floats, ready to run.
 #[derive(Debug)]

@@ -9,9 +9,8 @@ use super::ring::{Convolution, Layout, Pixels, RingState, row_of_ring, walk};
 use crate::graph::{ByteWeights, Conv, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::bytes::{ByteTile, MAX_LANES, Requantization};
-use crate::ops::PreparedOp;
 use crate::pack::{Block, Division, Run, blocks};
-use crate::runtime::{Inputs, RunContext, Scratch, Shared};
+use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared};
 
 /// Bytes of a quad.
 const QUAD: usize = 4;
