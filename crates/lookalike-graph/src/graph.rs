@@ -45,9 +45,9 @@ pub struct Node {
     /// Its place among the operators of the model.
     pub position: usize,
     /// Tensors it reads; `None` for an optional one left out.
-    pub inputs: Vec<Option<TensorId>>,
+    pub inputs: Arc<[Option<TensorId>]>,
     /// Tensors it writes.
-    pub outputs: Vec<TensorId>,
+    pub outputs: Arc<[TensorId]>,
 }
 
 impl Node {

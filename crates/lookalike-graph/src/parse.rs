@@ -63,7 +63,7 @@ pub(crate) fn parse(
         let op = inference.parse(info, operator.builtin_options(), checks_declared_shapes);
         let op = op.and_then(|op| inference.pass(position).map(|()| op));
         let op = op.map_err(|error| error.at(format!("operator {position} ({})", info.name)))?;
-        let (inputs, outputs) = (info.inputs.clone(), info.outputs.clone());
+        let (inputs, outputs) = (Arc::clone(&info.inputs), Arc::clone(&info.outputs));
         nodes.push(Node { op, position, inputs, outputs });
     }
     inference.check_arena()?;
@@ -291,7 +291,7 @@ impl<'m> Inference<'m> {
             operator.outputs.iter().for_each(|&output| self.is_fixed[output] = true);
         }
         let mut tensors: Vec<usize> = operator.inputs.iter().flatten().copied().collect();
-        tensors.extend(&operator.outputs);
+        tensors.extend(operator.outputs.iter());
         tensors.sort_unstable();
         tensors.dedup();
         for tensor in tensors {

@@ -171,16 +171,16 @@ pub struct OperatorInfo {
     /// Whether it is a custom operator.
     pub is_custom: bool,
     /// Tensors it reads; `None` for an optional one left out.
-    pub inputs: Vec<Option<TensorId>>,
+    pub inputs: Arc<[Option<TensorId>]>,
     /// Tensors it writes.
-    pub outputs: Vec<TensorId>,
+    pub outputs: Arc<[TensorId]>,
 }
 
 impl OperatorInfo {
     /// An operator of another format than TensorFlow Lite's, whose tensors are not listed.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        let (name, inputs, outputs) = (name.into(), Vec::new(), Vec::new());
-        Self { name, version: 1, is_custom: false, inputs, outputs }
+        let (inputs, outputs) = (Arc::default(), Arc::default());
+        Self { name: name.into(), version: 1, is_custom: false, inputs, outputs }
     }
 }
 

@@ -81,7 +81,7 @@ impl Lowering<'_> {
     /// Adds what an operator does to the graph.
     fn lower(&mut self, node: &SourceNode) -> Result<()> {
         // One position for each index of each dimension: a small file must not ask for all memory.
-        for &tensor in node.inputs.iter().flatten().chain(&node.outputs) {
+        for &tensor in node.inputs.iter().flatten().chain(node.outputs.iter()) {
             self.spend_positions(self.source.dims(tensor).iter().sum())?;
         }
         match &node.op {

@@ -175,7 +175,8 @@ fn check_forms(graph: &Graph) -> Result<()> {
     };
     for node in graph.nodes() {
         let rank = |tensor: TensorId| graph.dims(tensor).len();
-        let ranks = node.inputs.iter().flatten().chain(&node.outputs).map(|&tensor| rank(tensor));
+        let ranks =
+            node.inputs.iter().flatten().chain(node.outputs.iter()).map(|&tensor| rank(tensor));
         let largest = ranks.max().unwrap_or_default();
         let is_broadcast = || graph.dims(node.input(0)) != graph.dims(node.input(1)) && largest > 4;
         match &node.op {
@@ -217,7 +218,10 @@ fn has_unused_result(graph: &Graph) -> bool {
     let (file, mut is_used) = (graph.file(), vec![false; graph.file().tensors().len()]);
     let inputs = file.operators().iter().flat_map(|operator| operator.inputs.iter().flatten());
     inputs.chain(file.outputs()).for_each(|&tensor| is_used[tensor] = true);
-    file.operators().iter().flat_map(|operator| &operator.outputs).any(|&tensor| !is_used[tensor])
+    file.operators()
+        .iter()
+        .flat_map(|operator| operator.outputs.iter())
+        .any(|&tensor| !is_used[tensor])
 }
 
 impl InferenceSession for TfLiteSession {

@@ -108,7 +108,7 @@ const OPERATORS: [&str; 43] = [
 /// Why tract's reader reads an operator otherwise than TensorFlow Lite, or not at all. Each reason has a fixture in
 /// `models/fixtures/operators/`.
 fn misreading(graph: &Graph, node: &Node) -> Option<&'static str> {
-    let tensors = || node.inputs.iter().flatten().chain(&node.outputs);
+    let tensors = || node.inputs.iter().flatten().chain(node.outputs.iter());
     let is_quantized = |&tensor: &usize| {
         !matches!(
             graph.tensor(tensor).element_type,

@@ -83,7 +83,7 @@ fn a_model_is_read_as_written() {
     let names: Vec<&str> = file.operators().iter().map(|operator| operator.name.as_ref()).collect();
     assert_eq!(names, ["CONV_2D", "RESHAPE", "Mine"]);
     assert!(file.operators()[2].is_custom && file.operators()[2].version == 2);
-    assert_eq!(file.operators()[0].inputs, [Some(0), Some(2), None]);
+    assert_eq!(*file.operators()[0].inputs, [Some(0), Some(2), None]);
     assert_eq!(file.constant(2), [1; 8]);
     assert!(file.constant(0).is_empty());
     let entry = &file.signature_defs()[0];

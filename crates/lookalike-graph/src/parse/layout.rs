@@ -192,7 +192,7 @@ fn split_evenly(
     } else {
         dims.remove(axis);
     }
-    for &output in &op.info.outputs {
+    for &output in op.info.outputs.iter() {
         op.alike(&[input, output], ANY)?;
         op.inference.define(output, dims.clone(), None)?;
     }
