@@ -501,6 +501,10 @@ fn four_components_are_what_adobe_says() {
     assert_ne!(cmyk, other);
     // The file has no black: colors are what is left of white.
     assert!(ycck.iter().zip(&other).all(|(&ycck, &other)| ycck == 255 - other));
+    for (&[y, _, cr], &[red, ..]) in cmyk.as_chunks::<3>().0.iter().zip(other.as_chunks::<3>().0) {
+        let expected = (f64::from(y) + 1.402 * (f64::from(cr) - 128.0)).clamp(0.0, 255.0);
+        assert!((f64::from(red) - expected).abs() < 2.0, "{red} for {expected}");
+    }
     // With an unknown transform, or none, the fourth component is dropped.
     let mut no_adobe = file.clone();
     no_adobe[transform - 11] = b'a';
