@@ -181,6 +181,9 @@ pub(crate) struct EmbedderArguments {
     pub(crate) quantize: bool,
     #[command(flatten)]
     pub(crate) normalization: NormalizationArguments,
+    /// Refuse models that tflite-support refuses and lookalike takes: those with inputs or outputs of signed bytes (int8)
+    #[arg(long)]
+    pub(crate) reference_rules: bool,
     /// Threads within one inference: a number, or `auto` for the engine's choice
     #[arg(long, value_name = "N|auto", default_value = "1", allow_negative_numbers = true, value_parser = threads)]
     pub(crate) threads: Threads,
@@ -237,6 +240,7 @@ impl EmbedderArguments {
             .preprocessor(lookalike::preprocessor(&self.preprocess)?)
             .l2_normalize(self.l2_normalize)
             .quantize(self.quantize)
+            .reference_rules(self.reference_rules)
             .threads(self.threads)
             .captures_stderr(true);
         if let Some(model) = &self.model {

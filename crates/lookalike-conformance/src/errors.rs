@@ -35,7 +35,7 @@ pub(crate) fn cases(backends: &[Backend], folders: &Folders) -> Result<Vec<Case>
             let path = folders.fixtures.join(name);
             cases.push(Case::of(backend, &format!("error/{name}"), move |_| {
                 let options = ImageEmbedder::builder().model_file(path).backend(backend.name());
-                is_refused(options.build(), expected)
+                is_refused(options.reference_rules(true).build(), expected)
             }));
         }
         let path = folders.fixtures.join("echo_f32.tflite");

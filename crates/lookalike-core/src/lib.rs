@@ -37,5 +37,5 @@ pub use crate::limits::Limits;
 pub use crate::model::{Model, ModelIo, OnnxModel, TfLiteModel};
 pub use crate::options::{ImageProcessingOptions, PixelRect, Region, SessionOptions, Threads};
 pub use crate::sampling::{ImageOutline, SampleGrid, SampledImage};
-pub use crate::spec::{HeadSpec, InputElement, InputSpec, Normalization};
+pub use crate::spec::{HeadSpec, InputElement, InputSpec, ModelRules, Normalization};
 pub use crate::tensor::{Data, DataRef, MAX_RANK, Shape, Tensor, TensorRef};

@@ -78,6 +78,38 @@ pub enum InputElement {
     F32(Normalization),
     /// The pixels' bytes as they are.
     U8,
+    /// Normalized floats as signed bytes: `round(value / scale) + zero_point`, halves away from zero, kept between -128 and 127, as
+    /// TensorFlow Lite quantizes. No reference takes such models; users of LiteRT compute this by hand.
+    I8 {
+        /// What comes before the quantization.
+        normalization: Normalization,
+        /// Real value of a step; above 0.
+        scale: f32,
+        /// The byte of the real value 0.
+        zero_point: i32,
+    },
+}
+
+/// Which models are taken.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ModelRules {
+    /// Those of the Task Library, and models with inputs or outputs of signed bytes.
+    #[default]
+    Extended,
+    /// Those of the Task Library alone.
+    Reference,
+}
+
+impl ModelRules {
+    /// Whether images or results may have this type.
+    fn allows(self, element_type: TensorType) -> bool {
+        match element_type {
+            TensorType::FLOAT32 | TensorType::UINT8 => true,
+            TensorType::INT8 => self == Self::Extended,
+            _ => false,
+        }
+    }
 }
 
 /// The image a model wants: RGB, batch 1, rows first.
@@ -98,14 +130,27 @@ impl InputSpec {
         Self { height: Some(height), width: Some(width), element }
     }
 
-    /// Checks a model's only input against the rules of the Task Library.
+    /// Checks a model's only input against the [extended](ModelRules::Extended) rules.
     ///
-    /// `normalization` takes the place of the model's own, and is needed where a float model has none.
+    /// `normalization` takes the place of the model's own, and is needed where a model of floats or of signed bytes has none.
     ///
     /// # Errors
     ///
     /// The first rule that the model breaks.
     pub fn from_model(model: &Model, normalization: Option<Normalization>) -> Result<Self> {
+        Self::from_model_by(model, normalization, ModelRules::default())
+    }
+
+    /// The same by the rules given.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the model breaks.
+    pub fn from_model_by(
+        model: &Model,
+        normalization: Option<Normalization>,
+        rules: ModelRules,
+    ) -> Result<Self> {
         let metadata = input_metadata(model)?;
         let (is_rgb, declared) = match metadata {
             Some(metadata) => (has_rgb_content(metadata)?, declared_normalization(metadata)?),
@@ -124,7 +169,7 @@ impl InputSpec {
         let [batch, height, width, depth] = *input.shape.as_slice() else {
             return Err(wrong_dimensions("Only 4D tensors in BHWD layout are supported."));
         };
-        if !matches!(input.element_type, TensorType::FLOAT32 | TensorType::UINT8) {
+        if !rules.allows(input.element_type) {
             return Err(wrong_type("input", input, SupportCode::InvalidInputTensorType));
         }
         if !is_rgb {
@@ -138,12 +183,23 @@ impl InputSpec {
         }
         let element = match (input.element_type, normalization.or(declared)) {
             (TensorType::FLOAT32, Some(normalization)) => InputElement::F32(normalization),
-            (TensorType::FLOAT32, None) => {
+            (TensorType::INT8, Some(normalization)) => {
+                let (scale, zero_point) = input.scale().ok_or_else(|| {
+                    Error::invalid_argument(format!(
+                        "The input tensor {} of INT8 has no scale and zero point, or several: there is no way from pixels to its values",
+                        input.name
+                    ))
+                    .with_support_code(SupportCode::InvalidInputTensorType)
+                })?;
+                InputElement::I8 { normalization, scale, zero_point }
+            }
+            (TensorType::FLOAT32 | TensorType::INT8, None) => {
+                let name = if input.element_type == TensorType::INT8 { "Int8" } else { "Float32" };
                 return Err(Error::new(
                     ErrorKind::NotFound,
-                    "Input tensor has type kTfLiteFloat32: it requires specifying NormalizationOptions metadata to preprocess \
+                    format!("Input tensor has type kTfLite{name}: it requires specifying NormalizationOptions metadata to preprocess \
                      input images. Give the mean and standard deviation the model was trained with (`--mean` and `--std`, or \
-                     `normalization` of the builder)",
+                     `normalization` of the builder)"),
                 )
                 .with_support_code(SupportCode::MetadataMissingNormalizationOptions));
             }
@@ -179,21 +235,31 @@ pub struct HeadSpec {
 }
 
 impl HeadSpec {
-    /// Checks all outputs of a model against the rules of the Task Library, in graph order.
+    /// Checks all outputs of a model against the [extended](ModelRules::Extended) rules, in graph order.
     ///
     /// # Errors
     ///
     /// The first rule that an output breaks.
     pub fn from_model(model: &Model) -> Result<Vec<Self>> {
+        Self::from_model_by(model, ModelRules::default())
+    }
+
+    /// The same by the rules given.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that an output breaks.
+    pub fn from_model_by(model: &Model, rules: ModelRules) -> Result<Vec<Self>> {
         let outputs = &model.io().outputs;
         if outputs.is_empty() {
             return Err(Error::invalid_argument("The model has no output")
                 .with_support_code(SupportCode::InvalidNumOutputTensors));
         }
-        outputs.iter().enumerate().map(|(index, output)| Self::new(model, index, output)).collect()
+        let heads = outputs.iter().enumerate();
+        heads.map(|(index, output)| Self::new(model, index, output, rules)).collect()
     }
 
-    fn new(model: &Model, index: usize, output: &TensorInfo) -> Result<Self> {
+    fn new(model: &Model, index: usize, output: &TensorInfo, rules: ModelRules) -> Result<Self> {
         let fail = |message: String| {
             Err(Error::invalid_argument(message)
                 .with_support_code(SupportCode::InvalidOutputTensorDimensions))
@@ -217,7 +283,7 @@ impl HeadSpec {
                 "The output array is expected to have a batch size of 1. Got {batch} for output index {index}."
             ));
         }
-        if !matches!(output.element_type, TensorType::FLOAT32 | TensorType::UINT8) {
+        if !rules.allows(output.element_type) {
             return Err(wrong_type("output", output, SupportCode::InvalidOutputTensorType));
         }
         let Some(dimension) = usize::try_from(dimension).ok().filter(|&dimension| dimension > 0)

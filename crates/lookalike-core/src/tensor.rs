@@ -176,6 +176,22 @@ impl Tensor {
         }
     }
 
+    /// Gives the tensor this shape and signed bytes as elements, and returns them to be written.
+    pub fn reset_i8(&mut self, shape: Shape) -> &mut [i8] {
+        self.shape = shape;
+        let count = shape.element_count();
+        if !matches!(self.data, Data::I8(_)) {
+            self.data = Data::I8(Vec::new());
+        }
+        match &mut self.data {
+            Data::I8(data) => {
+                data.resize(count, 0);
+                data
+            }
+            _ => &mut [],
+        }
+    }
+
     /// Copies shape and elements, reusing the allocation where the type stays the same.
     pub fn copy_from(&mut self, source: TensorRef<'_>) {
         self.shape = source.shape;

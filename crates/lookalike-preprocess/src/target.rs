@@ -1,7 +1,7 @@
 //! Where prepared pixels go: into a tensor of bytes or of normalized floats, turned on the way.
 
 use lookalike_core::{
-    Error, ErrorKind, InputElement, Orientation, Result, Shape, SupportCode, Tensor,
+    Error, ErrorKind, InputElement, Normalization, Orientation, Result, Shape, SupportCode, Tensor,
 };
 
 use crate::geometry::Size;
@@ -23,6 +23,8 @@ pub(crate) struct Target<'a> {
 enum Elements<'a> {
     Bytes(&'a mut [u8]),
     Floats(Box<NormalizationTable>, &'a mut [f32]),
+    /// For each channel what its bytes become.
+    SignedBytes(Box<[[i8; 256]; 3]>, &'a mut [i8]),
 }
 
 impl<'a> Target<'a> {
@@ -40,15 +42,19 @@ impl<'a> Target<'a> {
         let elements = match element {
             InputElement::U8 => Elements::Bytes(tensor.reset_u8(shape)),
             InputElement::F32(normalization) => {
-                let std = normalization.std();
-                if std.iter().any(|std| std.abs() < f32::EPSILON) {
-                    return Err(Error::internal(
-                        "NormalizationOptions.std_values can't be 0. Please check if the tensor metadata has been populated correctly.",
-                    )
-                    .with_support_code(SupportCode::Error));
-                }
-                let table = Box::new(table(normalization.mean(), std));
+                check_std(&normalization)?;
+                let table = Box::new(table(normalization.mean(), normalization.std()));
                 Elements::Floats(table, tensor.reset_f32(shape))
+            }
+            InputElement::I8 { normalization, scale, zero_point } => {
+                check_std(&normalization)?;
+                let table = table(normalization.mean(), normalization.std());
+                let byte = |channel: usize, byte: usize| {
+                    let steps = (table.value(channel, byte as u8) / scale).round() as i32;
+                    steps.saturating_add(zero_point).clamp(-128, 127) as i8
+                };
+                let bytes = |channel| std::array::from_fn(|index| byte(channel, index));
+                Elements::SignedBytes(Box::new(std::array::from_fn(bytes)), tensor.reset_i8(shape))
             }
             _ => {
                 return Err(Error::new(
@@ -81,6 +87,10 @@ impl<'a> Target<'a> {
                     let values = [0, 1, 2].map(|channel| table.value(channel, rgb[channel]));
                     out[offset..][..3].copy_from_slice(&values);
                 }
+                Elements::SignedBytes(table, out) => {
+                    let values = [0, 1, 2].map(|channel| table[channel][usize::from(rgb[channel])]);
+                    out[offset..][..3].copy_from_slice(&values);
+                }
             }
             position += step;
         }
@@ -92,6 +102,12 @@ impl<'a> Target<'a> {
         match &mut self.elements {
             Elements::Bytes(out) => out[span].copy_from_slice(row),
             Elements::Floats(table, out) => self.kernels.normalize(row, table, &mut out[span]),
+            Elements::SignedBytes(table, out) => {
+                let pixels = row.as_chunks::<3>().0.iter().zip(out[span].as_chunks_mut().0);
+                pixels.for_each(|(rgb, out): (&[u8; 3], &mut [i8; 3])| {
+                    *out = [0, 1, 2].map(|channel| table[channel][usize::from(rgb[channel])]);
+                });
+            }
         }
     }
 
@@ -109,6 +125,17 @@ impl<'a> Target<'a> {
             Orientation::LeftBottom => ((height - 1) * width + y, -width),
         }
     }
+}
+
+/// Refuses deviations that pixels cannot be divided by, with the reference's error message.
+fn check_std(normalization: &Normalization) -> Result<()> {
+    if normalization.std().iter().all(|std| std.abs() >= f32::EPSILON) {
+        return Ok(());
+    }
+    Err(Error::internal(
+        "NormalizationOptions.std_values can't be 0. Please check if the tensor metadata has been populated correctly.",
+    )
+    .with_support_code(SupportCode::Error))
 }
 
 /// The size of an image before it is turned, from that of the upright one; and the other way around.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lookalike_core::{
     BackendInfo, Embedding, EmbeddingResult, HeadSpec, ImageOutline, ImageProcessingOptions,
-    ImageView, InferenceBackend, InputSpec, Model, Normalization, Preprocessor, Result, SampleGrid,
-    SampledImage, SessionOptions, Tensor,
+    ImageView, InferenceBackend, InputSpec, Model, ModelRules, Normalization, Preprocessor, Result,
+    SampleGrid, SampledImage, SessionOptions, Tensor,
 };
 #[cfg(feature = "decode")]
 use lookalike_decode::DecodeOptions;
@@ -85,6 +85,7 @@ impl ImageEmbedder {
         session_options: &SessionOptions,
         preprocessor: Arc<dyn Preprocessor>,
         normalization: Option<Normalization>,
+        rules: ModelRules,
         head_choice: &HeadChoice,
         l2_normalize: bool,
         quantize: bool,
@@ -103,8 +104,8 @@ impl ImageEmbedder {
             Err(error) if backends::lacks_operators(&error) => return Err(error),
             loaded => loaded,
         };
-        let input = InputSpec::from_model(&model, normalization)?;
-        let heads = head_choice.apply(HeadSpec::from_model(&model)?)?;
+        let input = InputSpec::from_model_by(&model, normalization, rules)?;
+        let heads = head_choice.apply(HeadSpec::from_model_by(&model, rules)?)?;
         let Loaded { backend, info, model: loaded } = loaded?;
         let pool = SessionPool::new(loaded);
         let info = EmbedderInfo { backend, engine: info, preprocessor: preprocessor.name() };

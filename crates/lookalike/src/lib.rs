@@ -34,10 +34,10 @@ pub use lookalike_core::{
     BackendInfo, Data, DataRef, Embedding, EmbeddingResult, Error, ErrorKind, FeatureVector,
     HeadSpec, Image, ImageOutline, ImageProcessingOptions, ImageView, InferenceBackend,
     InferenceSession, InputElement, InputSpec, InstructionSet, Isa, Limits, LoadedModel, Model,
-    ModelIo, Normalization, OnnxModel, OperatorInfo, Orientation, PixelFormat, PixelRect, Plane,
-    Preprocessor, Quantization, Region, Result, SampleGrid, SampledImage, SessionOptions, Shape,
-    SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, TfLiteModel, Threads,
-    contain_panics, cosine, cosine_similarity, metadata,
+    ModelIo, ModelRules, Normalization, OnnxModel, OperatorInfo, Orientation, PixelFormat,
+    PixelRect, Plane, Preprocessor, Quantization, Region, Result, SampleGrid, SampledImage,
+    SessionOptions, Shape, SignatureDef, SupportCode, Tensor, TensorInfo, TensorRef, TensorType,
+    TfLiteModel, Threads, contain_panics, cosine, cosine_similarity, metadata,
 };
 pub use lookalike_preprocess::{Antialias, MediaPipe, TaskLibrary};
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lookalike_core::{
-    Error, ErrorKind, HeadSpec, InferenceBackend, Limits, Model, Normalization, Preprocessor,
-    Result, SessionOptions, Threads,
+    Error, ErrorKind, HeadSpec, InferenceBackend, Limits, Model, ModelRules, Normalization,
+    Preprocessor, Result, SessionOptions, Threads,
 };
 #[cfg(feature = "decode")]
 use lookalike_decode::DecodeOptions;
@@ -31,6 +31,7 @@ pub struct ImageEmbedderOptions {
     backend: BackendChoice,
     preprocessor: Option<Arc<dyn Preprocessor>>,
     normalization: Option<(Vec<f32>, Vec<f32>)>,
+    rules: ModelRules,
     heads: HeadChoice,
     l2_normalize: bool,
     quantize: bool,
@@ -148,6 +149,14 @@ impl ImageEmbedderOptions {
         self
     }
 
+    /// Whether only models are taken that the Task Library takes. Otherwise, as by default, images and results of signed bytes (int8) are,
+    /// too.
+    #[must_use]
+    pub fn reference_rules(mut self, reference_rules: bool) -> Self {
+        self.rules = if reference_rules { ModelRules::Reference } else { ModelRules::Extended };
+        self
+    }
+
     /// Takes the heads of these names only; they keep their indices and their order. Takes the place of a
     /// [`head_denylist`](Self::head_denylist).
     ///
@@ -254,6 +263,7 @@ impl ImageEmbedderOptions {
             &self.session,
             preprocessor,
             normalization,
+            self.rules,
             &self.heads,
             self.l2_normalize,
             self.quantize,

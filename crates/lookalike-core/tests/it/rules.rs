@@ -2,7 +2,8 @@
 
 use lookalike_core::metadata::*;
 use lookalike_core::{
-    ErrorKind, HeadSpec, InputElement, InputSpec, Model, Normalization, SupportCode, TensorType,
+    ErrorKind, HeadSpec, InputElement, InputSpec, Model, ModelRules, Normalization, SupportCode,
+    TensorType,
 };
 use lookalike_schema::tflite;
 
@@ -108,7 +109,9 @@ impl Case {
 
     fn refusal(self) -> (ErrorKind, Option<SupportCode>) {
         let model = self.model();
-        let result = InputSpec::from_model(&model, None).and_then(|_| HeadSpec::from_model(&model));
+        let rules = ModelRules::Reference;
+        let result = InputSpec::from_model_by(&model, None, rules)
+            .and_then(|_| HeadSpec::from_model_by(&model, rules));
         let error = result.unwrap_err();
         (error.kind(), error.support_code())
     }
@@ -256,5 +259,20 @@ fn each_output_rule_has_its_code() {
         assert_eq!(case.refusal(), (ErrorKind::InvalidArgument, Some(expected)));
     }
     let case = Case { output_shape: vec![1, 1, 1, 8], ..Case::default() };
+    assert_eq!(HeadSpec::from_model(&case.model()).unwrap()[0].dimension, 8);
+}
+
+#[test]
+fn signed_bytes_are_taken_beyond_the_reference() {
+    // Without a normalization there is no way from pixels to values, nor without a scale.
+    let case = Case { input_type: TensorType::INT8, metadata: None, ..Case::default() };
+    let error = InputSpec::from_model(&case.model(), None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("kTfLiteInt8"), "{error}");
+    let case = Case { input_type: TensorType::INT8, ..Case::default() };
+    let error = InputSpec::from_model(&case.model(), None).unwrap_err();
+    assert_eq!(error.support_code(), Some(SupportCode::InvalidInputTensorType));
+    assert!(error.to_string().contains("no scale"), "{error}");
+    let case = Case { output_type: TensorType::INT8, ..Case::default() };
     assert_eq!(HeadSpec::from_model(&case.model()).unwrap()[0].dimension, 8);
 }

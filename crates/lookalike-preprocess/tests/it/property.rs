@@ -347,3 +347,35 @@ fn other_samples_than_those_asked_for_are_refused() {
     assert!(SampledImage::new(samples, &grid, 2, 100).is_err());
     assert!(SampledImage::new(samples, &SampleGrid::new(vec![0], vec![0, 1, 2]), 9, 9).is_err());
 }
+
+/// Signed bytes are the normalized floats in steps of the scale, in every profile, however the image lies.
+#[test]
+fn signed_bytes_are_quantized_floats() {
+    let normalization = Normalization::new(&[123.7, 116.3, 103.5], &[58.4, 57.1, 57.4]).unwrap();
+    let (scale, zero_point) = (0.018_658_5, -14);
+    let signed = InputElement::I8 { normalization, scale, zero_point };
+    let data = pixels(23 * 17 * 3, 7);
+    let profiles: [&dyn Preprocessor; 3] =
+        [&TaskLibrary::new(), &MediaPipe::new(), &Antialias::new()];
+    for profile in profiles {
+        for exif in 1..9 {
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let image = ImageView::rgb(&data, 23, 17).unwrap().with_orientation(orientation);
+            let prepare = |element: InputElement| {
+                let mut tensor = Tensor::empty();
+                let spec = InputSpec::new(9, 11, element);
+                let processing = ImageProcessingOptions::default();
+                profile.prepare(&image, &processing, &spec, &mut tensor).unwrap();
+                tensor
+            };
+            let (floats, bytes) = (prepare(InputElement::F32(normalization)), prepare(signed));
+            let (Data::F32(floats), Data::I8(bytes)) = (floats.data(), bytes.data()) else {
+                panic!("other types");
+            };
+            let quantized = floats
+                .iter()
+                .map(|value| ((value / scale).round() as i32 + zero_point).clamp(-128, 127) as i8);
+            assert!(quantized.eq(bytes.iter().copied()), "{} {exif}", profile.name());
+        }
+    }
+}
