@@ -27,6 +27,8 @@ pub enum Op {
         /// What is done to its result.
         activation: Activation,
     },
+    /// BROADCAST_TO: dimensions of size 1 are repeated, and missing ones in front are added.
+    BroadcastTo,
     /// CAST.
     Cast,
     /// An element of each of two inputs, compared.
@@ -131,6 +133,11 @@ pub enum Op {
     Split {
         /// The dimension that is split.
         axis: usize,
+    },
+    /// TILE: the input that often along each dimension.
+    Tile {
+        /// How often, at least once.
+        multiples: Vec<usize>,
     },
     /// TRANSPOSE.
     Transpose {

@@ -179,6 +179,8 @@ fn extents_follow_from_operands() {
         ),
         (Draft::new(Op::ADD, none(), &PICTURE).zeros(&[3]), PICTURE.to_vec()),
         (Draft::new(Op::TRANSPOSE, none(), &[2, 3, 4]).ints(&[2, 0, 1]), vec![4, 2, 3]),
+        (Draft::new(Op::TILE, none(), &[2, 3]).ints(&[1, 4]), vec![2, 12]),
+        (Draft::new(Op::BROADCAST_TO, none(), &[1, 3]).ints(&[5, 2, 3]), vec![5, 2, 3]),
     ] {
         let model = draft.declared(&expected);
         read(&model).unwrap();
@@ -244,6 +246,13 @@ fn operators_that_do_not_fit_their_operands_are_refused() {
         (Draft::new(Op::GATHER, none(), &PICTURE).ints(&[1]), "no element 1 of 1"),
         (Draft::new(Op::GATHER, none(), &PICTURE).ints(&[-1]), "no element -1"),
         (Draft::new(Op::SOFTMAX, none(), &PICTURE), "its options are those of NONE"),
+        (Draft::new(Op::TILE, none(), &PICTURE).ints(&[1, 2, 3]), "are no repetitions"),
+        (Draft::new(Op::TILE, none(), &PICTURE).ints(&[1, 0, 1, 1]), "no list of numbers"),
+        (Draft::new(Op::TILE, none(), &PICTURE).ints(&[1, MAX, MAX, 1]), "too many elements"),
+        (Draft::new(Op::TILE, none(), &PICTURE).zeros(&[4]), "does not take"),
+        (Draft::new(Op::BROADCAST_TO, none(), &PICTURE).ints(&[3]), "cannot be broadcast to"),
+        (Draft::new(Op::BROADCAST_TO, none(), &PICTURE).ints(&[2, 4, 5, 3]), "do not go together"),
+        (Draft::new(Op::BROADCAST_TO, none(), &PICTURE).ints(&[1, -4, 4, 3]), "no list of numbers"),
         (
             Draft::new(Op::SPACE_TO_BATCH_ND, none(), &PICTURE)
                 .ints(&[MAX, MAX])

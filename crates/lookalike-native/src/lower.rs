@@ -105,6 +105,7 @@ impl Lowering<'_> {
                 };
                 self.binary(node, function, *activation)
             }
+            Operator::BroadcastTo => self.broadcast_to(node),
             Operator::Cast => self.cast(node),
             Operator::Comparison(_) | Operator::Logical(_) | Operator::LogSoftmax => {
                 Err(Error::unimplemented("`native` does not support it"))
@@ -134,6 +135,7 @@ impl Lowering<'_> {
             Operator::Softmax { beta } => self.softmax(node, *beta),
             Operator::SpaceToBatch { blocks } => self.space_to_batch(node, blocks),
             Operator::Split { axis } => self.split(node, node.input(1), *axis),
+            Operator::Tile { multiples } => self.tile(node, multiples),
             Operator::Transpose { permutation } => self.transpose(node, permutation),
             Operator::Unary(function) => self.unary(node, *function),
             Operator::Unpack { axis } => self.split(node, node.input(0), *axis),

@@ -52,6 +52,7 @@ impl Graph<'_> {
                 };
                 elementwise::binary(self, node, operator, *activation)
             }
+            Op::BroadcastTo => layout::broadcast_to(self, node),
             Op::Cast => elementwise::cast(self, node),
             Op::Comparison(_) | Op::Logical(_) | Op::LogSoftmax => Err(no_translation()),
             Op::Concatenation { axis, activation } => {
@@ -98,6 +99,7 @@ impl Graph<'_> {
             Op::Softmax { beta } => reduction::softmax(self, node, *beta),
             Op::SpaceToBatch { blocks } => layout::space_to_batch(self, node, blocks),
             Op::Split { axis } => layout::split(self, node, *axis),
+            Op::Tile { multiples } => layout::tile(self, node, multiples),
             Op::Transpose { permutation } => layout::transpose(self, node, permutation),
             Op::Unary(function) => match function {
                 Unary::Abs => elementwise::unary(self, node, "Abs"),

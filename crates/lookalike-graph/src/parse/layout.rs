@@ -2,6 +2,7 @@
 
 use lookalike_schema::tflite::{BuiltinOptionsRef, StridedSliceOptionsRef, TensorType};
 
+use super::elementwise::broadcast;
 use super::{ANY, Kind, LONGEST_LIST, Operator, activation, axis, product};
 use crate::error::{Error, Result};
 use crate::op::{Op, SliceRange};
@@ -427,6 +428,42 @@ pub(super) fn gather(op: &mut Operator<'_, '_>) -> Result<Op> {
     dims.splice(axis..=axis, op.dims(places)?);
     op.define_integers(dims, integers)?;
     Ok(Op::Gather { axis, indices })
+}
+
+/// A list of counts, none of them 0.
+fn counts(op: &Operator<'_, '_>, list: usize) -> Result<Vec<usize>> {
+    op.require(list, &[Kind::Integer])?;
+    let stated = op.integers(list)?;
+    let count = |&count: &i64| usize::try_from(count).ok().filter(|&count| count > 0);
+    let counts = stated.iter().map(count).collect::<Option<Vec<usize>>>();
+    counts
+        .filter(|_| op.dims(list).is_ok_and(|dims| dims.len() == 1))
+        .ok_or_else(|| Error::invalid(format!("{stated:?} is no list of numbers above 0")))
+}
+
+pub(super) fn tile(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.arity(2..=2, 1)?;
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], ANY)?;
+    let (dims, multiples) = (op.dims(input)?, counts(op, op.input(1)?)?);
+    if multiples.len() != dims.len() {
+        return Err(Error::invalid(format!("{multiples:?} are no repetitions of {dims:?}")));
+    }
+    let tiled = dims.iter().zip(&multiples).map(|(dim, &multiple)| dim.saturating_mul(multiple));
+    op.define(tiled.collect())?;
+    Ok(Op::Tile { multiples })
+}
+
+pub(super) fn broadcast_to(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.arity(2..=2, 1)?;
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], ANY)?;
+    let (dims, wanted) = (op.dims(input)?, counts(op, op.input(1)?)?);
+    if broadcast(&dims, &wanted)? != wanted {
+        return Err(Error::invalid(format!("{dims:?} cannot be broadcast to {wanted:?}")));
+    }
+    op.define(wanted)?;
+    Ok(Op::BroadcastTo)
 }
 
 /// Before and after each dimension.

@@ -15,6 +15,7 @@ const PARSERS: &[(&str, Parser)] = &[
     ("AVERAGE_POOL_2D", |op| windows::pool(op, Pool::Average)),
     ("BATCH_MATMUL", matrices::batch_matmul),
     ("BATCH_TO_SPACE_ND", windows::batch_to_space),
+    ("BROADCAST_TO", layout::broadcast_to),
     ("CAST", elementwise::cast),
     ("CEIL", |op| elementwise::unary(op, Unary::Ceil)),
     ("CONCATENATION", layout::concatenation),
@@ -85,6 +86,7 @@ const PARSERS: &[(&str, Parser)] = &[
     ("SUB", elementwise::sub),
     ("SUM", |op| reductions::reduce(op, Reduction::Sum)),
     ("TANH", |op| elementwise::unary(op, Unary::Tanh)),
+    ("TILE", layout::tile),
     ("TRANSPOSE", layout::transpose),
     ("UNPACK", layout::unpack),
 ];

@@ -96,6 +96,24 @@ impl Lowering<'_> {
         self.move_elements(node, offsets)
     }
 
+    pub(super) fn tile(&mut self, node: &Node, multiples: &[usize]) -> Result<()> {
+        let dims = self.source.dims(node.input(0));
+        let offsets = self
+            .offsets(node.input(0), |axis| (0..multiples[axis]).flat_map(move |_| 0..dims[axis]));
+        self.move_elements(node, offsets)
+    }
+
+    pub(super) fn broadcast_to(&mut self, node: &Node) -> Result<()> {
+        let (from, to) = (self.source.dims(node.input(0)), self.source.dims(node.output()));
+        let strides = strides(from);
+        let missing = to.len() - from.len();
+        let offsets = to.iter().enumerate().map(|(axis, &size)| {
+            let of_input = axis.checked_sub(missing).filter(|&axis| from[axis] > 1);
+            all(size, of_input.map_or(0, |axis| strides[axis]))
+        });
+        self.move_elements(node, offsets.collect())
+    }
+
     pub(super) fn slice(&mut self, node: &Node, ranges: &[SliceRange]) -> Result<()> {
         let offsets = self.offsets(node.input(0), |axis| ranges[axis].indices());
         self.move_elements(node, offsets)

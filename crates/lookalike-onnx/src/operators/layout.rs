@@ -122,6 +122,25 @@ pub(super) fn unpack(graph: &mut Graph<'_>, node: &Node, axis: usize) -> Result<
     Ok(())
 }
 
+pub(super) fn tile(graph: &mut Graph<'_>, node: &Node, multiples: &[usize]) -> Result<()> {
+    let multiples: Vec<i64> = multiples.iter().map(|&multiple| multiple as i64).collect();
+    repeat(graph, node, "Tile", &multiples)
+}
+
+pub(super) fn broadcast_to(graph: &mut Graph<'_>, node: &Node) -> Result<()> {
+    let dims: Vec<i64> = graph.dims(node.output()).iter().map(|&dim| dim as i64).collect();
+    repeat(graph, node, "Expand", &dims)
+}
+
+/// Repeats elements as a list says.
+fn repeat(graph: &mut Graph<'_>, node: &Node, operator: &str, list: &[i64]) -> Result<()> {
+    let value = graph.stored(node.input(0), Layout::Plain)?;
+    let list = graph.list(list)?;
+    let value = graph.node(operator, &[&value, &list], vec![]);
+    graph.define_stored(node.output(), Layout::Plain, value);
+    Ok(())
+}
+
 /// Takes ranges of the input, and gives them the shape of the output.
 pub(super) fn slice(graph: &mut Graph<'_>, node: &Node, ranges: &[SliceRange]) -> Result<()> {
     let (input, output) = (node.input(0), node.output());
