@@ -1,5 +1,7 @@
 //! Graphs that contradict themselves: refused before any engine sees them, and no memory to speak of.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::sync::Arc;
 
 use lookalike_graph::{Error, Graph, GraphLimits, ModelFile, Result};
@@ -467,7 +469,8 @@ fn what_a_model_costs_is_limited() {
         .zeros(&[8, 3, 3, 3])
         .declared(&[1, 100, 100, 8]);
     assert!(read(&model).is_ok());
-    let change: [(&str, fn(&mut GraphLimits) -> &mut u64, u64); 4] = [
+    type Field = fn(&mut GraphLimits) -> &mut u64;
+    let change: [(&str, Field, u64); 4] = [
         ("max_tensors", |limits| &mut limits.max_tensors, 2),
         ("max_operators", |limits| &mut limits.max_operators, 0),
         // The input, the result, and the patches of nine pixels.

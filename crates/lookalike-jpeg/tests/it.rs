@@ -477,7 +477,7 @@ fn adobe_and_jfif_say_what_colors_are() {
     other[4] = b'a';
     assert_eq!(pixels(&with_segments(&no_jfif, &[other])), ycbcr);
     // Identifiers that spell RGB count, too.
-    let mut named = file.clone();
+    let mut named = file;
     let (frame, scan) = (offset_of(&named, 0xC0), offset_of(&named, 0xDA));
     for (index, id) in b"RGB".iter().enumerate() {
         named[frame + 10 + 3 * index] = *id;
