@@ -37,6 +37,8 @@ pub(crate) struct Declared {
     pub(crate) operators: Vec<OperatorInfo>,
     pub(crate) inputs: Vec<TensorId>,
     pub(crate) outputs: Vec<TensorId>,
+    /// Whether there is a parser for every operator.
+    are_operators_known: bool,
 }
 
 impl ModelFile {
@@ -55,9 +57,8 @@ impl ModelFile {
         let mut budget = Budget::new(&limits, verified.bytes().len());
         let mut values = None;
         for (number, graph) in declared.iter().enumerate() {
-            let unknown = graph.operators.iter().find(|operator| !operator.is_known());
             let fixed = fixed_dims(graph.inputs.iter().map(|&input| &graph.tensors[input]));
-            if let (Some(dims), None) = (fixed, unknown) {
+            if let Some(dims) = fixed.filter(|_| graph.are_operators_known) {
                 match parse::parse(verified.root(), number, graph, &dims, true, &mut budget) {
                     Ok(parsed) if number == 0 => values = Some(parsed),
                     // What is not supported is refused before an engine gets it.
@@ -225,7 +226,7 @@ fn declared_graphs(root: tflite::ModelRef<'_>, limits: &GraphLimits) -> Result<V
         let unknown = operators.iter().find(|operator| !operator.is_known());
         // Those of the first graph are named by whoever is to run it. TensorFlow Lite prepares operators of all of them.
         if let (Some(first), Some(operator)) = (declared.first(), unknown)
-            && first.operators.iter().all(OperatorInfo::is_known)
+            && first.are_operators_known
         {
             return Err(Error::invalid(format!(
                 "subgraph {number} has the operator {}, which is not supported",
@@ -234,7 +235,8 @@ fn declared_graphs(root: tflite::ModelRef<'_>, limits: &GraphLimits) -> Result<V
         }
         let inputs = read_indices(graph.inputs(), tensors.len(), "input")?;
         let outputs = read_indices(graph.outputs(), tensors.len(), "output")?;
-        declared.push(Declared { tensors, operators, inputs, outputs });
+        let are_operators_known = unknown.is_none();
+        declared.push(Declared { tensors, operators, inputs, outputs, are_operators_known });
     }
     Ok(declared)
 }
