@@ -12,13 +12,15 @@ mod resize;
 use std::fmt;
 
 use lookalike_core::Result;
+use lookalike_graph::Pool;
 
 use self::conv::{ByteConv, FloatConv};
 use self::depthwise::Depthwise;
 use self::elementwise::{Broadcast, ByteBinary, FloatBinary};
 use self::movement::Concatenation;
-use crate::graph::{Element, Op, Value, Weights};
+use crate::graph::{Conv, Element, Interpolation, Op, Value, Weights, Window2};
 use crate::kernels::Kernels;
+use crate::kernels::elementwise::Activation;
 use crate::pack::divide;
 use crate::quantized;
 use crate::runtime::{Inputs, PreparedOp, RunContext};
@@ -90,32 +92,13 @@ pub(crate) fn prepare(
     let input = inputs[0].clone();
     let last_dim = input.dims.last().copied().unwrap_or(1);
     match op {
-        Op::Conv(conv) => {
-            let window = &conv.window;
-            let pixels = window.batch * window.rows.output * window.columns.output;
-            let division = divide(&conv, pixels, kernels, threads);
-            match &conv.weights {
-                Weights::Floats { .. } => {
-                    Box::new(FloatConv::new(&conv, kernels, &division, inputs.len() > 1))
-                }
-                Weights::Bytes(weights) => {
-                    Box::new(ByteConv::new(&conv, weights, kernels, &division))
-                }
-            }
-        }
+        Op::Conv(conv) => prepare_conv(&conv, inputs.len() > 1, kernels, threads),
         Op::DepthwiseConv { conv, producer } => {
             Box::new(Depthwise::new(&conv, producer.as_deref(), kernels, threads))
         }
-        Op::Pool { pool, window, activation } => match input.element {
-            Element::F32 => floats(move |kernels, from, to| {
-                pool::floats(kernels, &window, pool, from, to, activation);
-            }),
-            Element::I8 => bytes(move |_, from, to| {
-                let (from, to) = (bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
-                pool::bytes::<i8>(&window, pool, from, to);
-            }),
-            _ => bytes(move |_, from, to| pool::bytes::<u8>(&window, pool, from, to)),
-        },
+        Op::Pool { pool, window, activation } => {
+            prepare_pool(input.element, pool, window, activation)
+        }
         Op::MatMul { pairs, rows, depth, columns } => {
             Box::new(MatMul { pairs, size: (rows, depth, columns) })
         }
@@ -152,22 +135,7 @@ pub(crate) fn prepare(
                 reduce::normalize(kernels, last_dim, from, to);
             }),
         },
-        Op::Resize { rows, columns } => {
-            let size = std::array::from_fn(|axis| input.dims[axis]);
-            match input.element {
-                Element::F32 => floats(move |_, from, to| {
-                    resize::bilinear(size, &rows, &columns, from, to);
-                }),
-                Element::I8 => bytes(move |_, from, to| {
-                    let (from, to) =
-                        (bytemuck::cast_slice::<u8, i8>(from), bytemuck::cast_slice_mut(to));
-                    quantized::resize(size, &rows.taps, &columns.taps, from, to);
-                }),
-                _ => bytes(move |_, from, to| {
-                    quantized::resize(size, &rows.taps, &columns.taps, from, to);
-                }),
-            }
-        }
+        Op::Resize { rows, columns } => prepare_resize(&input, rows, columns),
         Op::Remap(remap) => bytes(move |_, from, to| movement::remap(&remap, from, to)),
         Op::Concatenation { outer, inner } => {
             let size = input.element.size();
@@ -188,5 +156,58 @@ pub(crate) fn prepare(
             bytes(move |_, from, to| movement::cast(from_element, from, to_element, to))
         }
         Op::Reshape => bytes(|_, from, to| to.copy_from_slice(from)),
+    }
+}
+
+fn prepare_conv(
+    conv: &Conv,
+    has_residual: bool,
+    kernels: &Kernels,
+    threads: usize,
+) -> Box<dyn PreparedOp> {
+    let window = &conv.window;
+    let pixels = window.batch * window.rows.output * window.columns.output;
+    let division = divide(conv, pixels, kernels, threads);
+    match &conv.weights {
+        Weights::Floats { .. } => Box::new(FloatConv::new(conv, kernels, &division, has_residual)),
+        Weights::Bytes(weights) => Box::new(ByteConv::new(conv, weights, kernels, &division)),
+    }
+}
+
+fn prepare_pool(
+    element: Element,
+    pool: Pool,
+    window: Window2,
+    activation: Activation,
+) -> Box<dyn PreparedOp> {
+    match element {
+        Element::F32 => floats(move |kernels, from, to| {
+            pool::floats(kernels, &window, pool, from, to, activation);
+        }),
+        Element::I8 => bytes(move |_, from, to| {
+            let (from, to) = (bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
+            pool::bytes::<i8>(&window, pool, from, to);
+        }),
+        _ => bytes(move |_, from, to| pool::bytes::<u8>(&window, pool, from, to)),
+    }
+}
+
+fn prepare_resize(
+    input: &Value,
+    rows: Interpolation,
+    columns: Interpolation,
+) -> Box<dyn PreparedOp> {
+    let size = std::array::from_fn(|axis| input.dims[axis]);
+    match input.element {
+        Element::F32 => floats(move |_, from, to| {
+            resize::bilinear(size, &rows, &columns, from, to);
+        }),
+        Element::I8 => bytes(move |_, from, to| {
+            let (from, to) = (bytemuck::cast_slice::<u8, i8>(from), bytemuck::cast_slice_mut(to));
+            quantized::resize(size, &rows.taps, &columns.taps, from, to);
+        }),
+        _ => bytes(move |_, from, to| {
+            quantized::resize(size, &rows.taps, &columns.taps, from, to);
+        }),
     }
 }

@@ -101,27 +101,31 @@ impl Graph<'_> {
             Op::Split { axis } => layout::split(self, node, *axis),
             Op::Tile { multiples } => layout::tile(self, node, multiples),
             Op::Transpose { permutation } => layout::transpose(self, node, permutation),
-            Op::Unary(function) => match function {
-                Unary::Abs => elementwise::unary(self, node, "Abs"),
-                Unary::Ceil => elementwise::unary(self, node, "Ceil"),
-                Unary::Cos => elementwise::unary(self, node, "Cos"),
-                Unary::Elu => elementwise::unary(self, node, "Elu"),
-                Unary::Exp => elementwise::unary(self, node, "Exp"),
-                Unary::Floor => elementwise::unary(self, node, "Floor"),
-                Unary::Gelu { is_approximate } => elementwise::gelu(self, node, *is_approximate),
-                Unary::HardSwish => elementwise::unary(self, node, "HardSwish"),
-                Unary::LeakyRelu { slope } => elementwise::leaky_relu(self, node, *slope),
-                Unary::Log => elementwise::unary(self, node, "Log"),
-                Unary::Logistic => elementwise::unary(self, node, "Sigmoid"),
-                Unary::Neg => elementwise::unary(self, node, "Neg"),
-                Unary::Round => elementwise::unary(self, node, "Round"),
-                Unary::Rsqrt => elementwise::rsqrt(self, node),
-                Unary::Sin => elementwise::unary(self, node, "Sin"),
-                Unary::Sqrt => elementwise::unary(self, node, "Sqrt"),
-                Unary::Square => elementwise::square(self, node),
-                Unary::Tanh => elementwise::unary(self, node, "Tanh"),
-            },
+            Op::Unary(function) => self.translate_unary(node, *function),
             Op::Unpack { axis } => layout::unpack(self, node, *axis),
+        }
+    }
+
+    fn translate_unary(&mut self, node: &Node, function: Unary) -> Result<()> {
+        match function {
+            Unary::Abs => elementwise::unary(self, node, "Abs"),
+            Unary::Ceil => elementwise::unary(self, node, "Ceil"),
+            Unary::Cos => elementwise::unary(self, node, "Cos"),
+            Unary::Elu => elementwise::unary(self, node, "Elu"),
+            Unary::Exp => elementwise::unary(self, node, "Exp"),
+            Unary::Floor => elementwise::unary(self, node, "Floor"),
+            Unary::Gelu { is_approximate } => elementwise::gelu(self, node, is_approximate),
+            Unary::HardSwish => elementwise::unary(self, node, "HardSwish"),
+            Unary::LeakyRelu { slope } => elementwise::leaky_relu(self, node, slope),
+            Unary::Log => elementwise::unary(self, node, "Log"),
+            Unary::Logistic => elementwise::unary(self, node, "Sigmoid"),
+            Unary::Neg => elementwise::unary(self, node, "Neg"),
+            Unary::Round => elementwise::unary(self, node, "Round"),
+            Unary::Rsqrt => elementwise::rsqrt(self, node),
+            Unary::Sin => elementwise::unary(self, node, "Sin"),
+            Unary::Sqrt => elementwise::unary(self, node, "Sqrt"),
+            Unary::Square => elementwise::square(self, node),
+            Unary::Tanh => elementwise::unary(self, node, "Tanh"),
         }
     }
 }
