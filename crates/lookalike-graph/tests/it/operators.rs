@@ -1,0 +1,399 @@
+//! Each operator: what it is parsed into, the shape of its outputs, and what it is refused for.
+
+use lookalike_graph::{Activation as Fused, Graph, Node, Op as Parsed, SliceRange};
+use lookalike_schema::tflite::BuiltinOperator as Op;
+use lookalike_schema::tflite::*;
+
+use crate::draft::*;
+
+/// The graph of a sound model.
+fn graph(model: &Model) -> Graph {
+    let (file, _) = read(model).unwrap_or_else(|error| panic!("{error}"));
+    let graph = file.with_input_shapes(&file.fixed_input_dims().unwrap());
+    graph.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The operator of a sound model, and the shape of its first output.
+fn parsed(model: &Model) -> (Parsed, Vec<usize>) {
+    let graph = graph(model);
+    let Node { op, outputs, .. } = graph.nodes().last().unwrap().clone();
+    (op, graph.dims(outputs[0]).to_vec())
+}
+
+/// Gives all tensors, or those from a place on, a type and a scale.
+fn typed(mut model: Model, from: usize, element_type: TensorType, scale: f32) -> Model {
+    for tensor in &mut model.subgraphs[0].tensors[from..] {
+        tensor.element_type = element_type;
+        tensor.quantization = (scale > 0.0).then(|| QuantizationParameters {
+            scale: vec![scale],
+            zero_point: vec![0],
+            ..QuantizationParameters::default()
+        });
+    }
+    model
+}
+
+fn quantized(model: Model) -> Model {
+    typed(model, 0, TensorType::UINT8, 0.5)
+}
+
+/// Another output.
+fn with_output(mut model: Model) -> Model {
+    let graph = &mut model.subgraphs[0];
+    let output = graph.tensors.len() as i32;
+    graph.tensors.push(Tensor::default());
+    graph.operators[0].outputs.push(output);
+    graph.outputs.push(output);
+    model
+}
+
+fn softmax(beta: f32) -> BuiltinOptions {
+    BuiltinOptions::SoftmaxOptions(SoftmaxOptions { beta })
+}
+
+fn fully_connected(keep_num_dims: bool, weights_format: i8) -> BuiltinOptions {
+    BuiltinOptions::FullyConnectedOptions(FullyConnectedOptions {
+        keep_num_dims,
+        weights_format,
+        ..FullyConnectedOptions::default()
+    })
+}
+
+#[track_caller]
+fn refuses(model: &Model, words: &str) {
+    let said = refusal(model);
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
+fn softmax_takes_what_the_reference_takes() {
+    let of = |shape: &[i32], beta: f32| Draft::new(Op::SOFTMAX, softmax(beta), shape).open();
+    assert_eq!(parsed(&of(&[2, 3], 0.5)), (Parsed::Softmax { beta: 0.5 }, vec![2, 3]));
+    assert_eq!(parsed(&of(&[1, 2, 3, 4], 1.0)).1, [1, 2, 3, 4]);
+    refuses(&of(&[1, 1, 1, 2, 3], 1.0), "it takes 1 to 4 dimensions");
+    refuses(&of(&[], 1.0), "it takes 1 to 4 dimensions");
+    refuses(&of(&[3], f32::INFINITY), "its factor is inf");
+    // A step of bytes must count for more than 2^-26.
+    let bytes = |beta: f32| quantized(of(&[3], beta));
+    assert!(read(&bytes(1.0 / (1 << 24) as f32)).is_ok());
+    refuses(&bytes(1.0 / (1 << 25) as f32), "a step of its input counts for");
+}
+
+#[test]
+fn l2_normalization_takes_what_the_reference_takes() {
+    let options = |fused_activation_function| {
+        BuiltinOptions::L2NormOptions(L2NormOptions { fused_activation_function })
+    };
+    let of = |shape: &[i32], activation| {
+        Draft::new(Op::L2_NORMALIZATION, options(activation), shape).open()
+    };
+    let (op, dims) = parsed(&of(&[2, 3], Activation::RELU6));
+    assert_eq!((op, dims), (Parsed::L2Normalization { activation: Fused::Relu6 }, vec![2, 3]));
+    refuses(&of(&[1, 1, 1, 2, 3], Activation::NONE), "it takes 1 to 4 dimensions");
+    refuses(&of(&[3], Activation::SIGN_BIT), "its activation SIGN_BIT");
+}
+
+#[test]
+fn fully_connected_layers_fit_their_weights() {
+    let of = |options, input: &[i32], weights: &[i32]| {
+        Draft::new(Op::FULLY_CONNECTED, options, input).zeros(weights)
+    };
+    let plain = || fully_connected(false, 0);
+    let op = Parsed::FullyConnected { activation: Fused::None };
+    assert_eq!(parsed(&of(plain(), &[2, 3, 4], &[5, 4]).open()), (op.clone(), vec![6, 5]));
+    let kept = of(fully_connected(true, 0), &[2, 3, 4], &[5, 4]).open();
+    assert_eq!(parsed(&kept), (op, vec![2, 3, 5]));
+    // Rows may be longer or shorter than the weights where dimensions are not kept.
+    assert_eq!(parsed(&of(plain(), &[2, 6], &[5, 4]).open()).1, [3, 5]);
+    assert_eq!(parsed(&of(fully_connected(true, 0), &[2, 6], &[5, 4]).open()).1, [3, 5]);
+    refuses(&of(fully_connected(true, 0), &[1, 2, 6], &[5, 4]).open(), "does not end in");
+    refuses(&of(plain(), &[2, 6], &[5, 5]).open(), "its weights are for 5 values");
+    refuses(&of(plain(), &[2, 6], &[5, 6, 1]).open(), "its weights must have two dimensions");
+    refuses(&of(fully_connected(false, 1), &[2, 6], &[5, 6]).open(), "its weights are shuffled");
+    refuses(&of(none(), &[2, 6], &[5, 6]).open(), "its options are those of NONE");
+    refuses(&of(plain(), &[2, 6], &[5, 6]).zeros(&[4]).open(), "its bias has [4] values for 5");
+    assert_eq!(parsed(&of(plain(), &[2, 6], &[5, 6]).zeros(&[5]).open()).1, [2, 5]);
+}
+
+#[test]
+fn matrices_fit_each_other() {
+    let options = |adj_x, adj_y| {
+        BuiltinOptions::BatchMatMulOptions(BatchMatMulOptions {
+            adj_x,
+            adj_y,
+            ..BatchMatMulOptions::default()
+        })
+    };
+    let of = |options, left: &[i32], right: &[i32]| {
+        Draft::new(Op::BATCH_MATMUL, options, left).zeros(right).open()
+    };
+    let op = |transposes_left, transposes_right| Parsed::BatchMatMul {
+        transposes_left,
+        transposes_right,
+    };
+    let plain = of(options(false, false), &[7, 2, 3], &[3, 4]);
+    assert_eq!(parsed(&plain), (op(false, false), vec![7, 2, 4]));
+    let left = of(options(true, false), &[3, 2], &[5, 3, 4]);
+    assert_eq!(parsed(&left), (op(true, false), vec![5, 2, 4]));
+    let right = of(options(false, true), &[1, 2, 3], &[5, 4, 3]);
+    assert_eq!(parsed(&right), (op(false, true), vec![5, 2, 4]));
+    refuses(&of(options(false, false), &[3], &[3, 4]), "its operands are no matrices");
+    refuses(&of(options(false, false), &[2, 2, 3], &[3, 3, 4]), "do not go together");
+}
+
+#[test]
+fn parts_are_packed_and_split_evenly() {
+    let pack = |values_count, axis| BuiltinOptions::PackOptions(PackOptions { values_count, axis });
+    let packed = |options, shape: &[i32], other: &[i32]| {
+        Draft::new(Op::PACK, options, shape).zeros(other).open()
+    };
+    let model = packed(pack(2, -1), &[3, 4], &[3, 4]);
+    assert_eq!(parsed(&model), (Parsed::Pack { axis: 2 }, vec![3, 4, 2]));
+    refuses(&packed(pack(3, 0), &[3, 4], &[3, 4]), "it says that it has 3 operands, and has 2");
+    refuses(&packed(pack(2, 0), &[3, 4], &[3, 5]), "cannot be concatenated");
+    refuses(&packed(pack(2, 3), &[3, 4], &[3, 4]), "there is no dimension 3");
+    refuses(&packed(pack(2, 2), &[3, 4], &[3]), "its operands differ in rank");
+
+    let unpack = |num, axis| BuiltinOptions::UnpackOptions(UnpackOptions { num, axis });
+    let unpacked =
+        |options, shape: &[i32]| with_output(Draft::new(Op::UNPACK, options, shape).open());
+    assert_eq!(
+        parsed(&unpacked(unpack(2, 1), &[3, 2, 5])),
+        (Parsed::Unpack { axis: 1 }, vec![3, 5])
+    );
+    refuses(&unpacked(unpack(3, 1), &[3, 2, 5]), "it says that it has 3 results, and has 2");
+    refuses(&unpacked(unpack(2, 0), &[3, 2, 5]), "cannot be cut into 2 parts");
+
+    let split = |num_splits| BuiltinOptions::SplitOptions(SplitOptions { num_splits });
+    let splitted = |options, axis: &[i32], shape: &[i32]| {
+        let mut model = with_output(Draft::new(Op::SPLIT, options, shape).ints(axis).open());
+        model.subgraphs[0].operators[0].inputs.reverse();
+        model
+    };
+    assert_eq!(
+        parsed(&splitted(split(2), &[-1], &[3, 6])),
+        (Parsed::Split { axis: 1 }, vec![3, 3])
+    );
+    refuses(&splitted(split(3), &[1], &[3, 6]), "it says that it has 3 results");
+    refuses(&splitted(split(2), &[0], &[3, 6]), "cannot be cut into 2 parts");
+    refuses(&splitted(split(2), &[0, 1], &[3, 6]), "must be one number");
+}
+
+#[test]
+fn inputs_are_concatenated_along_a_dimension() {
+    let options = |axis, fused_activation_function| {
+        BuiltinOptions::ConcatenationOptions(ConcatenationOptions {
+            axis,
+            fused_activation_function,
+        })
+    };
+    let of = |options, left: &[i32], right: &[i32]| {
+        Draft::new(Op::CONCATENATION, options, left).zeros(right).open()
+    };
+    let model = of(options(-1, Activation::RELU), &[3, 4], &[3, 5]);
+    let op = Parsed::Concatenation { axis: 1, activation: Fused::Relu };
+    assert_eq!(parsed(&model), (op, vec![3, 9]));
+    refuses(&of(options(0, Activation::NONE), &[3, 4], &[3, 5]), "cannot be concatenated");
+    refuses(&of(options(1, Activation::NONE), &[3, 4], &[3, 4, 1]), "cannot be concatenated");
+    refuses(&of(options(2, Activation::NONE), &[3, 4], &[3, 4]), "there is no dimension 2");
+    refuses(&of(options(0, Activation::SIGN_BIT), &[3], &[3]), "its activation SIGN_BIT");
+}
+
+#[test]
+fn dimensions_of_one_come_and_go() {
+    let squeeze = |dims: &[i32]| {
+        BuiltinOptions::SqueezeOptions(SqueezeOptions { squeeze_dims: dims.to_vec() })
+    };
+    let of = |dims: &[i32]| Draft::new(Op::SQUEEZE, squeeze(dims), &[1, 3, 1, 2]).open();
+    assert_eq!(parsed(&of(&[])), (Parsed::Reshape, vec![3, 2]));
+    assert_eq!(parsed(&of(&[-2])).1, [1, 3, 2]);
+    refuses(&of(&[1]), "6 elements do not fill [1, 1, 2]");
+    refuses(&of(&[4]), "there is no dimension 4");
+    let expand = |axis: i32| Draft::new(Op::EXPAND_DIMS, none(), &[3, 2]).ints(&[axis]).open();
+    assert_eq!(parsed(&expand(-1)).1, [3, 2, 1]);
+    assert_eq!(parsed(&expand(0)).1, [1, 3, 2]);
+    refuses(&expand(3), "there is no dimension 3");
+    refuses(&expand(-4), "there is no dimension -4");
+}
+
+#[test]
+fn slices_lie_within() {
+    let of = |change: fn(&mut StridedSliceOptions), lists: [&[i32]; 3]| {
+        let mut options = StridedSliceOptions::default();
+        change(&mut options);
+        let options = BuiltinOptions::StridedSliceOptions(options);
+        let draft = Draft::new(Op::STRIDED_SLICE, options, &[4, 5, 6]);
+        draft.ints(lists[0]).ints(lists[1]).ints(lists[2]).open()
+    };
+    let ranges = |model: &Model| match parsed(model) {
+        (Parsed::Slice { ranges, is_one_to_one }, dims) => (ranges, is_one_to_one, dims),
+        (other, _) => panic!("{other:?}"),
+    };
+    let range = |begin, step, count| SliceRange { begin, step, count };
+    let all = |_: &mut StridedSliceOptions| {};
+    assert_eq!(
+        ranges(&of(all, [&[1, -2], &[4, 99], &[2, 1]])),
+        (vec![range(1, 2, 2), range(3, 1, 2), range(0, 1, 6)], true, vec![2, 2, 6])
+    );
+    // Backwards, from the end to the beginning.
+    assert_eq!(
+        ranges(&of(|options| options.end_mask = 1, [&[3], &[0], &[-2]])),
+        (vec![range(3, -2, 2), range(0, 1, 5), range(0, 1, 6)], true, vec![2, 5, 6])
+    );
+    assert_eq!(
+        ranges(&of(|options| options.begin_mask = 1, [&[2], &[0], &[-1]])).0[0],
+        range(3, -1, 3)
+    );
+    // An ellipsis stands for the dimensions in between, and others are dropped or inserted.
+    let shrinks = |options: &mut StridedSliceOptions| {
+        options.ellipsis_mask = 2;
+        options.shrink_axis_mask = 4;
+    };
+    assert_eq!(
+        ranges(&of(shrinks, [&[1, 0, -1], &[3, 0, 0], &[1, 1, 1]])),
+        (vec![range(1, 1, 2), range(0, 1, 5), range(5, 1, 1)], false, vec![2, 5])
+    );
+    let inserts = |options: &mut StridedSliceOptions| options.new_axis_mask = 1;
+    assert_eq!(
+        ranges(&of(inserts, [&[0, 1], &[0, 2], &[1, 1]])),
+        (vec![range(1, 1, 1), range(0, 1, 5), range(0, 1, 6)], false, vec![1, 1, 5, 6])
+    );
+    refuses(&of(|options| options.offset = true, [&[0], &[1], &[1]]), "count from its beginnings");
+    refuses(&of(all, [&[0, 0], &[1], &[1]]), "not as many ends and steps");
+    refuses(&of(all, [&[0; 4], &[1; 4], &[1; 4]]), "are too many for");
+    refuses(&of(all, [&[2], &[2], &[1]]), "no or too many elements");
+    let shrinks = |options: &mut StridedSliceOptions| options.shrink_axis_mask = 1;
+    refuses(&of(shrinks, [&[4], &[5], &[1]]), "there is no element 4 of 4");
+    refuses(&of(shrinks, [&[-5], &[5], &[1]]), "there is no element -5 of 4");
+    refuses(&of(shrinks, [&[0], &[5], &[2]]), "a dimension that is dropped has a step");
+    let twice = |options: &mut StridedSliceOptions| options.ellipsis_mask = 5;
+    refuses(&of(twice, [&[0; 4], &[1; 4], &[1; 4]]), "more than one ellipsis");
+    let slice = |begins: &[i32], sizes: &[i32]| {
+        Draft::new(Op::SLICE, none(), &[4, 5]).ints(begins).ints(sizes).open()
+    };
+    assert_eq!(
+        ranges(&slice(&[1, 2], &[3, -1])),
+        (vec![range(1, 1, 3), range(2, 1, 3)], true, vec![3, 3])
+    );
+    refuses(&slice(&[1, 2], &[4, 1]), "reach out of");
+    refuses(&slice(&[1], &[1]), "does not have a begin and a size for each dimension");
+}
+
+#[test]
+fn borders_are_padded() {
+    let mirror = |mode| BuiltinOptions::MirrorPadOptions(MirrorPadOptions { mode });
+    let of = |mode, pads: &[i32; 4]| {
+        let draft = Draft::new(Op::MIRROR_PAD, mirror(mode), &[2, 3]);
+        draft.constant(&[2, 2], Data::Ints(pads)).open()
+    };
+    let (op, dims) = parsed(&of(0, &[1, 0, 2, 1]));
+    assert_eq!(op, Parsed::MirrorPad { padding: vec![(1, 0), (2, 1)], offset: 1 });
+    assert_eq!(dims, [3, 6]);
+    refuses(&of(0, &[2, 0, 0, 0]), "2 elements have no mirror image of 2");
+    assert_eq!(parsed(&of(1, &[2, 0, 0, 3])).1, [4, 6]);
+    refuses(&of(1, &[0, 3, 0, 0]), "2 elements have no mirror image of 3");
+    refuses(&of(2, &[0; 4]), "its options are those of MirrorPadOptions");
+
+    let pad = |value: &[f32]| {
+        let draft = Draft::new(Op::PADV2, none(), &[2, 3]);
+        let draft = draft.constant(&[2, 2], Data::Ints(&[0, 1, 2, 0]));
+        draft.constant(&[value.len() as i32], Data::Floats(value))
+    };
+    assert_eq!(
+        parsed(&pad(&[1.0]).open()),
+        (Parsed::Pad { padding: vec![(0, 1), (2, 0)] }, vec![3, 5])
+    );
+    refuses(&pad(&[1.0, 2.0]).open(), "it pads with what is not one constant number");
+}
+
+#[test]
+fn types_are_what_operators_take() {
+    let one = |operator| Draft::new(operator, none(), &[1, 3]).open();
+    // Integers are compared and cast, not rounded.
+    refuses(&typed(one(Op::ROUND), 0, TensorType::INT32, 0.0), "it does not take");
+    assert!(read(&typed(one(Op::ABS), 0, TensorType::INT32, 0.0)).is_ok());
+    assert!(read(&typed(one(Op::CAST), 1, TensorType::INT32, 0.0)).is_ok());
+    refuses(&typed(one(Op::CAST), 1, TensorType::FLOAT16, 0.0), "it does not take");
+    // Outputs are of the type of the input, or of the one that the operator makes.
+    refuses(&typed(one(Op::RELU), 1, TensorType::UINT8, 0.5), "it does not take");
+    refuses(&typed(one(Op::LOGICAL_NOT), 1, TensorType::BOOL, 0.0), "it does not take");
+    assert!(read(&typed(one(Op::LOGICAL_NOT), 0, TensorType::BOOL, 0.0)).is_ok());
+    assert!(read(&typed(one(Op::QUANTIZE), 1, TensorType::UINT8, 0.5)).is_ok());
+    refuses(&typed(one(Op::QUANTIZE), 1, TensorType::UINT8, 0.0), "without a scale");
+    refuses(&one(Op::QUANTIZE), "it does not take");
+    refuses(&one(Op::DEQUANTIZE), "it does not take");
+    let two = |operator| Draft::new(operator, none(), &[1, 3]).zeros(&[3]).open();
+    assert!(read(&typed(two(Op::LESS), 2, TensorType::BOOL, 0.0)).is_ok());
+    refuses(&two(Op::LESS), "it does not take");
+    refuses(&two(Op::LOGICAL_AND), "it does not take");
+    let slope = |alpha| BuiltinOptions::LeakyReluOptions(LeakyReluOptions { alpha });
+    refuses(&Draft::new(Op::LEAKY_RELU, slope(f32::NAN), &[3]).open(), "its slope is NaN");
+    assert!(read(&Draft::new(Op::LEAKY_RELU, slope(0.25), &[3]).open()).is_ok());
+    let shape = |out_type| BuiltinOptions::ShapeOptions(ShapeOptions { out_type });
+    let of = |out_type| Draft::new(Op::SHAPE, shape(out_type), &[4, 5]).open();
+    let model = typed(of(TensorType::INT64), 1, TensorType::INT64, 0.0);
+    assert_eq!(graph(&model).computed_integers(1), Some(&[4, 5][..]));
+    refuses(&typed(of(TensorType::INT32), 1, TensorType::INT64, 0.0), "says that its result is of");
+}
+
+#[test]
+fn scales_of_sums_are_bounded() {
+    let of = |operator, inputs: f32, output: f32| {
+        let mut model = Draft::new(operator, none(), &[1, 3]).operand(Tensor::default()).open();
+        model.subgraphs[0].tensors[1].shape = vec![1, 3];
+        model.subgraphs[0].inputs.push(1);
+        let mut model = typed(model, 0, TensorType::INT8, inputs);
+        let output_tensor = model.subgraphs[0].tensors.last_mut().unwrap();
+        output_tensor.quantization.as_mut().unwrap().scale = vec![output];
+        model
+    };
+    // Twice the larger scale, in steps of the output's, stays below 2^20; of squares, below 2^14.
+    for operator in [Op::ADD, Op::SUB] {
+        assert!(read(&of(operator, (1 << 18) as f32, 1.0)).is_ok());
+        refuses(&of(operator, (1 << 19) as f32, 1.0), "too large for that of its result");
+    }
+    assert!(read(&of(Op::SQUARED_DIFFERENCE, 32.0, 1.0)).is_ok());
+    refuses(&of(Op::SQUARED_DIFFERENCE, 64.0, 1.0), "too large for that of its result");
+}
+
+/// Integers of constants are computed where they are parsed.
+#[test]
+fn integers_are_computed_as_tensorflow_lite_computes_them() {
+    let of = |operator, left: &[i32], right: &[i32]| {
+        let mut model = Draft::new(operator, none(), &[1, 3]).ints(left).ints(right).open();
+        let graph = &mut model.subgraphs[0];
+        graph.operators[0].inputs.remove(0);
+        graph.tensors.last_mut().unwrap().element_type = TensorType::INT32;
+        model
+    };
+    let computed = |operator, left: &[i32], right: &[i32]| {
+        graph(&of(operator, left, right)).computed_integers(3).unwrap().to_vec()
+    };
+    assert_eq!(computed(Op::ADD, &[1, 2, 3], &[10]), [11, 12, 13]);
+    assert_eq!(computed(Op::SUB, &[10], &[1, 2, 3]), [9, 8, 7]);
+    assert_eq!(computed(Op::MUL, &[2, 3], &[4, -5]), [8, -15]);
+    assert_eq!(computed(Op::DIV, &[7, -7], &[2, 2]), [3, -3]);
+    assert_eq!(computed(Op::FLOOR_DIV, &[7, -7, 6], &[2, 2, -3]), [3, -4, -2]);
+    assert_eq!(computed(Op::FLOOR_DIV, &[-6, 7], &[3, -2]), [-2, -4]);
+    assert_eq!(computed(Op::FLOOR_MOD, &[7, -7, 7, -6], &[3, 3, -3, 3]), [1, 2, -2, 0]);
+    refuses(&of(Op::MUL, &[i32::MAX], &[2]), "overflow");
+    refuses(&of(Op::DIV, &[1], &[0]), "it divides integers by 0");
+    refuses(&of(Op::FLOOR_MOD, &[1], &[-1]), "it divides integers by -1");
+}
+
+#[test]
+fn weights_have_the_scales_of_their_outputs() {
+    let of = |scales: usize, dimension: i32| {
+        let draft = Draft::new(Op::CONV_2D, conv(|_| {}), &[1, 4, 4, 2]);
+        let model = draft.constant(&[3, 1, 1, 2], Data::Bytes(&[0; 6])).open();
+        let mut model = typed(model, 0, TensorType::INT8, 0.5);
+        let weights = model.subgraphs[0].tensors[1].quantization.as_mut().unwrap();
+        weights.scale = vec![0.5; scales];
+        weights.zero_point = vec![0; scales];
+        weights.quantized_dimension = dimension;
+        model
+    };
+    assert_eq!(parsed(&of(3, 0)).1, [1, 4, 4, 3]);
+    assert_eq!(parsed(&of(1, 0)).1, [1, 4, 4, 3]);
+    refuses(&of(2, 3), "its weights have 2 scales along dimension 3, and make 3 results along 0");
+}
