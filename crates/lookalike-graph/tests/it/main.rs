@@ -5,3 +5,4 @@
 mod draft;
 mod graphs;
 mod operators;
+mod values;
