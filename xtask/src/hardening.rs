@@ -126,6 +126,20 @@ fn seed(target: &str) -> Result<PathBuf> {
     Ok(corpus)
 }
 
+/// Changes a package in many small ways, one at a time, and lists in `target/mutants.out` what its own tests notice.
+pub(crate) fn mutants(package: &str, file: Option<&str>) -> Result<()> {
+    // Without optimization a change is compiled sooner than tests run.
+    let opt_level = format!("profile.dev.package.{package}.opt-level=0");
+    let program = tools::cargo_tool("cargo-mutants", "27.1.0")?;
+    let mut arguments = vec!["mutants", "--package", package, "--output", "target"];
+    arguments.extend(["--no-shuffle", "--timeout", "30"]);
+    for setting in [opt_level.as_str(), "profile.dev.debug=false"] {
+        arguments.extend(["--cargo-arg=--config", "--cargo-arg", setting]);
+    }
+    arguments.extend(file.iter().flat_map(|file| ["--file", file]));
+    shell::run(program, &arguments)
+}
+
 /// Runs the tests of the crates with `unsafe` code, and of those that call into the libraries, under AddressSanitizer.
 pub(crate) fn asan() -> Result<()> {
     let mut packages = vec![

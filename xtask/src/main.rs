@@ -72,6 +72,15 @@ enum Task {
     },
     /// Run the tests of crates with `unsafe` code or foreign libraries under AddressSanitizer
     Asan,
+    /// Change a package in many small ways, and list the changes that its own tests do not notice
+    Mutants {
+        /// The package
+        #[arg(default_value = "lookalike-graph")]
+        package: String,
+        /// Only files of this name
+        #[arg(long, value_name = "GLOB")]
+        file: Option<String>,
+    },
     /// Fuzz every target
     Fuzz {
         /// Seconds for each target
@@ -140,6 +149,7 @@ fn main() -> anyhow::Result<()> {
             hardening::campaign(models, report.as_deref(), filter.as_deref())
         }
         Task::Asan => hardening::asan(),
+        Task::Mutants { package, file } => hardening::mutants(&package, file.as_deref()),
         Task::Fuzz { seconds, target } => hardening::fuzz(seconds, target.as_deref()),
         Task::Golden => golden::capture(),
         Task::Models(Models::Fetch { from }) => models::fetch(from.as_deref()),
