@@ -397,3 +397,69 @@ fn weights_have_the_scales_of_their_outputs() {
     assert_eq!(parsed(&of(1, 0)).1, [1, 4, 4, 3]);
     refuses(&of(2, 3), "its weights have 2 scales along dimension 3, and make 3 results along 0");
 }
+
+#[test]
+fn ranks_are_limited() {
+    let added = |rank: usize| Draft::new(Op::ADD, none(), &[2]).zeros(&vec![1; rank]).open();
+    assert_eq!(parsed(&added(8)).1, [1, 1, 1, 1, 1, 1, 1, 2]);
+    refuses(&added(9), "more than 8 dimensions");
+    let expanded =
+        |rank: usize| Draft::new(Op::EXPAND_DIMS, none(), &vec![2; rank]).ints(&[0]).open();
+    assert_eq!(parsed(&expanded(7)).1.len(), 8);
+    refuses(&expanded(8), "would have 9 dimensions, and 8 are the most");
+    let reduced = |count: usize| Draft::new(Op::MEAN, none(), &[2, 3]).ints(&vec![0; count]).open();
+    assert_eq!(parsed(&reduced(16)).1, [3]);
+    refuses(&reduced(17), "17 numbers, which are more than there can be");
+}
+
+#[test]
+fn lists_may_have_64_bits() {
+    let mut model =
+        Draft::new(Op::SLICE, none(), &[4, 5]).ints(&[1, 0, 2, 0]).ints(&[2, 0, 3, 0]).open();
+    for tensor in &mut model.subgraphs[0].tensors[1..3] {
+        tensor.element_type = TensorType::INT64;
+        tensor.shape = vec![2];
+    }
+    assert_eq!(parsed(&model).1, [2, 3]);
+    // Lists are cast to integers and not to floats.
+    let cast = |element_type| {
+        let model = Draft::new(Op::CAST, none(), &[1]).ints(&[7, -8]).open();
+        let mut model = typed(model, 2, element_type, 0.0);
+        model.subgraphs[0].operators[0].inputs.remove(0);
+        graph(&model).computed_integers(2).map(<[i64]>::to_vec)
+    };
+    assert_eq!(cast(TensorType::INT64), Some(vec![7, -8]));
+    assert_eq!(cast(TensorType::FLOAT32), None);
+}
+
+#[test]
+fn messages_name_the_tensor_and_its_type() {
+    let mut model = quantized(Draft::new(Op::LOGICAL_NOT, none(), &[3]).open());
+    model.subgraphs[0].tensors[0].name = Some("mask".to_owned());
+    refuses(&model, "it does not take `mask`, of UINT8 with a scale");
+    let mut model = typed(Draft::new(Op::RELU, none(), &[3]).open(), 0, TensorType::INT8, 0.5);
+    let quantization = model.subgraphs[0].tensors[0].quantization.as_mut().unwrap();
+    (quantization.scale, quantization.zero_point) = (vec![0.5; 3], vec![0; 3]);
+    refuses(&model, "of INT8 with several scales");
+    let gelu = |approximate| BuiltinOptions::GeluOptions(GeluOptions { approximate });
+    let of = |options| parsed(&Draft::new(Op::GELU, options, &[3]).open()).0;
+    let op = |is_approximate| Parsed::Unary(lookalike_graph::Unary::Gelu { is_approximate });
+    assert_eq!((of(gelu(true)), of(gelu(false)), of(none())), (op(true), op(false), op(false)));
+}
+
+/// What nobody reads any more makes room.
+#[test]
+fn values_are_held_while_they_are_needed() {
+    let mut model = Draft::new(Op::ABS, none(), &[1, 8]).open();
+    let graph = &mut model.subgraphs[0];
+    for input in 1..4 {
+        graph.tensors.push(Tensor::default());
+        let (inputs, outputs) = (vec![input], vec![input + 1]);
+        graph.operators.push(Operator { inputs, outputs, ..Operator::default() });
+    }
+    graph.outputs = vec![4];
+    let within = |max_arena_bytes| {
+        read_within(&model, lookalike_graph::GraphLimits { max_arena_bytes, ..LIMITS }).is_ok()
+    };
+    assert!(within(2 * 8 * 4) && !within(2 * 8 * 4 - 1));
+}
