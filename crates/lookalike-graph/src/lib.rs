@@ -8,7 +8,12 @@
 //! use lookalike_schema::VerifiedModel;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let limits: GraphLimits = unimplemented!();
+//! let limits = GraphLimits {
+//!     max_tensors: 100_000,
+//!     max_operators: 100_000,
+//!     max_arena_bytes: 1 << 30,
+//!     max_multiplications: 100_000_000_000,
+//! };
 //! let verified = VerifiedModel::new(std::fs::read("mobilenet_v3_small.tflite")?)?;
 //! let (file, _) = ModelFile::read(verified, limits)?;
 //! let graph = file.with_input_shapes(&[vec![1, 224, 224, 3]])?;
