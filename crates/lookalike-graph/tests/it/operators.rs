@@ -463,3 +463,121 @@ fn values_are_held_while_they_are_needed() {
     };
     assert!(within(2 * 8 * 4) && !within(2 * 8 * 4 - 1));
 }
+
+/// The positions of windows by TensorFlow's rules.
+#[test]
+fn windows_have_the_positions_of_tensorflow() {
+    let of = |input: i32, size: i32, stride: i32, dilation: i32, padding| {
+        let options = conv(|options| {
+            (options.stride_h, options.stride_w) = (stride, 1);
+            options.dilation_h_factor = dilation;
+            options.padding = padding;
+        });
+        Draft::new(Op::CONV_2D, options, &[1, input, 1, 1]).zeros(&[1, size, 1, 1]).open()
+    };
+    let rows = |model: &Model| match parsed(model).0 {
+        Parsed::Conv2d(conv) => {
+            let rows = conv.window.rows;
+            assert_eq!((conv.outputs, conv.groups), (1, 1));
+            (rows.output, rows.before, rows.after)
+        }
+        other => panic!("{other:?}"),
+    };
+    // The odd pixel of padding comes last.
+    assert_eq!(rows(&of(7, 3, 2, 1, Padding::SAME)), (4, 1, 1));
+    assert_eq!(rows(&of(8, 3, 2, 1, Padding::SAME)), (4, 0, 1));
+    assert_eq!(rows(&of(8, 3, 1, 3, Padding::SAME)), (8, 3, 3));
+    assert_eq!(rows(&of(8, 2, 3, 1, Padding::SAME)), (3, 0, 0));
+    assert_eq!(rows(&of(8, 3, 2, 1, Padding::VALID)), (3, 0, 0));
+    assert_eq!(rows(&of(8, 3, 2, 3, Padding::VALID)), (1, 0, 0));
+    assert_eq!(rows(&of(7, 3, 2, 3, Padding::VALID)), (1, 0, 0));
+    refuses(&of(6, 3, 2, 3, Padding::VALID), "a window of 7 does not fit into 6");
+    // Of 0 the multiplier follows from the shapes.
+    let multiplied = |multiplier: i32, outputs: i32| {
+        Draft::new(Op::DEPTHWISE_CONV_2D, depthwise(multiplier), &[1, 2, 2, 3])
+            .zeros(&[1, 1, 1, outputs])
+            .open()
+    };
+    assert_eq!(parsed(&multiplied(0, 6)).1, [1, 2, 2, 6]);
+    refuses(&multiplied(0, 7), "its weights are for 7 channels");
+    refuses(&multiplied(-1, 3), "of which each becomes -1");
+    let several =
+        Draft::new(Op::DEPTHWISE_CONV_2D, depthwise(1), &[1, 2, 2, 3]).zeros(&[2, 1, 1, 3]);
+    refuses(&several.open(), "its weights are for 3 channels");
+}
+
+#[test]
+fn images_are_resized_by_one_rule() {
+    let of = |align_corners, half_pixel_centers| {
+        let options = BuiltinOptions::ResizeBilinearOptions(ResizeBilinearOptions {
+            align_corners,
+            half_pixel_centers,
+        });
+        Draft::new(Op::RESIZE_BILINEAR, options, &[1, 2, 3, 4]).ints(&[5, 6]).open()
+    };
+    let sampling = |aligns_corners, has_half_pixel_centers| {
+        Parsed::ResizeBilinear(lookalike_graph::Sampling { aligns_corners, has_half_pixel_centers })
+    };
+    assert_eq!(parsed(&of(true, false)), (sampling(true, false), vec![1, 5, 6, 4]));
+    assert_eq!(parsed(&of(false, true)).0, sampling(false, true));
+    refuses(&of(true, true), "it sets both");
+}
+
+#[test]
+fn activations_are_part_of_sums_and_products() {
+    let fused_activation_function = Activation::RELU6;
+    let op = |function| Parsed::Binary { function, activation: Fused::Relu6 };
+    let of = |operator, options| parsed(&Draft::new(operator, options, &[3]).zeros(&[3]).open()).0;
+    use lookalike_graph::Binary;
+    let add = BuiltinOptions::AddOptions(AddOptions { fused_activation_function });
+    assert_eq!(of(Op::ADD, add), op(Binary::Add));
+    let sub = BuiltinOptions::SubOptions(SubOptions { fused_activation_function });
+    assert_eq!(of(Op::SUB, sub), op(Binary::Sub));
+    let mul = BuiltinOptions::MulOptions(MulOptions { fused_activation_function });
+    assert_eq!(of(Op::MUL, mul), op(Binary::Mul));
+    let div = BuiltinOptions::DivOptions(DivOptions { fused_activation_function });
+    assert_eq!(of(Op::DIV, div), op(Binary::Div));
+}
+
+#[test]
+fn elements_are_gathered_and_lists_followed() {
+    let options =
+        |axis, batch_dims| BuiltinOptions::GatherOptions(GatherOptions { axis, batch_dims });
+    let of = |options, places: &[i32]| Draft::new(Op::GATHER, options, &[2, 3]).ints(places).open();
+    let op = Parsed::Gather { axis: 1, indices: vec![2, 0, 0, 1] };
+    assert_eq!(parsed(&of(options(-1, 0), &[2, 0, 0, 1])), (op, vec![2, 4]));
+    assert_eq!(parsed(&of(none(), &[1])).1, [1, 3]);
+    refuses(&of(options(0, 1), &[1]), "it gathers batch by batch");
+    refuses(&of(options(1, 0), &[3]), "there is no element 3 of 3");
+    // Lists that are made of lists.
+    let list = |operator, options, lists: &[&[i32]]| {
+        let mut draft = Draft::new(operator, options, &[1, 3]);
+        for list in lists {
+            draft = draft.ints(list);
+        }
+        let mut model = draft.open();
+        let graph = &mut model.subgraphs[0];
+        graph.operators[0].inputs.remove(0);
+        let output = graph.outputs[0] as usize;
+        graph.tensors[output].element_type = TensorType::INT32;
+        self::graph(&model).computed_integers(output).unwrap().to_vec()
+    };
+    assert_eq!(list(Op::GATHER, none(), &[&[5, 6, 7], &[2, 0]]), [7, 5]);
+    assert_eq!(list(Op::SLICE, none(), &[&[5, 6, 7], &[1], &[2]]), [6, 7]);
+    let concatenation = BuiltinOptions::ConcatenationOptions(ConcatenationOptions::default());
+    assert_eq!(list(Op::CONCATENATION, concatenation, &[&[5, 6], &[7]]), [5, 6, 7]);
+    let pack = BuiltinOptions::PackOptions(PackOptions { values_count: 2, axis: 1 });
+    assert_eq!(list(Op::PACK, pack, &[&[1, 2], &[3, 4]]), [1, 3, 2, 4]);
+    let reversed = BuiltinOptions::StridedSliceOptions(StridedSliceOptions {
+        begin_mask: 1,
+        end_mask: 1,
+        ..StridedSliceOptions::default()
+    });
+    assert_eq!(list(Op::STRIDED_SLICE, reversed, &[&[5, 6, 7], &[0], &[0], &[-1]]), [7, 6, 5]);
+    let reshape = |new_shape: &[i32]| {
+        BuiltinOptions::ReshapeOptions(ReshapeOptions { new_shape: new_shape.to_vec() })
+    };
+    let shaped = |new_shape: &[i32]| Draft::new(Op::RESHAPE, reshape(new_shape), &[2, 6]).open();
+    assert_eq!(parsed(&shaped(&[3, -1])).1, [3, 4]);
+    refuses(&shaped(&[5, -1]), "do not fill");
+}
