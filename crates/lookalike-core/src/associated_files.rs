@@ -56,7 +56,8 @@ pub(crate) fn locate(bytes: &[u8]) -> Result<AssociatedFiles> {
 /// Whether the record that ends a zip archive is where it can be: behind it comes a comment at most.
 fn ends_as_archive(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(END_RECORD + LONGEST_COMMENT)..];
-    tail.windows(4).any(|window| window == b"PK\x05\x06")
+    // It is near the end, if anywhere.
+    tail.windows(4).rev().any(|window| window == b"PK\x05\x06")
 }
 
 fn failure(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {

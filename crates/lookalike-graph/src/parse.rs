@@ -58,7 +58,7 @@ pub(crate) fn parse(
 ) -> Result<Parsed> {
     let operators = root.subgraphs().get(number).operators();
     let mut inference = Inference::new(root, declared, budget, input_dims)?;
-    let mut nodes = Vec::new();
+    let mut nodes = Vec::with_capacity(declared.operators.len());
     for (position, (info, operator)) in declared.operators.iter().zip(operators).enumerate() {
         let op = inference.parse(info, operator.builtin_options(), checks_declared_shapes);
         let op = op.and_then(|op| inference.pass(position).map(|()| op));
