@@ -286,6 +286,13 @@ impl HeadSpec {
         if !rules.allows(output.element_type) {
             return Err(wrong_type("output", output, SupportCode::InvalidOutputTensorType));
         }
+        if output.element_type == TensorType::INT8 && output.scale().is_none() {
+            return Err(Error::invalid_argument(format!(
+                "The output tensor {} of INT8 has no scale and zero point, or several: its values stand for nothing",
+                output.name
+            ))
+            .with_support_code(SupportCode::InvalidOutputTensorType));
+        }
         let Some(dimension) = usize::try_from(dimension).ok().filter(|&dimension| dimension > 0)
         else {
             return fail(format!(
