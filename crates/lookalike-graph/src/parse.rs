@@ -73,13 +73,14 @@ pub(crate) fn parse(
 
 /// What is known of a graph so far.
 struct Inference<'m> {
-    root: tflite::ModelRef<'m>,
     declared: &'m Declared,
     budget: &'m mut Budget,
+    /// The data of constants; empty for values that are computed.
+    constants: Vec<&'m [u8]>,
     values: Vec<Option<Value>>,
-    /// What is made of constants alone. Engines may compute it when they load a model, and keep it.
+    /// Constants, and what is made of them alone: engines may compute it when they load a model, and keep it.
     is_fixed: Vec<bool>,
-    /// The last operator that reads each tensor; the number of operators for results of the graph.
+    /// The last operator that reads each tensor, as long as the tensor is kept; the number of operators for results of the graph.
     last_use: Vec<usize>,
     /// Bytes of the values that are needed now.
     live_bytes: u64,
@@ -107,12 +108,14 @@ impl<'m> Inference<'m> {
         for &output in &declared.outputs {
             last_use[output] = declared.operators.len();
         }
+        let constants: Vec<&[u8]> =
+            declared.tensors.iter().map(|tensor| file::constant(root, tensor)).collect();
         let mut inference = Self {
-            root,
             declared,
             budget,
             values: vec![None; count],
-            is_fixed: vec![false; count],
+            is_fixed: constants.iter().map(|bytes| !bytes.is_empty()).collect(),
+            constants,
             last_use,
             live_bytes: 0,
             scratch_bytes: 0,
@@ -154,7 +157,7 @@ impl<'m> Inference<'m> {
     }
 
     fn constant(&self, tensor: TensorId) -> &'m [u8] {
-        file::constant(self.root, self.tensor(tensor))
+        self.constants[tensor]
     }
 
     /// Checks an operator, and gives its outputs their shapes.
@@ -286,24 +289,19 @@ impl<'m> Inference<'m> {
         self.check_arena()?;
         self.scratch_bytes = 0;
         let operator = &self.declared.operators[position];
-        let is_fixed = |tensor: usize| self.is_fixed[tensor] || !self.constant(tensor).is_empty();
-        if operator.inputs.iter().flatten().copied().all(is_fixed) {
+        if operator.inputs.iter().flatten().all(|&input| self.is_fixed[input]) {
             operator.outputs.iter().for_each(|&output| self.is_fixed[output] = true);
         }
-        let mut tensors: Vec<usize> = operator.inputs.iter().flatten().copied().collect();
-        tensors.extend(operator.outputs.iter());
-        tensors.sort_unstable();
-        tensors.dedup();
-        for tensor in tensors {
-            let is_constant = !self.constant(tensor).is_empty();
-            if !is_constant
-                && !self.is_fixed[tensor]
+        for &tensor in operator.inputs.iter().flatten().chain(operator.outputs.iter()) {
+            if !self.is_fixed[tensor]
                 && self.last_use[tensor] <= position
                 && let Some(value) = &self.values[tensor]
             {
                 let elements = value.dims.iter().product::<usize>() as u64;
                 let size = element_bytes(self.tensor(tensor).element_type).unwrap_or(16);
                 self.live_bytes = self.live_bytes.saturating_sub(elements * size as u64);
+                // An operator may read a tensor twice.
+                self.last_use[tensor] = usize::MAX;
             }
         }
         Ok(())
