@@ -1,7 +1,10 @@
 //! What the segments of a file say: frame, scans and tables.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::huffman::{Table, check_lengths};
+use crate::standard;
 
 /// Where coefficients lie in a block, in the order in which they are coded. Damaged data may run beyond the last one, where stb_image goes on
 /// with the last place; so does this.
@@ -225,8 +228,8 @@ impl Scan {
 pub(crate) struct Tables {
     /// In the order in which coefficients are coded.
     pub(crate) quantization: [Option<Box<[u16; 64]>>; 4],
-    pub(crate) dc: [Option<Table>; 4],
-    pub(crate) ac: [Option<Table>; 4],
+    pub(crate) dc: [Option<Arc<Table>>; 4],
+    pub(crate) ac: [Option<Arc<Table>>; 4],
     /// MCUs between restart markers; 0 for none.
     pub(crate) restart_interval: usize,
     /// Whether the file is marked as JFIF, which has YCbCr.
@@ -275,7 +278,7 @@ impl Tables {
                 return Err(Error::invalid("bad code lengths"));
             }
             let (symbols, rest) = rest.split_at_checked(count).ok_or_else(invalid)?;
-            *table = Some(Table::new(counts, symbols)?);
+            *table = Some(standard::table(counts, symbols)?);
             segment = rest;
         }
         Ok(())

@@ -21,7 +21,7 @@ pub(crate) const BLOCK_ENDS: u8 = 128;
 const TOO_MANY: u8 = 64;
 
 /// Codes have at most so many bits.
-const LONGEST: usize = 16;
+pub(crate) const LONGEST: usize = 16;
 
 /// A Huffman table of a file.
 #[derive(Clone, Debug)]
@@ -139,6 +139,12 @@ impl Table {
         }
         let (groups, skips) = (OnceLock::new(), OnceLock::new());
         Ok(Self { entries, symbols: symbols.to_vec(), ends, offsets, groups, skips })
+    }
+
+    /// The symbols in the order of their codes.
+    #[cfg(test)]
+    pub(crate) fn symbols(&self) -> &[u8] {
+        &self.symbols
     }
 
     /// Look-ups of several AC symbols with their values.

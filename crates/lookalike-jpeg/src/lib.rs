@@ -35,6 +35,7 @@ mod memory;
 mod pixels;
 mod samples;
 mod scans;
+mod standard;
 
 use crate::bits::Bits;
 use crate::blocks::Block;

@@ -1,5 +1,7 @@
 //! Entropy-coded data of a scan, MCU by MCU.
 
+use std::sync::Arc;
+
 use crate::bits::Bits;
 use crate::blocks::{self, Band, BaselineTables, Block, Dequantization, Step};
 use crate::error::{Error, Result};
@@ -91,8 +93,8 @@ pub(crate) fn missing(what: &str) -> Error {
     Error::invalid(&format!("a scan uses a {what} that is not there"))
 }
 
-fn huffman(tables: &[Option<Table>; 4], index: usize) -> Result<&Table> {
-    tables[index].as_ref().ok_or_else(|| missing("Huffman table"))
+fn huffman(tables: &[Option<Arc<Table>>; 4], index: usize) -> Result<&Table> {
+    tables[index].as_deref().ok_or_else(|| missing("Huffman table"))
 }
 
 /// What becomes of the coefficients of a component.
