@@ -1,5 +1,5 @@
-//! What `cargo xtask bench --peers` compares with other libraries: it does one thing as often as each line of its input says, and
-//! answers with the nanoseconds that each took.
+//! What `cargo xtask bench --peers` and `cargo xtask zoo` compare with other libraries: it does one thing as often as each line of its input
+//! says, and answers with the nanoseconds that each took. Or it gives the outputs of a model.
 
 #![expect(clippy::print_stdout, reason = "a program for another one")]
 
@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use lookalike::native::{InstructionSet, Native};
 use lookalike::{
-    DecodeOptions, ImageEmbedder, InferenceBackend, Model, SessionOptions, Shape, Tensor,
+    Data, DecodeOptions, ImageEmbedder, InferenceBackend, Model, SessionOptions, Shape, Tensor,
     TensorRef, TensorType, Threads, decode, decode_file,
 };
 
@@ -35,6 +35,8 @@ enum What {
     File,
     /// From an image file to all of its pixels.
     Decode,
+    /// The bytes of a model's outputs, for bytes of its input.
+    Outputs,
 }
 
 #[derive(Parser)]
@@ -44,6 +46,9 @@ struct Options {
     /// The image to embed
     #[arg(long)]
     picture: Option<PathBuf>,
+    /// Bytes of one or more inputs
+    #[arg(long)]
+    inputs: Option<PathBuf>,
     #[arg(long, default_value_t = 1)]
     threads: i32,
     #[arg(long, default_value_t = 1)]
@@ -104,6 +109,25 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Ok(())
             })
         }
+        What::Outputs => {
+            let model = Model::from_bytes(bytes)?;
+            let mut session = backend.load(&model, &session_options)?.session()?;
+            let input = &model.io().inputs[0];
+            let shape = Shape::new(&input.dims()?)?;
+            let mut outputs = vec![Tensor::empty(); model.io().outputs.len()];
+            let inputs = std::fs::read(options.inputs.ok_or("name a file of inputs")?)?;
+            let size = if input.element_type == TensorType::FLOAT32 { 4 } else { 1 };
+            for bytes in inputs.chunks_exact(shape.element_count() * size) {
+                let data = match input.element_type {
+                    TensorType::FLOAT32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+                    TensorType::INT8 => Data::I8(bytemuck::pod_collect_to_vec(bytes)),
+                    _ => Data::U8(bytes.to_vec()),
+                };
+                session.run(&[Tensor::new(shape, data)?.as_ref()], &mut outputs)?;
+                outputs.iter().try_for_each(|output| io::stdout().write_all(&to_bytes(output)))?;
+            }
+            Ok(())
+        }
         What::Decode => {
             let bytes = std::fs::read(options.picture.ok_or("name an image")?)?;
             serve(|| {
@@ -139,14 +163,23 @@ fn inputs(model: &Model) -> lookalike::Result<Vec<Tensor>> {
         let shape = Shape::new(&input.dims()?)?;
         let bytes = (0..shape.element_count()).map(|index| (index * 7919 % 251) as u8);
         let data = match input.element_type {
-            TensorType::FLOAT32 => {
-                lookalike::Data::F32(bytes.map(|byte| f32::from(byte) / 255.0).collect())
-            }
-            _ => lookalike::Data::U8(bytes.collect()),
+            TensorType::FLOAT32 => Data::F32(bytes.map(|byte| f32::from(byte) / 255.0).collect()),
+            TensorType::INT8 => Data::I8(bytes.map(|byte| byte as i8).collect()),
+            _ => Data::U8(bytes.collect()),
         };
         Tensor::new(shape, data)
     };
     model.io().inputs.iter().map(tensor).collect()
+}
+
+/// Elements as they lie in memory.
+fn to_bytes(tensor: &Tensor) -> Vec<u8> {
+    match tensor.data() {
+        Data::F32(floats) => bytemuck::cast_slice(floats).to_vec(),
+        Data::I8(bytes) => bytemuck::cast_slice(bytes).to_vec(),
+        Data::U8(bytes) => bytes.clone(),
+        other => panic!("the outputs of an embedder are not {other:?}"),
+    }
 }
 
 fn serve(mut run: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<(), Box<dyn Error>> {

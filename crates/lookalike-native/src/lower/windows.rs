@@ -108,16 +108,16 @@ impl Lowering<'_> {
 
     /// What a step of the sums stands for, for each channel of the result.
     fn sum_scales(&self, node: &Node, outputs: usize) -> Result<Vec<f64>> {
+        let input = self.scale(node.input(0)).ok_or_else(missing_scales)?;
+        let scale = |weight: f32| f64::from(input.scale) * f64::from(weight);
+        Ok(self.weight_scales(node, outputs)?.map(scale).collect())
+    }
+
+    /// The scale of the weights, for each channel of the result.
+    fn weight_scales(&self, node: &Node, outputs: usize) -> Result<impl Iterator<Item = f32>> {
         let weights = &self.source.tensor(node.input(1)).quantization;
-        let (Some(input), Some(weights)) = (self.scale(node.input(0)), weights) else {
-            return Err(Error::invalid_argument("its operands have no scales"));
-        };
-        let scale = |channel: usize| {
-            let weights = &weights.scale;
-            let weight = weights[if weights.len() == 1 { 0 } else { channel }];
-            f64::from(input.scale) * f64::from(weight)
-        };
-        Ok((0..outputs).map(scale).collect())
+        let scales = &weights.as_ref().ok_or_else(missing_scales)?.scale;
+        Ok((0..outputs).map(|channel| scales[if scales.len() == 1 { 0 } else { channel }]))
     }
 
     fn bias_integers(&self, tensor: TensorId) -> Result<Vec<i64>> {
@@ -143,15 +143,17 @@ impl Lowering<'_> {
             None => vec![0; outputs],
         };
         let (Some(from), Some(to)) = (self.scale(input), self.scale(output)) else {
-            return Err(Error::invalid_argument("its operands have no scales"));
+            return Err(missing_scales());
         };
-        let scales = self.sum_scales(node, outputs)?;
         let is_signed = self.source.tensor(output).element_type == TensorType::INT8;
         Ok(ByteWeights {
             weights: bytes.iter().map(|byte| (byte ^ sign_mask) as i8).collect(),
             zero_point: zero_point - if is_unsigned { 128 } else { 0 },
             bias,
-            factors: scales.iter().map(|scale| (scale / f64::from(to.scale)) as f32).collect(),
+            factors: self
+                .weight_scales(node, outputs)?
+                .map(|scale| from.scale * scale / to.scale)
+                .collect(),
             input_zero_point: from.zero_point,
             is_signed,
             output_zero_point: to.zero_point,
@@ -218,6 +220,10 @@ impl Lowering<'_> {
 /// What is left of an activation once the operator itself has bounded its result.
 fn unbounded(activation: Fused) -> Fused {
     if activation.bounds().is_some() { Fused::None } else { activation }
+}
+
+fn missing_scales() -> Error {
+    Error::invalid_argument("its inputs, weights or outputs have no scales")
 }
 
 fn computed_weights() -> Error {

@@ -1,0 +1,109 @@
+"""Compares `native` with LiteRT on the models of make.py, and prints a table in Markdown.
+
+Usage: compare.py PEER FOLDER [NAME ...]
+
+PEER is benches/src/bin/peer.rs, which answers for `native`. Names are those of files without `.tflite`; all of them if there are none.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from ai_edge_litert.interpreter import Interpreter
+
+import images
+
+PEER, FOLDER, NAMES = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+LITERT = Path(__file__).parent.parent / "python/peer.py"
+IMAGES = 4
+ROUNDS = 5
+
+
+def expected(path, pixels):
+    """The bytes of the inputs, and LiteRT's outputs."""
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    inputs, outputs = [], []
+    for image in pixels:
+        if source["dtype"] != numpy.float32:
+            scale, zero_point = source["quantization"]
+            limits = numpy.iinfo(source["dtype"])
+            image = numpy.clip(numpy.round(image / scale) + zero_point, limits.min, limits.max)
+        inputs.append(image.astype(source["dtype"]))
+        interpreter.set_tensor(source["index"], inputs[-1][None])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(target["index"]).reshape(-1))
+    return numpy.array(inputs), numpy.array(outputs)
+
+
+def found(path, inputs, like):
+    """The outputs of `native`, or what it says."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(inputs.tobytes())
+        file.flush()
+        run = subprocess.run([PEER, "outputs", path, "--inputs", file.name], capture_output=True)
+    if run.returncode != 0:
+        return None, run.stderr.decode().strip().splitlines()[-1]
+    return numpy.frombuffer(run.stdout, like.dtype).reshape(like.shape), None
+
+
+def difference(outputs, reference):
+    if reference.dtype == numpy.float32:
+        unit = lambda rows: rows / numpy.linalg.norm(rows.astype(numpy.float64), axis=-1, keepdims=True)
+        largest = numpy.abs(unit(outputs) - unit(reference)).max()
+        return f"{largest:.1e} after L2" + ("" if largest <= 1e-5 else ", **more than 1e-5**")
+    steps = numpy.abs(outputs.astype(int) - reference.astype(int))
+    if steps.max() == 0:
+        return f"0 of {steps.size} bytes"
+    return f"**{numpy.count_nonzero(steps)} of {steps.size} bytes, by {steps.max()} at most**"
+
+
+class Server:
+    def __init__(self, command):
+        pipe = subprocess.PIPE
+        command = ["taskset", "--cpu-list", "1", *map(str, command)]
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+    def run(self, count):
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        return [int(part) / 1e6 for part in self.process.stdout.readline().split()]
+
+
+def times(path):
+    """Medians in milliseconds of both, which take turns on one core."""
+    servers = [
+        Server([PEER, "infer", path]),
+        Server([sys.executable, LITERT, "litert", "infer", path, "", 1]),
+    ]
+    runs = max(1, int(200 / max(server.run(2)[1] for server in servers)))
+    medians = []
+    for _ in range(ROUNDS):
+        medians.append([statistics.median(server.run(runs)) for server in servers])
+    for server in servers:
+        server.process.stdin.close()
+        server.process.wait()
+    return [statistics.median(of_server) for of_server in zip(*medians)]
+
+
+def main():
+    names = NAMES or sorted(path.name.removesuffix(".tflite") for path in FOLDER.glob("*.tflite"))
+    print("| model | differs from LiteRT by | `native` | LiteRT | ratio |\n|---|---|--:|--:|--:|")
+    pixels = images.make(IMAGES, 3)
+    for name in names:
+        path = FOLDER / f"{name}.tflite"
+        inputs, reference = expected(path, pixels)
+        outputs, refusal = found(path, inputs, reference)
+        if refusal:
+            print(f"| {name} | refused: {refusal} | | | |", flush=True)
+            continue
+        ours, theirs = (0, 1) if os.environ.get("WITHOUT_TIMES") else times(path)
+        print(f"| {name} | {difference(outputs, reference)} | {ours:.2f} ms | {theirs:.2f} ms | {ours / theirs:.2f} |", flush=True)
+
+
+main()
