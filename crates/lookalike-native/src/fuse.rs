@@ -72,7 +72,7 @@ impl Fusion {
         let Some(node) = &mut self.nodes[maker] else { return false };
         let has_residual = node.inputs.len() == 2;
         let (Op::Conv(conv) | Op::DepthwiseConv { conv, .. }) = &mut node.op else { return false };
-        if matches!(conv.weights, Weights::Bytes(_)) {
+        if !matches!(conv.weights, Weights::Floats { .. }) {
             return false;
         }
         if has_residual {
@@ -169,6 +169,7 @@ impl Fusion {
             Some(Node { op: Op::Conv(before), inputs, .. })
                 if inputs.len() == 1
                     && before.groups == 1
+                    && !matches!(before.weights, Weights::Dynamic(_))
                     && before.window.batch == window.batch
                     && before.window.rows.output == window.rows.input
                     && before.window.columns.output == window.columns.input

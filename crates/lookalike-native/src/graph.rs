@@ -9,6 +9,7 @@ use std::sync::Arc;
 use lookalike_core::{Error, Result, TensorType};
 use lookalike_graph::{ModelFile, Pool, Reduction, Unary, elements};
 
+use crate::kernels::dynamic::RowScale;
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
 pub(crate) use crate::quantized::Scale;
 use crate::quantized::{Quantized, QuantizedBinary};
@@ -212,6 +213,12 @@ pub(crate) enum Op {
         inner: Vec<usize>,
     },
     Quantize,
+    /// Rows of floats become bytes, each row with a scale of its own: all scales, then all bytes.
+    QuantizeRows(QuantizedRows),
+    /// The same floats as if they had been quantized with one scale for each row.
+    RoundRows {
+        length: usize,
+    },
     Dequantize,
     Cast,
     /// The same elements with another shape.
@@ -263,6 +270,13 @@ pub(crate) struct Window2 {
     pub(crate) channels: usize,
 }
 
+impl Window2 {
+    /// Elements of an image.
+    pub(crate) fn image_len(&self) -> usize {
+        self.rows.input * self.columns.input * self.channels
+    }
+}
+
 /// A convolution.
 #[derive(Clone, Debug)]
 pub(crate) struct Conv {
@@ -300,8 +314,40 @@ impl Conv {
 /// each pixel of a window those of all channels.
 #[derive(Clone, Debug)]
 pub(crate) enum Weights {
-    Floats { weights: Arc<Constant>, bias: Option<Arc<Constant>> },
+    Floats {
+        weights: Arc<Constant>,
+        bias: Option<Arc<Constant>>,
+    },
     Bytes(Box<ByteWeights>),
+    /// For floats that are quantized before.
+    Dynamic(Box<DynamicWeights>),
+}
+
+/// Weights of bytes for floats that [`Op::QuantizeRows`] has quantized.
+#[derive(Clone, Debug)]
+pub(crate) struct DynamicWeights {
+    /// Signed bytes, with a zero point of 0.
+    pub(crate) weights: Vec<i8>,
+    /// What a step of the weights is, for each channel.
+    pub(crate) scales: Vec<f32>,
+    pub(crate) bias: Option<Arc<Constant>>,
+    /// What they are multiplied with: a row for each pixel, or for each image.
+    pub(crate) rows: QuantizedRows,
+}
+
+/// Rows of values that have a scale each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuantizedRows {
+    pub(crate) rows: usize,
+    /// Values of a row.
+    pub(crate) length: usize,
+}
+
+impl QuantizedRows {
+    /// Bytes of all rows and their scales.
+    pub(crate) fn bytes(self) -> usize {
+        self.rows * (self.length + size_of::<RowScale>())
+    }
 }
 
 /// Weights of bytes and what the sums are to become.

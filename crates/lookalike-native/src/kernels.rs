@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 pub(crate) mod compiled;
 pub(crate) mod depthwise;
+pub(crate) mod dynamic;
 mod each;
 pub(crate) mod elementwise;
 pub(crate) mod halves;
@@ -13,7 +14,8 @@ pub(crate) use crate::simd::SIDE;
 
 use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
-use self::elementwise::{Activation, Binary};
+use self::dynamic::{RowScale, SumTile};
+use self::elementwise::{Activation, Binary, Bounds};
 use self::rows::Rows;
 use self::tile::Tile;
 
@@ -63,6 +65,12 @@ pub(crate) struct Kernels {
     pub(crate) dequantize: unsafe fn(&[u8], bool, i32, f32, &mut [f32]),
     /// Bytes that stand for real values.
     pub(crate) quantize: unsafe fn(&[f32], bool, i32, f32, &mut [u8]),
+    /// Quantizes rows of a length, each with a scale of its own.
+    pub(crate) quantize_rows: unsafe fn(usize, &[f32], &mut [RowScale], &mut [u8]),
+    /// Rounds a row as its quantization does: by factor, zero point and scale, within bounds.
+    pub(crate) round_row: unsafe fn(&[f32], (f32, f32, f32), Bounds, &mut [f32]),
+    /// Makes floats of sums of bytes.
+    pub(crate) finish_sums: unsafe fn(&SumTile<'_>),
 }
 
 /// Inner loops for 1, 2, … vectors of channels, of each those for 1, 2, … pixels.
@@ -143,6 +151,28 @@ impl Kernels {
         // SAFETY: the set is there.
         unsafe { (self.quantize)(from, signed, zero, scale, to) };
     }
+
+    pub(crate) fn round_row(
+        &self,
+        from: &[f32],
+        scale: (f32, f32, f32),
+        bounds: Bounds,
+        to: &mut [f32],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.round_row)(from, scale, bounds, to) };
+    }
+
+    pub(crate) fn quantize_rows(
+        &self,
+        length: usize,
+        from: &[f32],
+        scales: &mut [RowScale],
+        to: &mut [u8],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.quantize_rows)(length, from, scales, to) };
+    }
 }
 
 /// Compiles all of them for a set.
@@ -165,10 +195,11 @@ macro_rules! kernels {
             use super::$vector as V;
             use $crate::kernels::bytes::ByteTile;
             use $crate::kernels::depthwise::DepthwiseTile;
-            use $crate::kernels::elementwise::{Activation, Binary};
+            use $crate::kernels::dynamic::{RowScale, SumTile};
+            use $crate::kernels::elementwise::{Activation, Binary, Bounds};
             use $crate::kernels::rows::Rows;
             use $crate::kernels::tile::Tile;
-            use $crate::kernels::{bytes, depthwise, elementwise, rows, tile};
+            use $crate::kernels::{bytes, depthwise, dynamic, elementwise, rows, tile};
 
             $(#[$feature])?
             pub(super) unsafe fn tile<const M: usize, const N: usize>(it: &Tile) {
@@ -229,6 +260,20 @@ macro_rules! kernels {
             pub(super) unsafe fn quantize(from: &[f32], signed: bool, zero: i32, scale: f32, to: &mut [u8]) {
                 elementwise::quantize(from, signed, zero, scale, to);
             }
+            $(#[$feature])?
+            pub(super) unsafe fn quantize_rows(length: usize, from: &[f32], scales: &mut [RowScale], to: &mut [u8]) {
+                // SAFETY: the caller's.
+                unsafe { dynamic::quantize_rows::<V>(length, from, scales, to) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn round_row(from: &[f32], scale: (f32, f32, f32), bounds: Bounds, to: &mut [f32]) {
+                elementwise::round_row(from, scale, bounds, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn finish_sums(it: &SumTile<'_>) {
+                // SAFETY: the caller's.
+                unsafe { dynamic::finish_sums::<V>(it) }
+            }
         }
 
         pub(super) static KERNELS: Kernels = Kernels {
@@ -264,6 +309,9 @@ macro_rules! kernels {
             scale: compiled::scale,
             dequantize: compiled::dequantize,
             quantize: compiled::quantize,
+            quantize_rows: compiled::quantize_rows,
+            round_row: compiled::round_row,
+            finish_sums: compiled::finish_sums,
         };
     };
 }

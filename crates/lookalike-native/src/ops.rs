@@ -14,7 +14,7 @@ use std::fmt;
 use lookalike_core::Result;
 use lookalike_graph::Pool;
 
-use self::conv::{ByteConv, FloatConv};
+use self::conv::{ByteConv, DynamicConv, FloatConv, QuantizeRows};
 use self::depthwise::Depthwise;
 use self::elementwise::{Broadcast, ByteBinary, FloatBinary};
 use self::movement::Concatenation;
@@ -148,6 +148,10 @@ pub(crate) fn prepare(
                 movement::quantize(kernels, bytemuck::cast_slice(from), &output, to);
             })
         }
+        Op::QuantizeRows(rows) => Box::new(QuantizeRows(rows)),
+        Op::RoundRows { length } => {
+            floats(move |kernels, from, to| movement::round_rows(kernels, length, from, to))
+        }
         Op::Dequantize => bytes(move |kernels, from, to| {
             movement::dequantize(kernels, &input, from, bytemuck::cast_slice_mut(to));
         }),
@@ -171,6 +175,7 @@ fn prepare_conv(
     match &conv.weights {
         Weights::Floats { .. } => Box::new(FloatConv::new(conv, kernels, &division, has_residual)),
         Weights::Bytes(weights) => Box::new(ByteConv::new(conv, weights, kernels, &division)),
+        Weights::Dynamic(weights) => Box::new(DynamicConv::new(conv, weights, kernels, &division)),
     }
 }
 

@@ -26,7 +26,9 @@ macro_rules! instructions {
             add_ints _mm256_add_epi32,
             mul_ints _mm256_mullo_epi32,
             to_floats _mm256_cvtepi32_ps,
-            round _mm256_cvtps_epi32
+            round _mm256_cvtps_epi32,
+            bits _mm256_castps_si256,
+            from_bits _mm256_castsi256_ps
         }
     };
     (512) => {
@@ -45,7 +47,9 @@ macro_rules! instructions {
             add_ints _mm512_add_epi32,
             mul_ints _mm512_mullo_epi32,
             to_floats _mm512_cvtepi32_ps,
-            round _mm512_cvtps_epi32
+            round _mm512_cvtps_epi32,
+            bits _mm512_castps_si512,
+            from_bits _mm512_castsi512_ps
         }
     };
     (
@@ -63,7 +67,9 @@ macro_rules! instructions {
         add_ints $add_ints:ident,
         mul_ints $mul_ints:ident,
         to_floats $to_floats:ident,
-        round $round:ident
+        round $round:ident,
+        bits $bits:ident,
+        from_bits $from_bits:ident
     ) => {
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
@@ -148,6 +154,18 @@ macro_rules! instructions {
             // SAFETY: see the implementation.
             unsafe { $round(self.0) }
         }
+
+        #[inline(always)]
+        unsafe fn bits(self) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $bits(self.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn from_bits(bits: $ints) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $from_bits(bits) })
+        }
     };
 }
 
@@ -201,6 +219,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn to_floats(ints: Self::Ints) -> Self;
     /// The nearest integers, of two the even one.
     unsafe fn round(self) -> Self::Ints;
+    /// The same bits as integers.
+    unsafe fn bits(self) -> Self::Ints;
+    /// The same bits as floats.
+    unsafe fn from_bits(bits: Self::Ints) -> Self;
     /// Four bytes as `dot` takes them, with the bits of `flip` turned over.
     unsafe fn quad(from: *const u8, flip: Self::Ints) -> Self::Quad;
     /// Adds to each sum the products of the four bytes of `quad` with the four signed weights of its lane.

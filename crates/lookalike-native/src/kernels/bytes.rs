@@ -74,14 +74,30 @@ pub(crate) struct ByteTile {
     pub(crate) valid_mask: *const i8,
     /// How often that sum is added.
     pub(crate) sum_factor: i32,
-    pub(crate) requantization: Requantization,
-    /// Where the result goes as floats, less its zero point, in place of bytes; null if it goes there as bytes.
-    pub(crate) floats: *mut f32,
-    pub(crate) float_stride: usize,
-    /// From a vector of a pixel of those floats to the next.
-    pub(crate) vector_stride: usize,
+    pub(crate) results: Results,
     /// Channels of the last vector that there are.
     pub(crate) last_lanes: usize,
+}
+
+/// What becomes of the sums.
+#[derive(Clone, Copy)]
+pub(crate) enum Results {
+    /// Bytes.
+    Bytes(Requantization),
+    /// The steps of bytes above their zero point, as floats.
+    Steps(Requantization, Floats),
+    /// The sums themselves, in the bits of floats.
+    Sums(Floats),
+}
+
+/// Where floats go.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats {
+    pub(crate) start: *mut f32,
+    /// From a pixel to the next.
+    pub(crate) stride: usize,
+    /// From a vector of a pixel to the next.
+    pub(crate) vector_stride: usize,
 }
 
 /// As many lanes as a vector of any set has.
@@ -142,26 +158,31 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = V::add_ints(sums[m][n], addend) });
                 });
             }
-            let it = &tile.requantization;
-            if tile.floats.is_null() {
-                each!(m < M, {
+            match &tile.results {
+                Results::Bytes(it) => each!(m < M, {
                     let output = it.output.add((first + m) * it.output_stride);
                     each!(n < N of 0 1 2 3 4 5 6 7, {
                         let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
                         let steps: V = it.steps(sums[m][n], n * V::LANES);
                         it.store(steps, output.add(n * V::LANES), lanes);
                     });
-                });
-                continue;
+                }),
+                Results::Steps(it, to) => each!(m < M, {
+                    let output = to.start.add((first + m) * to.stride);
+                    each!(n < N of 0 1 2 3 4 5 6 7, {
+                        let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                        let steps: V = it.steps(sums[m][n], n * V::LANES);
+                        steps.store_part(output.add(n * to.vector_stride), lanes);
+                    });
+                }),
+                Results::Sums(to) => each!(m < M, {
+                    let output = to.start.add((first + m) * to.stride);
+                    each!(n < N of 0 1 2 3 4 5 6 7, {
+                        let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
+                        V::from_bits(sums[m][n]).store_part(output.add(n * to.vector_stride), lanes);
+                    });
+                }),
             }
-            each!(m < M, {
-                let output = tile.floats.add((first + m) * tile.float_stride);
-                each!(n < N of 0 1 2 3 4 5 6 7, {
-                    let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                    let steps: V = it.steps(sums[m][n], n * V::LANES);
-                    steps.store_part(output.add(n * tile.vector_stride), lanes);
-                });
-            });
         }
     }
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use lookalike_core::{Error, Quantization, Result, TensorType};
 use lookalike_graph::{
-    Activation as Fused, Conv2d, Node, Pool, Sampling, TensorId, Window2d, WindowSide,
+    Activation as Fused, Conv2d, Node, Pool, Sampling, TensorId, Window2d, WindowSide, elements,
 };
 
 use super::{Lowering, clamp, quantized_bounds};
-use crate::graph::{ByteWeights, Constant, Conv, Interpolation, Op, Side, Weights, Window2};
+use crate::graph::{
+    ByteWeights, Constant, Conv, DynamicWeights, Element, Interpolation, Op, QuantizedRows, Side,
+    Value, Weights, Window2,
+};
 use crate::kernels::elementwise::Activation;
 use crate::quantized::Quantized;
 
@@ -52,6 +55,7 @@ impl Lowering<'_> {
         let input = node.input(0);
         let element_type = self.source.tensor(input).element_type;
         let is_byte = matches!(element_type, TensorType::INT8 | TensorType::UINT8);
+        let is_dynamic = !is_byte && self.is_dynamic(node);
         let (weights, activation) = if is_byte {
             let mut bytes = self.byte_weights(node, geometry.outputs, fused)?;
             let taps = bytes.weights.len() / geometry.outputs;
@@ -62,6 +66,8 @@ impl Lowering<'_> {
                 geometry.groups = geometry.window.channels;
             }
             (Weights::Bytes(Box::new(bytes)), Activation::None)
+        } else if is_dynamic && !geometry.is_depthwise {
+            (self.dynamic_weights(node, &geometry)?, clamp(fused))
         } else {
             (self.float_weights(node, geometry.outputs)?, clamp(fused))
         };
@@ -75,17 +81,51 @@ impl Lowering<'_> {
             post_add_bounds: None,
             affine: None,
         });
-        let op = if geometry.is_depthwise {
-            Op::DepthwiseConv { conv, producer: None }
-        } else {
-            Op::Conv(conv)
-        };
         if is_byte {
             let stored = self.stored(input)?;
-            return self.define_stored(node, op, vec![stored]);
+            return self.define_stored(node, conv_op(conv), vec![stored]);
         }
-        let floats = self.floats(input)?;
-        self.define(node, op, vec![floats], unbounded(fused))
+        let mut floats = self.floats(input)?;
+        if let Weights::Dynamic(weights) = &conv.weights {
+            let quantized = Value::new(vec![weights.rows.bytes()], Element::U8, None);
+            floats = self.node(Op::QuantizeRows(weights.rows), vec![floats], quantized);
+        } else if is_dynamic {
+            let length = geometry.window.image_len();
+            floats = self.float_node(Op::RoundRows { length }, vec![floats], self.dims(input));
+        }
+        self.define(node, conv_op(conv), vec![floats], unbounded(fused))
+    }
+
+    /// Whether the input is quantized when the model runs: it is of floats, and the weights are constant bytes without a zero point
+    /// (dynamic-range quantization).
+    fn is_dynamic(&self, node: &Node) -> bool {
+        let tensor = node.input(1);
+        let weights = self.source.tensor(tensor);
+        let is_symmetric = |found: &Quantization| found.zero_point.iter().all(|&zero| zero == 0);
+        weights.element_type == TensorType::INT8
+            && weights.quantization.as_ref().is_some_and(is_symmetric)
+            && !self.source.constant(tensor).is_empty()
+    }
+
+    /// What XNNPACK quantizes together: a pixel where the window is one pixel, an image where it is larger, or does not stand at each pixel.
+    fn dynamic_weights(&mut self, node: &Node, geometry: &Geometry) -> Result<Weights> {
+        let Window2 { batch, rows, columns, channels } = geometry.window;
+        let is_matrix = rows.is_pointwise() && columns.is_pointwise() && geometry.groups == 1;
+        let rows = if is_matrix {
+            QuantizedRows { rows: batch * rows.input * columns.input, length: channels }
+        } else {
+            QuantizedRows { rows: batch, length: geometry.window.image_len() }
+        };
+        let bias = match node.optional_input(2) {
+            Some(bias) => Some(self.constant_floats(bias)?.ok_or_else(computed_weights)?),
+            None => None,
+        };
+        Ok(Weights::Dynamic(Box::new(DynamicWeights {
+            weights: elements(self.source.constant(node.input(1)), |[byte]| byte as i8),
+            scales: self.weight_scales(node, geometry.outputs)?.collect(),
+            bias,
+            rows,
+        })))
     }
 
     fn float_weights(&mut self, node: &Node, outputs: usize) -> Result<Weights> {
@@ -215,6 +255,10 @@ impl Lowering<'_> {
         let floats = self.floats(input)?;
         self.define(node, resize, vec![floats], Fused::None)
     }
+}
+
+fn conv_op(conv: Box<Conv>) -> Op {
+    if conv.is_depthwise { Op::DepthwiseConv { conv, producer: None } } else { Op::Conv(conv) }
 }
 
 /// What is left of an activation once the operator itself has bounded its result.

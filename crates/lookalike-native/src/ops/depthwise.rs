@@ -123,8 +123,10 @@ impl Depthwise {
         }
         let times = conv.outputs / channels;
         let (source, requantizing) = match (&conv.weights, producer) {
-            (Weights::Floats { .. }, None) => (Source::Floats { times }, None),
-            (Weights::Floats { .. }, Some(before)) => {
+            (Weights::Floats { .. } | Weights::Dynamic(_), None) => {
+                (Source::Floats { times }, None)
+            }
+            (Weights::Floats { .. } | Weights::Dynamic(_), Some(before)) => {
                 let before = FloatConv::new(before, kernels, &division, false);
                 (Source::FloatConv(Box::new(before)), None)
             }
@@ -186,8 +188,8 @@ impl Depthwise {
         // It comes first, where a cache line begins: loads of whole vectors do not lie across two.
         let (memory, of_source) = memory.split_at_mut((1 + rows.seen()) * row_length);
         let filler = match &self.source {
-            Source::FloatConv(conv) => Filler::Floats(conv, conv.ring(of_source, offsets)),
-            Source::ByteConv(conv) => Filler::Bytes(conv, conv.ring(of_source, offsets)),
+            Source::FloatConv(conv) => Filler::Floats(conv, conv.ring(0, of_source, offsets)),
+            Source::ByteConv(conv) => Filler::Bytes(conv, conv.ring(0, of_source, offsets)),
             _ => Filler::Input,
         };
         let (empty, rows) = memory.split_at_mut(row_length);
@@ -517,6 +519,9 @@ impl Weights {
         match self {
             Self::Floats { weights, .. } => weights.floats()[index],
             Self::Bytes(bytes) => (i32::from(bytes.weights[index]) - bytes.zero_point) as f32,
+            Self::Dynamic(bytes) => {
+                f32::from(bytes.weights[index]) * bytes.scales[index % bytes.scales.len()]
+            }
         }
     }
 
@@ -524,6 +529,7 @@ impl Weights {
     fn float_bias(&self, channel: usize) -> f32 {
         match self {
             Self::Floats { bias: Some(bias), .. } => bias.floats()[channel],
+            Self::Dynamic(bytes) => bytes.bias.as_ref().map_or(0.0, |bias| bias.floats()[channel]),
             _ => 0.0,
         }
     }

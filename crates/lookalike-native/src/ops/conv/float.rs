@@ -200,7 +200,12 @@ impl Convolution for FloatConv {
         Scratch { floats: self.layout.ring(), offsets: self.layout.segments.len() }
     }
 
-    fn ring<'a>(&self, floats: &'a mut [f32], offsets: &'a mut [usize]) -> RingState<'a, f32> {
+    fn ring<'a>(
+        &self,
+        _: usize,
+        floats: &'a mut [f32],
+        offsets: &'a mut [usize],
+    ) -> RingState<'a, f32> {
         let Scratch { floats: count, offsets: segments } = self.scratch_size();
         RingState::new(&mut floats[..count], &mut offsets[..segments], 0.0)
     }

@@ -213,6 +213,17 @@ impl<'a, T: Copy> RingState<'a, T> {
         Self { rows, offsets, next: 0 }
     }
 
+    /// A ring of bytes in memory of this size.
+    pub(super) fn of_bytes(
+        size: Scratch,
+        floats: &'a mut [f32],
+        offsets: &'a mut [usize],
+        padding: u8,
+    ) -> RingState<'a, u8> {
+        let rows = bytemuck::cast_slice_mut(&mut floats[..size.floats]);
+        RingState::new(rows, &mut offsets[..size.offsets], padding)
+    }
+
     /// Begins with the first row again.
     pub(crate) fn restart(&mut self) {
         self.next = 0;
@@ -228,9 +239,10 @@ pub(crate) trait Convolution: Sync {
 
     fn scratch_size(&self) -> Scratch;
 
-    /// An empty ring, in memory of this convolution's scratch size.
+    /// An empty ring for rows of an image, in memory of this convolution's scratch size.
     fn ring<'a>(
         &self,
+        image: usize,
         floats: &'a mut [f32],
         offsets: &'a mut [usize],
     ) -> RingState<'a, Self::Element>;
@@ -300,7 +312,7 @@ pub(super) unsafe fn walk<C: Convolution>(
     context.run(tasks, layout.multiplications(), &|mut worker: Worker, task| {
         let (image, rows) = layout.task(task, parts);
         let (floats, offsets) = worker.scratch(conv.scratch_size());
-        let mut ring = conv.ring(floats, offsets);
+        let mut ring = conv.ring(image, floats, offsets);
         for row in rows {
             // SAFETY: the caller's; segments lie within the ring, or within the input, for all columns of the output.
             unsafe {

@@ -1,0 +1,148 @@
+//! Quantization of rows of floats as they come, and how sums of their bytes become floats again: XNNPACK's `qd8`.
+#![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
+
+use super::elementwise::Bounds;
+use crate::simd::Vector;
+
+/// What the bytes of a row stand for: `step * (byte - zero point)`. Bytes are unsigned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
+pub(crate) struct RowScale {
+    step: f32,
+    zero_point: i32,
+}
+
+// SAFETY: all bits of both numbers are numbers.
+unsafe impl bytemuck::Zeroable for RowScale {}
+// SAFETY: as above, and nothing lies between them.
+unsafe impl bytemuck::Pod for RowScale {}
+
+impl RowScale {
+    /// The scale of a row with these extremes, and by what its values are multiplied. 0 is among the values that bytes stand for exactly: the
+    /// zero point is rounded from the side on which the rounding of the two extremes errs less.
+    fn of(min: f32, max: f32) -> (Self, f32) {
+        let (min, max) = (min.min(0.0), max.max(0.0));
+        let factor = if min == max { 1.0 } else { 255.0 / (max - min) };
+        let (first, last) = (min * factor, max * factor);
+        let zero_point =
+            if (-128.0 + first) + (127.0 + last) > 0.0 { -128.0 - first } else { 127.0 - last };
+        let zero_point = zero_point.clamp(-128.0, 127.0).round_ties_even() as i32 + 128;
+        (Self { step: 1.0 / factor, zero_point }, factor)
+    }
+
+    pub(crate) fn zero_point(self) -> i32 {
+        self.zero_point
+    }
+}
+
+/// Quantizes rows of one length.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn quantize_rows<V: Vector>(
+    length: usize,
+    from: &[f32],
+    scales: &mut [RowScale],
+    to: &mut [u8],
+) {
+    assert!(
+        from.len() == to.len() && from.len() == length * scales.len(),
+        "rows that are not there"
+    );
+    for (row, scale) in scales.iter_mut().enumerate() {
+        let (from, to) = (&from[row * length..][..length], &mut to[row * length..][..length]);
+        // SAFETY: the elements of the row are there; the set is the caller's.
+        unsafe {
+            let (min, max) = extremes::<V>(from);
+            let factor;
+            (*scale, factor) = RowScale::of(min, max);
+            let zero_point = scale.zero_point;
+            let (low, high) = (V::splat(-zero_point as f32), V::splat((255 - zero_point) as f32));
+            let (factor, zero_point) = (V::splat(factor), V::splat_int(zero_point));
+            let mut place = 0;
+            while place < length {
+                let lanes = (length - place).min(V::LANES);
+                let value = V::load_part(from.as_ptr().add(place), lanes).mul(factor);
+                let steps = value.max(low).min(high).round();
+                V::store_bytes(V::add_ints(steps, zero_point), to.as_mut_ptr().add(place), lanes);
+                place += lanes;
+            }
+        }
+    }
+}
+
+/// The smallest and the largest value of a row, and of 0.
+#[inline(always)]
+unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
+    const MOST: usize = super::bytes::MAX_LANES;
+    let (mut mins, mut maxs) = ([0.0; MOST], [0.0; MOST]);
+    // SAFETY: the elements of the row are there; the set is the caller's, and has no more lanes.
+    unsafe {
+        let (mut min, mut max) = (V::splat(0.0), V::splat(0.0));
+        let mut place = 0;
+        while place < row.len() {
+            // Lanes that are left over are 0.
+            let value = V::load_part(row.as_ptr().add(place), (row.len() - place).min(V::LANES));
+            (min, max) = (value.min(min), value.max(max));
+            place += V::LANES;
+        }
+        min.store(mins.as_mut_ptr());
+        max.store(maxs.as_mut_ptr());
+    }
+    (mins.into_iter().fold(0.0, f32::min), maxs.into_iter().fold(0.0, f32::max))
+}
+
+/// Sums of pixels of a result, for a block of channels, which become floats where they are.
+pub(crate) struct SumTile<'a> {
+    /// One for each pixel, or one for all.
+    pub(crate) row_scales: &'a [RowScale],
+    /// Of the channels, in whole vectors: the sums of their weights, the scales of those, and biases.
+    pub(crate) weight_sums: &'a [i32],
+    pub(crate) scales: &'a [f32],
+    pub(crate) biases: &'a [f32],
+    pub(crate) channels: usize,
+    pub(crate) bounds: Bounds,
+    /// The sums of the first pixel, in the bits of floats.
+    pub(crate) output: *mut f32,
+    pub(crate) pixels: usize,
+    /// From a pixel to the next.
+    pub(crate) stride: usize,
+}
+
+/// `(sum - zero point * sum of weights) * step * scale + bias`, within bounds.
+///
+/// # Safety
+///
+/// The processor has the set of `V`, and the output is good for the pixels.
+#[inline(always)]
+pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
+    let whole = tile.channels.next_multiple_of(V::LANES);
+    assert!(
+        tile.weight_sums.len() >= whole && tile.scales.len() >= whole && tile.biases.len() >= whole,
+        "channels that are not there"
+    );
+    let has_one_scale = tile.row_scales.len() == 1;
+    assert!(has_one_scale || tile.row_scales.len() == tile.pixels, "scales that are not there");
+    let mut channel = 0;
+    while channel < tile.channels {
+        let lanes = (tile.channels - channel).min(V::LANES);
+        // SAFETY: the lists have whole vectors, as was just seen; the rest is the caller's.
+        unsafe {
+            let weight_sum = V::load_ints(tile.weight_sums.as_ptr().add(channel));
+            let scale = V::load(tile.scales.as_ptr().add(channel));
+            let bias = V::load(tile.biases.as_ptr().add(channel));
+            let (low, high) = (V::splat(tile.bounds.0), V::splat(tile.bounds.1));
+            for pixel in 0..tile.pixels {
+                let row = tile.row_scales[if has_one_scale { 0 } else { pixel }];
+                let place = tile.output.add(pixel * tile.stride + channel);
+                let sum = V::load_part(place, lanes).bits();
+                let zero = V::mul_ints(weight_sum, V::splat_int(-row.zero_point));
+                let value = V::to_floats(V::add_ints(sum, zero)).mul(V::splat(row.step));
+                value.mul_add(scale, bias).max(low).min(high).store_part(place, lanes);
+            }
+        }
+        channel += lanes;
+    }
+}
