@@ -78,7 +78,7 @@ class Draft:
         if options is not None:
             operator.builtinOptionsType, operator.builtinOptions = options
         builtin.builtinCode, builtin.deprecatedBuiltinCode = code, min(code, 127)
-        builtin.version = {Code.HARD_SWISH: 1, Code.RESIZE_BILINEAR: 3}.get(code, 2)
+        builtin.version = {Code.HARD_SWISH: 1, Code.ELU: 1, Code.PRELU: 1, Code.RESIZE_BILINEAR: 3}.get(code, 2)
         self.graph.operators, self.graph.outputs = [operator], [output]
         model = schema.ModelT()
         model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [builtin], [self.graph], self.buffers
@@ -166,6 +166,146 @@ def mean(numbers, kind):
     return draft.run(Code.MEAN, options("ReducerOptions", keepDims=True), [source, axes], target)
 
 
+def mean_of_channels(numbers, kind):
+    draft = Draft()
+    shape = [1, 4, 8, 24]
+    source = draft.input(shape, kind, numbers.quantity(kind))
+    axes = draft.integers([3])
+    target = draft.tensor([1, 4, 8, 1], kind, numbers.quantity(kind))
+    draft.data = [numbers.bytes(shape)]
+    return draft.run(Code.MEAN, options("ReducerOptions", keepDims=True), [source, axes], target)
+
+
+def positive(code):
+    """A function of values that are not negative: the zero point is the smallest byte."""
+
+    def case(numbers, kind):
+        draft = Draft()
+        source = draft.input(SHAPE, kind, (numbers.scale(), -128))
+        target = draft.tensor(SHAPE, kind, numbers.quantity(kind))
+        draft.data = [numbers.bytes(SHAPE)]
+        return draft.run(code, None, [source], target)
+
+    return case
+
+
+def same_scale(code, kind_of_options):
+    def case(numbers, kind):
+        draft = Draft()
+        quantity = numbers.quantity(kind)
+        inputs = [draft.input(SHAPE, kind, quantity) for _ in range(2)]
+        output = draft.tensor(SHAPE, kind, quantity)
+        draft.data = [numbers.bytes(SHAPE), numbers.bytes(SHAPE)]
+        return draft.run(code, options(kind_of_options), inputs, output)
+
+    return case
+
+
+def prelu(numbers, kind):
+    draft = Draft()
+    source = draft.input(SHAPE, kind, numbers.quantity(kind))
+    slope = draft.tensor([1, 1, 8], kind, numbers.quantity(kind), numbers.bytes([8]).tobytes())
+    target = draft.tensor(SHAPE, kind, numbers.quantity(kind))
+    draft.data = [numbers.bytes(SHAPE)]
+    return draft.run(Code.PRELU, None, [source, slope], target)
+
+
+def leaky_relu(numbers, kind):
+    alpha = float(np.float32(numbers.next() % 200) / np.float32(100) - np.float32(1))
+    return unary(Code.LEAKY_RELU, chosen=options("LeakyReluOptions", alpha=alpha))(numbers, kind)
+
+
+def weights(numbers, draft, kind, shape, outputs, axis, has_channels):
+    """Weights: unsigned with a zero point, or signed with a scale for each channel."""
+    if kind == U8:
+        quantity = numbers.quantity(kind)
+        return draft.tensor(shape, kind, quantity, numbers.bytes(shape).tobytes()), [quantity[0]] * outputs
+    scales = [numbers.scale() for _ in range(outputs if has_channels else 1)]
+    data = np.maximum(numbers.bytes(shape).view(np.int8), -127)
+    tensor = draft.tensor(shape, kind, (scales[0], 0), data.tobytes())
+    quantization = draft.graph.tensors[tensor].quantization
+    quantization.scale, quantization.quantizedDimension = np.array(scales, np.float32), axis
+    quantization.zeroPoint = np.zeros(len(scales), np.int64)
+    return tensor, scales if has_channels else scales * outputs
+
+
+def bias(numbers, draft, quantity, scales):
+    values = np.array([numbers.next() % 4000 - 2000 for _ in scales], np.int32)
+    tensor = draft.tensor([len(scales)], schema.TensorType.INT32, (np.float32(1), 0), values.tobytes())
+    quantization = draft.graph.tensors[tensor].quantization
+    distinct = scales if len(set(scales)) > 1 else scales[:1]
+    quantization.scale = np.array([quantity[0] * scale for scale in distinct], np.float32)
+    quantization.zeroPoint = np.zeros(len(distinct), np.int64)
+    return tensor
+
+
+def coarse(numbers, kind):
+    """The scale of sums of products."""
+    scale, zero_point = numbers.quantity(kind)
+    return scale * np.float32(8), zero_point
+
+
+def conv(size, has_channels=False):
+    def case(numbers, kind):
+        draft = Draft()
+        quantity = numbers.quantity(kind)
+        source = draft.input(SHAPE, kind, quantity)
+        filters, scales = weights(numbers, draft, kind, [6, size, size, 8], 6, 0, has_channels)
+        biases = bias(numbers, draft, quantity, scales)
+        target = draft.tensor([1, 4, 8, 6], kind, coarse(numbers, kind))
+        draft.data = [numbers.bytes(SHAPE)]
+        chosen = options("Conv2DOptions", strideH=1, strideW=1)
+        return draft.run(Code.CONV_2D, chosen, [source, filters, biases], target)
+
+    return case
+
+
+def depthwise(has_channels):
+    def case(numbers, kind):
+        draft = Draft()
+        quantity = numbers.quantity(kind)
+        source = draft.input(SHAPE, kind, quantity)
+        filters, scales = weights(numbers, draft, kind, [1, 3, 3, 8], 8, 3, has_channels)
+        biases = bias(numbers, draft, quantity, scales)
+        target = draft.tensor(SHAPE, kind, coarse(numbers, kind))
+        draft.data = [numbers.bytes(SHAPE)]
+        chosen = options("DepthwiseConv2DOptions", strideH=1, strideW=1, depthMultiplier=1)
+        return draft.run(Code.DEPTHWISE_CONV_2D, chosen, [source, filters, biases], target)
+
+    return case
+
+
+def fully_connected(numbers, kind):
+    draft = Draft()
+    quantity = numbers.quantity(kind)
+    source = draft.input([3, 32], kind, quantity)
+    filters, scales = weights(numbers, draft, kind, [10, 32], 10, 0, False)
+    biases = bias(numbers, draft, quantity, scales)
+    target = draft.tensor([3, 10], kind, coarse(numbers, kind))
+    draft.data = [numbers.bytes([3, 32])]
+    return draft.run(Code.FULLY_CONNECTED, options("FullyConnectedOptions"), [source, filters, biases], target)
+
+
+def batch_matmul(numbers, kind):
+    draft = Draft()
+    shapes = [[1, 2, 5, 24], [1, 2, 24, 7]]
+    inputs = [draft.input(shape, kind, numbers.quantity(kind)) for shape in shapes]
+    target = draft.tensor([1, 2, 5, 7], kind, coarse(numbers, kind))
+    draft.data = [numbers.bytes(shape) for shape in shapes]
+    return draft.run(Code.BATCH_MATMUL, options("BatchMatMulOptions"), inputs, target)
+
+
+def batch_matmul_by_constant(numbers, kind):
+    draft = Draft()
+    source = draft.input([1, 2, 5, 24], kind, numbers.quantity(kind))
+    scale = numbers.scale()
+    data = np.maximum(numbers.bytes([24, 7]).view(np.int8), -127)
+    right = draft.tensor([1, 1, 24, 7], kind, (scale, 0), data.tobytes())
+    target = draft.tensor([1, 2, 5, 7], kind, coarse(numbers, kind))
+    draft.data = [numbers.bytes([1, 2, 5, 24])]
+    return draft.run(Code.BATCH_MATMUL, options("BatchMatMulOptions"), [source, right], target)
+
+
 UNIT = {U8: (np.float32(1 / 256), 0), I8: (np.float32(1 / 256), -128)}
 SIGNED_UNIT = {U8: (np.float32(1 / 128), 128), I8: (np.float32(1 / 128), 0)}
 OPERATORS = {
@@ -191,13 +331,41 @@ OPERATORS = {
     "average_pool": pool(Code.AVERAGE_POOL_2D),
     "max_pool": pool(Code.MAX_POOL_2D),
     "mean": mean,
+    "mean_of_channels": mean_of_channels,
+    "squared_difference": binary(Code.SQUARED_DIFFERENCE, "SquaredDifferenceOptions"),
+    "rsqrt": positive(Code.RSQRT),
+    "sqrt": positive(Code.SQRT),
+    "log": unary(Code.LOG),
+    "abs": unary(Code.ABS),
+    "exp": unary(Code.EXP),
+    "elu": unary(Code.ELU),
+    "gelu": unary(Code.GELU, chosen=options("GeluOptions", approximate=False)),
+    "gelu_approximate": unary(Code.GELU, chosen=options("GeluOptions", approximate=True)),
+    "leaky_relu": leaky_relu,
+    "prelu": prelu,
+    "maximum": same_scale(Code.MAXIMUM, "MaximumMinimumOptions"),
+    "minimum": same_scale(Code.MINIMUM, "MaximumMinimumOptions"),
+    "conv": conv(3),
+    "conv_of_channels": conv(3, True),
+    "conv_pointwise": conv(1, True),
+    "depthwise": depthwise(False),
+    "depthwise_of_channels": depthwise(True),
+    "fully_connected": fully_connected,
+    "batch_matmul": batch_matmul,
+    "batch_matmul_by_constant": batch_matmul_by_constant,
 }
+
+
+# Those that LiteRT has for signed bytes alone.
+SIGNED = {"squared_difference", "rsqrt", "sqrt", "log", "abs", "exp", "elu", "batch_matmul", "batch_matmul_by_constant"}
 
 
 def main():
     lines = []
     for name, case in OPERATORS.items():
         for kind, of_kind in ((U8, "u8"), (I8, "i8")):
+            if kind == U8 and name in SIGNED:
+                continue
             sums = []
             for batch in range(BATCHES):
                 outputs = [case(Numbers(1 + batch * CASES + index), kind) for index in range(CASES)]

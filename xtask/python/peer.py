@@ -27,6 +27,7 @@ def litert(thing, model, _picture, threads):
     values = (numpy.arange(count) * 7919 % 251).astype(numpy.uint8)
     if details["dtype"] == numpy.float32:
         values = values.astype(numpy.float32) / numpy.float32(255)
+    values = values.view(details["dtype"])
     interpreter.set_tensor(details["index"], values.reshape(details["shape"]))
     return interpreter.invoke
 

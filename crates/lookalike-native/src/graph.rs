@@ -12,7 +12,7 @@ use lookalike_graph::{ModelFile, Pool, Reduction, Unary, elements};
 use crate::kernels::dynamic::RowScale;
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
 pub(crate) use crate::quantized::Scale;
-use crate::quantized::{Quantized, QuantizedBinary};
+use crate::quantized::{Quantized, QuantizedBinary, SumScale};
 
 /// A value's place in the graph.
 pub(crate) type ValueId = usize;
@@ -172,7 +172,8 @@ pub(crate) enum Op {
         window: Window2,
         activation: Activation,
     },
-    /// `[outer, rows, depth]` by `[outer, depth, columns]`; the outer indices of the operands for each of the result.
+    /// `[outer, rows, depth]` by `[outer, depth, columns]`; the outer indices of the operands for each of the result. The result is of floats, or
+    /// of 32-bit integers where the floats are integers.
     MatMul {
         pairs: Vec<(usize, usize)>,
         rows: usize,
@@ -197,6 +198,14 @@ pub(crate) enum Op {
         reduction: Reduction,
         axes: Vec<usize>,
     },
+    /// Sums of the steps of bytes above their zero point, as integers.
+    SumSteps {
+        axes: Vec<usize>,
+    },
+    /// The steps of bytes above their zero point, as floats.
+    Steps,
+    /// What such sums become as bytes.
+    ScaleSums(SumScale),
     /// Of `beta` times the values, along the last dimension.
     Softmax {
         beta: f32,

@@ -59,8 +59,6 @@ pub(crate) struct Kernels {
     pub(crate) accumulate: unsafe fn(Rows, bool, &[f32], &mut [f32]),
     /// Multiplies rows with one row.
     pub(crate) scale: unsafe fn(&[f32], &[f32], &mut [f32]),
-    /// Adds a row times a number to sums.
-    pub(crate) accumulate_scaled: unsafe fn(&[f32], f32, &mut [f32]),
     /// Real values of bytes, signed or not, less a zero point and times a scale.
     pub(crate) dequantize: unsafe fn(&[u8], bool, i32, f32, &mut [f32]),
     /// Bytes that stand for real values.
@@ -121,11 +119,6 @@ impl Kernels {
     pub(crate) fn scale(&self, from: &[f32], factors: &[f32], to: &mut [f32]) {
         // SAFETY: the set is there.
         unsafe { (self.scale)(from, factors, to) };
-    }
-
-    pub(crate) fn accumulate_scaled(&self, from: &[f32], factor: f32, sums: &mut [f32]) {
-        // SAFETY: the set is there.
-        unsafe { (self.accumulate_scaled)(from, factor, sums) };
     }
 
     pub(crate) fn dequantize(
@@ -249,10 +242,6 @@ macro_rules! kernels {
                 unsafe { rows::scale::<V>(from, factors, to) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn accumulate_scaled(from: &[f32], factor: f32, sums: &mut [f32]) {
-                elementwise::accumulate_scaled(from, factor, sums);
-            }
-            $(#[$feature])?
             pub(super) unsafe fn dequantize(from: &[u8], signed: bool, zero: i32, scale: f32, to: &mut [f32]) {
                 elementwise::dequantize(from, signed, zero, scale, to);
             }
@@ -305,7 +294,6 @@ macro_rules! kernels {
             binary: compiled::binary,
             binary_with_number: compiled::binary_with_number,
             accumulate: compiled::accumulate,
-            accumulate_scaled: compiled::accumulate_scaled,
             scale: compiled::scale,
             dequantize: compiled::dequantize,
             quantize: compiled::quantize,

@@ -17,6 +17,7 @@ use lookalike_graph::Pool;
 use self::conv::{ByteConv, DynamicConv, FloatConv, QuantizeRows};
 use self::depthwise::Depthwise;
 use self::elementwise::{Broadcast, ByteBinary, FloatBinary};
+use self::matmul::{MatMul, MatMulSize};
 use self::movement::Concatenation;
 use crate::graph::{Conv, Element, Interpolation, Op, Value, Weights, Window2};
 use crate::kernels::Kernels;
@@ -60,27 +61,6 @@ fn floats(
     })
 }
 
-/// Products of matrices of floats.
-#[derive(Debug)]
-struct MatMul {
-    pairs: Vec<(usize, usize)>,
-    size: (usize, usize, usize),
-}
-
-impl PreparedOp for MatMul {
-    fn run(
-        &self,
-        context: &mut RunContext<'_>,
-        inputs: Inputs<'_, '_>,
-        output: &mut [u8],
-    ) -> Result<()> {
-        let (left, right) = (inputs.floats(0)?, inputs.floats(1)?);
-        let output = bytemuck::cast_slice_mut(output);
-        matmul::multiply(context.kernels, &self.pairs, self.size, left, right, output);
-        Ok(())
-    }
-}
-
 /// Prepares an operator for inputs and an output as these.
 pub(crate) fn prepare(
     op: Op,
@@ -100,7 +80,8 @@ pub(crate) fn prepare(
             prepare_pool(input.element, pool, window, activation)
         }
         Op::MatMul { pairs, rows, depth, columns } => {
-            Box::new(MatMul { pairs, size: (rows, depth, columns) })
+            let size = MatMulSize { rows, depth, columns };
+            Box::new(MatMul::new(pairs, size, output.element == Element::I32, kernels))
         }
         Op::Activation(activation) => {
             floats(move |kernels, from, to| kernels.activate(activation, from, to))
@@ -123,6 +104,15 @@ pub(crate) fn prepare(
         }
         Op::Reduce { reduction, axes } => floats(move |kernels, from, to| {
             reduce::reduce(kernels, reduction, &input.dims, &axes, from, to);
+        }),
+        Op::SumSteps { axes } => bytes(move |_, from, to| {
+            reduce::sum_steps(&input, &axes, from, bytemuck::cast_slice_mut(to));
+        }),
+        Op::Steps => bytes(move |kernels, from, to| {
+            movement::steps(kernels, &input, from, bytemuck::cast_slice_mut(to));
+        }),
+        Op::ScaleSums(scale) => bytes(move |_, from, to| {
+            scale.apply(bytemuck::cast_slice(from), to);
         }),
         Op::Softmax { beta } => {
             floats(move |_, from, to| reduce::softmax(beta, last_dim, from, to))

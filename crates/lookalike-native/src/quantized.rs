@@ -60,8 +60,8 @@ impl FixedPoint {
         Self { multiplier: multiplier as i32, shift }
     }
 
-    /// The product, rounded twice to the nearest, half steps away from 0: at 31 bits, and at the shift. The value takes 9 bits, the factor is
-    /// below 2^22.
+    /// The product, rounded twice to the nearest, half steps away from 0: at 31 bits, and at the shift. Where the factor is above 1, the value has
+    /// room for it.
     fn times(self, value: i32) -> i32 {
         let (left, right) = (self.shift.max(0), (-self.shift).clamp(0, 31));
         divide_by_power(high_product(value << left, self.multiplier), right as u32)
@@ -162,6 +162,54 @@ pub(crate) fn hard_swish(from: Scale, to: Scale) -> Option<impl Fn(i32) -> i32> 
     })
 }
 
+/// TensorFlow Lite's RSQRT, for steps that are not negative: 0 gives the largest byte, and so do negative ones, which it refuses.
+pub(crate) fn rsqrt(from: Scale, to: Scale) -> Option<impl Fn(i32) -> i32> {
+    const SHIFT: i32 = 20;
+    let factor = fixed_point(1.0 / f64::from(from.scale.sqrt() * to.scale))?;
+    let fine = FixedPoint { shift: factor.shift - SHIFT, ..factor };
+    Some(move |steps: i32| {
+        if steps <= 0 {
+            return i32::MAX;
+        }
+        let (multiplier, right) = inverse_square_root(steps);
+        fine.times(FixedPoint { multiplier, shift: SHIFT - right as i32 }.times(1))
+    })
+}
+
+/// TensorFlow Lite's ABS. `None` for scales that are too far apart for it.
+pub(crate) fn abs(from: Scale, to: Scale) -> Option<impl Fn(i32) -> i32> {
+    let factor = fixed_point(f64::from(from.scale / to.scale))?;
+    let has_same_scale = from.scale == to.scale;
+    Some(move |steps: i32| if has_same_scale { steps.abs() } else { factor.times(steps.abs()) })
+}
+
+/// LEAKY_RELU: XNNPACK's, in 256ths, and TensorFlow Lite's for factors that XNNPACK does not take. `None` where that could overflow.
+pub(crate) fn leaky_relu(from: Scale, to: Scale, slope: f32) -> Option<Box<dyn Fn(i32) -> i32>> {
+    let positive = from.scale / to.scale;
+    let negative = positive * slope;
+    let is_taken = (1.0 / 256.0..=128.0).contains(&positive)
+        && (-127.996_09..=128.0).contains(&negative)
+        && negative.abs() >= 1.0 / 256.0;
+    if is_taken {
+        let [positive, negative] =
+            [positive, negative].map(|factor| (256.0 * factor).round_ties_even() as i32);
+        let factor = move |steps: i32| if steps >= 0 { positive } else { negative };
+        return Some(Box::new(move |steps| (steps * factor(steps) + 128) >> 8));
+    }
+    let positive = fixed_point(f64::from(from.scale / to.scale))?;
+    // The sign is that of the multiplier.
+    let negative = f64::from(from.scale * slope / to.scale);
+    let (sign, negative) = match negative {
+        0.0 => (0, positive),
+        factor => (factor.signum() as i32, fixed_point(factor.abs())?),
+    };
+    Some(Box::new(
+        move |steps| {
+            if steps >= 0 { positive.times(steps) } else { negative.times(sign * steps) }
+        },
+    ))
+}
+
 /// A quantized operator on two inputs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QuantizedBinary {
@@ -177,6 +225,10 @@ enum Arithmetic {
     Add { multipliers: [i32; 2], shift: u32 },
     /// The product of steps times the factor, rounded to the nearest, half steps to even.
     Mul { factor: f32 },
+    /// Steps, or steps times those of the slope where they are negative.
+    Prelu { positive: FixedPoint, negative: FixedPoint },
+    /// The square of the difference of 128ths of steps, each brought to twice the larger scale.
+    SquaredDifference { factors: [FixedPoint; 2], of_square: FixedPoint },
 }
 
 impl QuantizedBinary {
@@ -218,6 +270,35 @@ impl QuantizedBinary {
         is_taken.then(|| Self::new(Arithmetic::Mul { factor }, inputs, output, bounds))
     }
 
+    /// TensorFlow Lite's PRELU. `None` for scales that are too far apart for it.
+    pub(crate) fn prelu(inputs: [Quantized; 2], output: Scale, bounds: (i32, i32)) -> Option<Self> {
+        let [input, slope] = inputs.map(|input| input.scale.scale);
+        let positive = fixed_point(f64::from(input / output.scale))?;
+        let negative = fixed_point(f64::from(input * slope / output.scale))?;
+        // Products of two bytes take 16 bits.
+        (negative.shift <= 14)
+            .then(|| Self::new(Arithmetic::Prelu { positive, negative }, inputs, output, bounds))
+    }
+
+    /// TensorFlow Lite's SQUARED_DIFFERENCE. `None` for scales that are too far apart for it.
+    pub(crate) fn squared_difference(
+        inputs: [Quantized; 2],
+        output: Scale,
+        bounds: (i32, i32),
+    ) -> Option<Self> {
+        const SHIFT: i32 = 7;
+        let [left, right] = inputs.map(|input| f64::from(input.scale.scale));
+        let common = 2.0 * left.max(right);
+        let factors = [FixedPoint::new(left / common), FixedPoint::new(right / common)];
+        let steps = f64::from(1 << (2 * SHIFT)) * f64::from(output.scale);
+        let of_square = FixedPoint::new(common * common / steps);
+        // The square takes up to 32 bits, and must not be shifted out of them.
+        (of_square.shift <= 0).then(|| {
+            let arithmetic = Arithmetic::SquaredDifference { factors, of_square };
+            Self::new(arithmetic, inputs, output, bounds)
+        })
+    }
+
     /// Computes a row. An input of one element is used for all of the row.
     pub(crate) fn row(&self, left: &[u8], right: &[u8], to: &mut [u8]) {
         match self.arithmetic {
@@ -231,6 +312,17 @@ impl QuantizedBinary {
             Arithmetic::Mul { factor } => self.each(left, right, to, |[left, right]| {
                 ((left * right) as f32 * factor).round_ties_even() as i32
             }),
+            Arithmetic::Prelu { positive, negative } => {
+                self.each(left, right, to, |[left, right]| {
+                    if left >= 0 { positive.times(left) } else { negative.times(left * right) }
+                });
+            }
+            Arithmetic::SquaredDifference { factors: [of_left, of_right], of_square } => {
+                self.each(left, right, to, |[left, right]| {
+                    let difference = of_left.times(left << 7) - of_right.times(right << 7);
+                    of_square.times(difference.wrapping_mul(difference))
+                });
+            }
         }
     }
 
@@ -260,6 +352,60 @@ impl QuantizedBinary {
                 to.iter_mut()
                     .zip(inputs)
                     .for_each(|(to, (&left, &right))| *to = value(left, right));
+            }
+        }
+    }
+}
+
+/// What sums of products of steps become, or sums of steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SumScale {
+    factor: SumFactor,
+    zero_point: i32,
+    bounds: (i32, i32),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum SumFactor {
+    /// TensorFlow Lite's.
+    Fixed(FixedPoint),
+    /// XNNPACK's: a product of floats, rounded to the nearest, half steps to even.
+    Float(f32),
+    /// XNNPACK's for means: the same with half steps rounded up.
+    Mean(f32),
+}
+
+impl SumScale {
+    /// XNNPACK's MEAN of so many elements.
+    pub(crate) fn mean(from: Quantized, to: Quantized, count: usize) -> Self {
+        let factor = SumFactor::Mean(from.scale.scale / to.scale.scale * (1.0 / count as f32));
+        Self { factor, zero_point: to.scale.zero_point, bounds: to.limits() }
+    }
+
+    /// BATCH_MATMUL: XNNPACK's where the second input is a constant, otherwise TensorFlow Lite's. `None` where that could overflow.
+    pub(crate) fn matmul(inputs: [Quantized; 2], to: Quantized, is_constant: bool) -> Option<Self> {
+        let [left, right] = inputs.map(|input| input.scale.scale);
+        let factor = if is_constant {
+            SumFactor::Float(left * right / to.scale.scale)
+        } else {
+            // The product of the scales is one of floats.
+            let factor = f64::from(left * right) / f64::from(to.scale.scale);
+            SumFactor::Fixed(fixed_point(factor).filter(|factor| factor.shift <= 0)?)
+        };
+        Some(Self { factor, zero_point: to.scale.zero_point, bounds: to.limits() })
+    }
+
+    pub(crate) fn apply(&self, sums: &[i32], to: &mut [u8]) {
+        let (low, high) = self.bounds;
+        let byte = |steps: i32| steps.saturating_add(self.zero_point).clamp(low, high) as u8;
+        let pairs = to.iter_mut().zip(sums);
+        match self.factor {
+            SumFactor::Fixed(factor) => pairs.for_each(|(to, &sum)| *to = byte(factor.times(sum))),
+            SumFactor::Float(factor) => pairs.for_each(|(to, &sum)| {
+                *to = byte((sum as f32 * factor).round_ties_even() as i32);
+            }),
+            SumFactor::Mean(factor) => {
+                pairs.for_each(|(to, &sum)| *to = byte((sum as f32 * factor + 0.5).floor() as i32));
             }
         }
     }

@@ -152,13 +152,6 @@ pub(crate) fn affine(from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
 }
 
 #[inline(always)]
-pub(crate) fn accumulate_scaled(from: &[f32], factor: f32, sums: &mut [f32]) {
-    for (sum, &value) in sums.iter_mut().zip(from) {
-        *sum += value * factor;
-    }
-}
-
-#[inline(always)]
 pub(crate) fn dequantize(
     from: &[u8],
     is_signed: bool,

@@ -4,17 +4,49 @@ use lookalike_core::Result;
 use lookalike_graph::{Activation as Fused, Node, Reduction, Unary};
 
 use super::{Lowering, quantized_bounds};
-use crate::graph::{Op, Scale};
+use crate::graph::{Element, Op, Scale, Value};
 use crate::kernels::elementwise::{Activation, Binary, apply};
-use crate::quantized::{self, QuantizedBinary, Requantization, requantization, table};
+use crate::quantized::{
+    self, Quantized, QuantizedBinary, Requantization, SumScale, requantization, table,
+};
+
+/// The functions of bytes that are not functions of the reals that they stand for, rounded: from steps to steps.
+fn quantized_unary(
+    function: Unary,
+    from: Quantized,
+    to: Quantized,
+) -> Option<Box<dyn Fn(i32) -> i32>> {
+    let (from, to, limits) = (from.scale, to.scale, to.limits());
+    Some(match function {
+        Unary::Abs => Box::new(quantized::abs(from, to)?),
+        // XNNPACK's: half steps go to the even byte, the zero point included.
+        Unary::Elu => Box::new(move |steps| {
+            let real = apply(function, from.scale * steps as f32);
+            let byte = (real * (1.0 / to.scale) + to.zero_point as f32).round_ties_even();
+            (byte as i32).saturating_sub(to.zero_point)
+        }),
+        Unary::LeakyRelu { slope } => quantized::leaky_relu(from, to, slope)?,
+        // What has no logarithm gets the smallest byte.
+        Unary::Log => Box::new(move |steps| match steps {
+            ..=0 => limits.0 - to.zero_point,
+            _ => ((from.scale * steps as f32).ln() * (1.0 / to.scale)).round() as i32,
+        }),
+        Unary::Rsqrt => Box::new(quantized::rsqrt(from, to)?),
+        // It is cut off behind the point.
+        Unary::Sqrt => {
+            Box::new(move |steps| ((from.scale * steps as f32).sqrt() / to.scale) as i32)
+        }
+        _ => return None,
+    })
+}
 
 impl Lowering<'_> {
     /// Adds a function of single values: of bytes as a table.
     fn map(&mut self, node: &Node, function: Op, apply: impl Fn(f32) -> f32) -> Result<()> {
         if let Some((from, to)) = self.quantized_pair(node) {
-            let steps = |steps: i32| {
-                (apply(from.scale.scale * steps as f32) / to.scale.scale).round() as i32
-            };
+            let inverse = 1.0 / to.scale.scale;
+            let steps =
+                |steps: i32| (apply(from.scale.scale * steps as f32) * inverse).round() as i32;
             return self.look_up(node, Op::Table(table(from, to, steps)));
         }
         let floats = self.floats(node.input(0))?;
@@ -34,6 +66,11 @@ impl Lowering<'_> {
     pub(super) fn unary(&mut self, node: &Node, function: Unary) -> Result<()> {
         if function == Unary::HardSwish {
             return self.hard_swish(node);
+        }
+        if let Some((from, to)) = self.quantized_pair(node)
+            && let Some(steps) = quantized_unary(function, from, to)
+        {
+            return self.look_up(node, Op::Table(table(from, to, steps)));
         }
         self.map(node, Op::Unary(function), |value| apply(function, value))
     }
@@ -93,6 +130,10 @@ impl Lowering<'_> {
             Binary::Add => QuantizedBinary::add(inputs, output.scale, bounds, false),
             Binary::Sub => QuantizedBinary::add(inputs, output.scale, bounds, true),
             Binary::Mul => QuantizedBinary::mul(inputs, output.scale, bounds),
+            Binary::Prelu => QuantizedBinary::prelu(inputs, output.scale, bounds),
+            Binary::SquaredDifference => {
+                QuantizedBinary::squared_difference(inputs, output.scale, bounds)
+            }
             _ => None,
         }
     }
@@ -103,9 +144,29 @@ impl Lowering<'_> {
         reduction: Reduction,
         axes: &[usize],
     ) -> Result<()> {
+        if reduction == Reduction::Mean
+            && let Some((from, to)) = self.quantized_pair(node)
+        {
+            return self.quantized_mean(node, axes, from, to);
+        }
         let floats = self.floats(node.input(0))?;
         let reduce = Op::Reduce { reduction, axes: axes.to_vec() };
         self.define(node, reduce, vec![floats], Fused::None)
+    }
+
+    /// The mean of bytes, whose steps are summed up as integers.
+    fn quantized_mean(
+        &mut self,
+        node: &Node,
+        axes: &[usize],
+        from: Quantized,
+        to: Quantized,
+    ) -> Result<()> {
+        let (stored, dims) = (self.stored(node.input(0))?, self.dims(node.output()));
+        let count = self.source.element_count(node.input(0)) / dims.iter().product::<usize>();
+        let sums = Value::new(dims, Element::I32, None);
+        let sums = self.node(Op::SumSteps { axes: axes.to_vec() }, vec![stored], sums);
+        self.define_stored(node, Op::ScaleSums(SumScale::mean(from, to, count)), vec![sums])
     }
 
     pub(super) fn softmax(&mut self, node: &Node, beta: f32) -> Result<()> {

@@ -6,8 +6,9 @@ use lookalike_graph::{Activation as Fused, Node, TensorId};
 use super::Lowering;
 use super::layout::strides;
 use super::windows::Geometry;
-use crate::graph::{Op, Side, ValueId, Window2};
+use crate::graph::{Element, Op, Side, Value, ValueId, Window2};
 use crate::kernels::elementwise::Binary;
+use crate::quantized::SumScale;
 
 impl Lowering<'_> {
     pub(super) fn fully_connected(&mut self, node: &Node, activation: Fused) -> Result<()> {
@@ -46,9 +47,20 @@ impl Lowering<'_> {
         self.remap(value, offsets, dims)
     }
 
-    /// An input of a matrix product, and its shape.
-    fn matrices(&mut self, tensor: TensorId, transposes: bool) -> Result<(ValueId, Vec<usize>)> {
-        let (value, mut dims) = (self.floats(tensor)?, self.dims(tensor));
+    /// An input of a matrix product, as floats or as steps, and its shape.
+    fn matrices(
+        &mut self,
+        tensor: TensorId,
+        transposes: bool,
+        is_quantized: bool,
+    ) -> Result<(ValueId, Vec<usize>)> {
+        let mut dims = self.dims(tensor);
+        let value = if is_quantized {
+            let stored = self.stored(tensor)?;
+            self.float_node(Op::Steps, vec![stored], dims.clone())
+        } else {
+            self.floats(tensor)?
+        };
         if !transposes {
             return Ok((value, dims));
         }
@@ -64,8 +76,10 @@ impl Lowering<'_> {
         transposes_left: bool,
         transposes_right: bool,
     ) -> Result<()> {
-        let (left, left_dims) = self.matrices(node.input(0), transposes_left)?;
-        let (right, right_dims) = self.matrices(node.input(1), transposes_right)?;
+        let scale = self.matmul_scale(node);
+        let is_quantized = scale.is_some();
+        let (left, left_dims) = self.matrices(node.input(0), transposes_left, is_quantized)?;
+        let (right, right_dims) = self.matrices(node.input(1), transposes_right, is_quantized)?;
         let dims = self.dims(node.output());
         let outer = &dims[..dims.len() - 2];
         let (rows, columns) = (dims[dims.len() - 2], dims[dims.len() - 1]);
@@ -79,7 +93,19 @@ impl Lowering<'_> {
             })
             .collect();
         let product = Op::MatMul { pairs, rows, depth, columns };
-        self.define(node, product, vec![left, right], Fused::None)
+        let Some(scale) = scale else {
+            return self.define(node, product, vec![left, right], Fused::None);
+        };
+        let sums = Value::new(dims, Element::I32, None);
+        let sums = self.node(product, vec![left, right], sums);
+        self.define_stored(node, Op::ScaleSums(scale), vec![sums])
+    }
+
+    /// What the sums become, where inputs and output are of bytes.
+    fn matmul_scale(&self, node: &Node) -> Option<SumScale> {
+        let inputs = [self.quantized(node.input(0))?, self.quantized(node.input(1))?];
+        let is_constant = !self.source.constant(node.input(1)).is_empty();
+        SumScale::matmul(inputs, self.quantized(node.output())?, is_constant)
     }
 }
 

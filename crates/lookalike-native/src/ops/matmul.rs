@@ -1,39 +1,224 @@
-//! Products of matrices.
+//! Products of matrices that are both computed.
+#![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]
+
+use lookalike_core::Result;
 
 use crate::kernels::Kernels;
+use crate::kernels::elementwise::Activation;
+use crate::kernels::tile::Tile;
+use crate::pack::{Run, runs, spread};
+use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared, Worker};
 
-/// `[outer, rows, depth]` by `[outer, depth, columns]`, for pairs of outer indices.
-pub(super) fn multiply(
-    kernels: &Kernels,
-    pairs: &[(usize, usize)],
-    (rows, depth, columns): (usize, usize, usize),
-    left: &[f32],
-    right: &[f32],
-    to: &mut [f32],
-) {
-    for (&(of_left, of_right), to) in pairs.iter().zip(to.chunks_exact_mut(rows * columns)) {
-        let left = &left[of_left * rows * depth..][..rows * depth];
-        let right = &right[of_right * depth * columns..][..depth * columns];
-        for (left, to) in left.chunks_exact(depth).zip(to.chunks_exact_mut(columns)) {
-            to.fill(0.0);
-            for (&left, right) in left.iter().zip(right.chunks_exact(columns)) {
-                kernels.accumulate_scaled(right, left, to);
+/// How large the matrices are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MatMulSize {
+    pub(super) rows: usize,
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+}
+
+/// Products of matrices of floats. Columns of the right one are packed, block by block, as the weights of a convolution are, and rows of the
+/// left one are its pixels.
+#[derive(Debug)]
+pub(super) struct MatMul {
+    /// Which matrices are multiplied.
+    pairs: Vec<(usize, usize)>,
+    size: MatMulSize,
+    /// Whether all are integers, and results are stored as such.
+    are_integers: bool,
+    /// The columns of blocks: where each begins, and how many it has.
+    blocks: Vec<(usize, usize)>,
+    lanes: usize,
+    /// Values of a row that are multiplied at a time.
+    max_depth: usize,
+}
+
+/// How many products of two steps of bytes floats add up without rounding: integers up to 2^24 are floats.
+const EXACT_PRODUCTS: usize = (1 << f32::MANTISSA_DIGITS) / (255 * 255);
+
+impl MatMul {
+    pub(super) fn new(
+        pairs: Vec<(usize, usize)>,
+        size: MatMulSize,
+        are_integers: bool,
+        kernels: &Kernels,
+    ) -> Self {
+        let max = kernels.block_vectors * kernels.lanes;
+        let vectors = size.columns.div_ceil(kernels.lanes);
+        let blocks = spread(vectors, kernels.block_vectors).map(|(first, vectors)| {
+            let first = first * kernels.lanes;
+            (first, (vectors * kernels.lanes).min(size.columns - first))
+        });
+        let blocks: Vec<_> = blocks.collect();
+        assert!(blocks.iter().all(|&(_, columns)| columns <= max), "blocks that kernels have");
+        let max_depth = if are_integers { EXACT_PRODUCTS } else { size.depth };
+        Self { pairs, size, are_integers, blocks, lanes: kernels.lanes, max_depth }
+    }
+
+    /// Floats of the packed columns of a block: an empty row of biases first.
+    fn packed(&self) -> usize {
+        let widest = self.blocks.iter().map(|&(_, columns)| columns).max().unwrap_or_default();
+        (1 + self.max_depth.min(self.size.depth)) * widest.next_multiple_of(self.lanes)
+    }
+
+    /// Floats of the sums of a block, where they are added up part by part.
+    fn sums(&self) -> usize {
+        if self.are_integers {
+            self.size.rows * self.packed() / (1 + self.depth_of_part())
+        } else {
+            0
+        }
+    }
+
+    fn depth_of_part(&self) -> usize {
+        self.max_depth.min(self.size.depth)
+    }
+
+    /// Multiplies a part of the depth with the columns of a block.
+    ///
+    /// # Safety
+    ///
+    /// `left` is good for the rows, and `to` for the columns of the block in all of them, `stride` apart.
+    unsafe fn multiply(
+        &self,
+        kernels: &Kernels,
+        (left, depth): (*const f32, usize),
+        columns: usize,
+        packed: &[f32],
+        (to, stride): (*mut f32, usize),
+    ) {
+        let vectors = columns.div_ceil(self.lanes);
+        assert!(packed.len() >= (1 + depth) * vectors * self.lanes, "columns that are not packed");
+        let tiles = kernels.tiles[vectors - 1];
+        for Run { start, size: pixels, repeats } in runs(self.size.rows, tiles.len()) {
+            if repeats == 0 {
+                break;
+            }
+            // SAFETY: the rows are there, which is the caller's, and columns are packed for all lanes.
+            unsafe {
+                tiles[pixels - 1](&Tile {
+                    input: left.add(start * self.size.depth),
+                    segments: [0].as_ptr(),
+                    segment_count: 1,
+                    segment_length: depth,
+                    pixel_stride: self.size.depth,
+                    weights: packed.as_ptr(),
+                    repeats,
+                    output: to.add(start * stride),
+                    output_stride: stride,
+                    vector_stride: self.lanes,
+                    residual: std::ptr::null(),
+                    last_lanes: columns - (vectors - 1) * self.lanes,
+                    activation: Activation::None,
+                    post_add_bounds: None,
+                });
+            }
+        }
+    }
+
+    /// Packs columns of some rows of the right matrix.
+    fn pack(&self, right: &[f32], (first, columns): (usize, usize), packed: &mut [f32]) {
+        let width = columns.next_multiple_of(self.lanes);
+        let (biases, packed) = packed.split_at_mut(width);
+        biases.fill(0.0);
+        let rows = right.chunks_exact(self.size.columns);
+        for (row, packed) in rows.zip(packed.chunks_exact_mut(width)) {
+            let (whole, rest) = packed.split_at_mut(columns);
+            whole.copy_from_slice(&row[first..][..columns]);
+            rest.fill(0.0);
+        }
+    }
+
+    /// Computes a block of columns of a product of floats.
+    ///
+    /// # Safety
+    ///
+    /// The output is good for the product, of which no one else has these columns.
+    unsafe fn floats(
+        &self,
+        kernels: &Kernels,
+        [left, right]: [&[f32]; 2],
+        block: (usize, usize),
+        packed: &mut [f32],
+        output: *mut f32,
+    ) {
+        self.pack(right, block, packed);
+        let to = (output.wrapping_add(block.0), self.size.columns);
+        // SAFETY: the caller's, and the left matrix is there.
+        unsafe { self.multiply(kernels, (left.as_ptr(), self.size.depth), block.1, packed, to) };
+    }
+
+    /// Computes a block of columns of a product of integers, part by part, so that all sums are exact.
+    ///
+    /// # Safety
+    ///
+    /// As of [`floats`](Self::floats), for integers.
+    unsafe fn integers(
+        &self,
+        kernels: &Kernels,
+        [left, right]: [&[f32]; 2],
+        block: (usize, usize),
+        memory: &mut [f32],
+        output: *mut i32,
+    ) {
+        let MatMulSize { depth, columns, .. } = self.size;
+        let (packed, sums) = memory.split_at_mut(self.packed());
+        let width = block.1.next_multiple_of(self.lanes);
+        for start in (0..depth).step_by(self.max_depth) {
+            let part = self.max_depth.min(depth - start);
+            self.pack(&right[start * columns..][..part * columns], block, packed);
+            let left = (left[start..].as_ptr(), part);
+            // SAFETY: the left matrix is there, and the sums of a block.
+            unsafe { self.multiply(kernels, left, block.1, packed, (sums.as_mut_ptr(), width)) };
+            for (row, sums) in sums.chunks_exact(width).enumerate() {
+                // SAFETY: the caller's.
+                let to = unsafe {
+                    let first = output.add(row * columns + block.0);
+                    std::slice::from_raw_parts_mut(first, block.1)
+                };
+                for (to, &sum) in to.iter_mut().zip(sums) {
+                    *to = if start == 0 { sum as i32 } else { to.wrapping_add(sum as i32) };
+                }
             }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::compiled::portable;
+impl PreparedOp for MatMul {
+    fn scratch(&self) -> Scratch {
+        Scratch { floats: self.packed().saturating_add(self.sums()), offsets: 0 }
+    }
 
-    #[test]
-    fn matrices_are_multiplied_pair_by_pair() {
-        let left = [1.0, 2.0, 3.0, 4.0];
-        let right = [5.0, 6.0, 7.0, 8.0, 1.0, 0.0, 0.0, 1.0];
-        let mut to = [0.0; 8];
-        multiply(portable(), &[(0, 0), (0, 1)], (2, 2, 2), &left, &right, &mut to);
-        assert_eq!(to, [19.0, 22.0, 43.0, 50.0, 1.0, 2.0, 3.0, 4.0]);
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        let MatMulSize { rows, depth, columns } = self.size;
+        let (left, right) = (inputs.floats(0)?, inputs.floats(1)?);
+        let count = self.pairs.len() * rows * columns;
+        assert_eq!(output.len(), count * size_of::<f32>(), "the output of a product");
+        let output = Shared(output.as_mut_ptr());
+        let (kernels, blocks) = (context.kernels, self.blocks.len());
+        let multiplications = count.saturating_mul(depth);
+        context.run(self.pairs.len() * blocks, multiplications, &|mut worker: Worker, task| {
+            let (pair, block) = (task / blocks, self.blocks[task % blocks]);
+            let (of_left, of_right) = self.pairs[pair];
+            let left = &left[of_left * rows * depth..][..rows * depth];
+            let right = &right[of_right * depth * columns..][..depth * columns];
+            let (memory, _) = worker.scratch(self.scratch());
+            // SAFETY: all products are there, and blocks do not overlap.
+            unsafe {
+                let output = output.get().add(pair * rows * columns * size_of::<f32>());
+                let matrices = [left, right];
+                if self.are_integers {
+                    self.integers(kernels, matrices, block, memory, output.cast());
+                } else {
+                    self.floats(kernels, matrices, block, memory, output.cast());
+                }
+            }
+        });
+        Ok(())
     }
 }

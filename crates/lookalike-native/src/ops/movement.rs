@@ -119,6 +119,12 @@ pub(super) fn dequantize(kernels: &Kernels, value: &Value, from: &[u8], to: &mut
     kernels.dequantize(from, value.element == Element::I8, scale.zero_point, scale.scale, to);
 }
 
+/// The steps of bytes above their zero point.
+pub(super) fn steps(kernels: &Kernels, value: &Value, from: &[u8], to: &mut [f32]) {
+    let Some(scale) = value.scale else { return };
+    kernels.dequantize(from, value.element == Element::I8, scale.zero_point, 1.0, to);
+}
+
 /// Numbers of any kind to numbers of any kind: integers wrap around, floats are cut off behind the point and at the bounds.
 pub(super) fn cast(from_element: Element, from: &[u8], to_element: Element, to: &mut [u8]) {
     let (from_size, to_size) = (from_element.size(), to_element.size());

@@ -2,6 +2,7 @@
 
 use lookalike_graph::Reduction;
 
+use crate::graph::{Element, Value};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::Binary;
 use crate::kernels::rows::Rows;
@@ -21,6 +22,33 @@ pub(super) fn reduce(
         Reduction::Min => (f32::INFINITY, f32::min),
     };
     to.fill(start);
+    for_rows(dims, axes, from, to, |from, to| {
+        if matches!(reduction, Reduction::Mean | Reduction::Sum) {
+            let length = to.len();
+            let rows = Rows { length, stride: length, count: from.len() / length };
+            kernels.accumulate(rows, false, from, to);
+        } else {
+            for from in from.chunks_exact(to.len()) {
+                for (to, &from) in to.iter_mut().zip(from) {
+                    *to = apply(*to, from);
+                }
+            }
+        }
+    });
+    if reduction == Reduction::Mean {
+        let count = from.len() / to.len();
+        to.iter_mut().for_each(|value| *value /= count as f32);
+    }
+}
+
+/// Goes through rows that are reduced into a row of the output, several at a time.
+fn for_rows<T, S>(
+    dims: &[usize],
+    axes: &[usize],
+    from: &[T],
+    to: &mut [S],
+    mut reduce: impl FnMut(&[T], &mut [S]),
+) {
     let is_reduced = |axis: usize| axes.contains(&axis);
     // Rows that end at a dimension that is kept go into rows of the result.
     let kept = (0..dims.len()).rev().take_while(|&axis| !is_reduced(axis)).count();
@@ -40,22 +68,23 @@ pub(super) fn reduce(
                 stride *= dims[axis];
             }
         }
-        let to = &mut to[target * length..][..length];
-        if matches!(reduction, Reduction::Mean | Reduction::Sum) {
-            let rows = Rows { length, stride: length, count };
-            kernels.accumulate(rows, false, from, to);
-        } else {
-            for from in from.chunks_exact(length) {
-                for (to, &from) in to.iter_mut().zip(from) {
-                    *to = apply(*to, from);
-                }
-            }
+        reduce(from, &mut to[target * length..][..length]);
+    }
+}
+
+/// Sums of the steps of bytes above their zero point.
+pub(super) fn sum_steps(value: &Value, axes: &[usize], from: &[u8], to: &mut [i32]) {
+    let Some(scale) = value.scale else { return };
+    let steps = |byte: u8| {
+        let stored = if value.element == Element::I8 { i32::from(byte as i8) } else { byte.into() };
+        stored - scale.zero_point
+    };
+    to.fill(0);
+    for_rows(&value.dims, axes, from, to, |from, to| {
+        for from in from.chunks_exact(to.len()) {
+            to.iter_mut().zip(from).for_each(|(sum, &byte)| *sum = sum.wrapping_add(steps(byte)));
         }
-    }
-    if reduction == Reduction::Mean {
-        let count = from.len() / to.len();
-        to.iter_mut().for_each(|value| *value /= count as f32);
-    }
+    });
 }
 
 pub(super) fn softmax(beta: f32, length: usize, from: &[f32], to: &mut [f32]) {

@@ -26,9 +26,13 @@ impl Case {
         i64::from(self.numbers.next() % 256) - if kind == TensorType::INT8 { 128 } else { 0 }
     }
 
+    /// From 0.002 to 0.062.
+    fn step(&mut self) -> f32 {
+        (200 + self.numbers.next() % 6000) as f32 / 100_000.0
+    }
+
     fn scale(&mut self, kind: TensorType) -> Scale {
-        let scale = (200 + self.numbers.next() % 6000) as f32 / 100_000.0;
-        (scale, self.zero_point(kind))
+        (self.step(), self.zero_point(kind))
     }
 
     fn input_of(&mut self, shape: &[usize], scale: Scale) -> i32 {
@@ -137,6 +141,128 @@ impl Case {
         self.run(BuiltinOperator::MEAN, options, &[image, axes], kind, scale)
     }
 
+    fn mean_of_channels(mut self) -> Vec<u8> {
+        let image = self.input(&[1, 4, 8, 24]);
+        let (kind, scale) = (self.kind, self.scale(self.kind));
+        let axes = self.draft.integers(&[3]);
+        let options = BuiltinOptions::ReducerOptions(ReducerOptions { keep_dims: true });
+        self.run(BuiltinOperator::MEAN, options, &[image, axes], kind, scale)
+    }
+
+    /// A function of values that are not negative: the zero point is the smallest byte.
+    fn positive(mut self, operator: BuiltinOperator) -> Vec<u8> {
+        let scale = (self.step(), -128);
+        let input = self.input_of(&SHAPE, scale);
+        let (kind, scale) = (self.kind, self.scale(self.kind));
+        self.run(operator, BuiltinOptions::None, &[input], kind, scale)
+    }
+
+    fn same_scale(mut self, operator: BuiltinOperator) -> Vec<u8> {
+        let scale = self.scale(self.kind);
+        let inputs = [self.input_of(&SHAPE, scale), self.input_of(&SHAPE, scale)];
+        let kind = self.kind;
+        self.run(operator, BuiltinOptions::None, &inputs, kind, scale)
+    }
+
+    fn prelu(mut self) -> Vec<u8> {
+        let input = self.input(&SHAPE);
+        let (kind, scale) = (self.kind, self.scale(self.kind));
+        let slopes = self.numbers.bytes(8);
+        let slopes = self.draft.bytes(&[1, 1, 8], kind, &[scale], 0, &slopes);
+        let scale = self.scale(kind);
+        self.run(BuiltinOperator::PRELU, BuiltinOptions::None, &[input, slopes], kind, scale)
+    }
+
+    fn leaky_relu(mut self) -> Vec<u8> {
+        let alpha = (self.numbers.next() % 200) as f32 / 100.0 - 1.0;
+        let options = BuiltinOptions::LeakyReluOptions(LeakyReluOptions { alpha });
+        self.unary(BuiltinOperator::LEAKY_RELU, options, &SHAPE, Output::Random)
+    }
+
+    /// Weights and a bias: unsigned weights have a zero point, signed ones may have a scale for each channel.
+    fn weights(
+        &mut self,
+        shape: &[usize],
+        outputs: usize,
+        axis: i32,
+        has_channels: bool,
+    ) -> [i32; 2] {
+        let (kind, count) = (self.kind, shape.iter().product());
+        let weights = if kind == TensorType::UINT8 {
+            let scale = self.scale(kind);
+            let bytes = self.numbers.bytes(count);
+            self.draft.bytes(shape, kind, &[scale], axis, &bytes)
+        } else {
+            let channels = if has_channels { outputs } else { 1 };
+            let scales: Vec<Scale> = (0..channels).map(|_| (self.step(), 0)).collect();
+            let bytes = self.numbers.bytes(count);
+            let bytes: Vec<u8> =
+                bytes.iter().map(|&byte| if byte == 128 { 129 } else { byte }).collect();
+            self.draft.bytes(shape, kind, &scales, axis, &bytes)
+        };
+        let bias: Vec<i32> =
+            (0..outputs).map(|_| (self.numbers.next() % 4000) as i32 - 2000).collect();
+        [weights, self.draft.integers(&bias)]
+    }
+
+    /// The scale of sums of products.
+    fn coarse(&mut self) -> Scale {
+        let (scale, zero_point) = self.scale(self.kind);
+        (scale * 8.0, zero_point)
+    }
+
+    fn conv(mut self, size: usize, has_channels: bool) -> Vec<u8> {
+        let image = self.input(&SHAPE);
+        let [weights, bias] = self.weights(&[6, size, size, 8], 6, 0, has_channels);
+        let scale = self.coarse();
+        let options = BuiltinOptions::Conv2DOptions(Conv2DOptions {
+            stride_w: 1,
+            stride_h: 1,
+            ..Conv2DOptions::default()
+        });
+        let kind = self.kind;
+        self.run(BuiltinOperator::CONV_2D, options, &[image, weights, bias], kind, scale)
+    }
+
+    fn depthwise(mut self, has_channels: bool) -> Vec<u8> {
+        let image = self.input(&SHAPE);
+        let [weights, bias] = self.weights(&[1, 3, 3, 8], 8, 3, has_channels);
+        let scale = self.coarse();
+        let options = BuiltinOptions::DepthwiseConv2DOptions(DepthwiseConv2DOptions {
+            stride_w: 1,
+            stride_h: 1,
+            depth_multiplier: 1,
+            ..DepthwiseConv2DOptions::default()
+        });
+        let (kind, operator) = (self.kind, BuiltinOperator::DEPTHWISE_CONV_2D);
+        self.run(operator, options, &[image, weights, bias], kind, scale)
+    }
+
+    fn fully_connected(mut self) -> Vec<u8> {
+        let input = self.input(&[3, 32]);
+        let [weights, bias] = self.weights(&[10, 32], 10, 0, false);
+        let scale = self.coarse();
+        let options = BuiltinOptions::FullyConnectedOptions(FullyConnectedOptions::default());
+        let (kind, operator) = (self.kind, BuiltinOperator::FULLY_CONNECTED);
+        self.run(operator, options, &[input, weights, bias], kind, scale)
+    }
+
+    fn batch_matmul(mut self, is_constant: bool) -> Vec<u8> {
+        let (left, kind) = (self.input(&[1, 2, 5, 24]), self.kind);
+        let right = if is_constant {
+            let scale = (self.step(), 0);
+            let bytes = self.numbers.bytes(24 * 7);
+            let bytes: Vec<u8> =
+                bytes.iter().map(|&byte| if byte == 128 { 129 } else { byte }).collect();
+            self.draft.bytes(&[1, 1, 24, 7], kind, &[scale], 0, &bytes)
+        } else {
+            self.input(&[1, 2, 24, 7])
+        };
+        let scale = self.coarse();
+        let options = BuiltinOptions::BatchMatMulOptions(BatchMatMulOptions::default());
+        self.run(BuiltinOperator::BATCH_MATMUL, options, &[left, right], kind, scale)
+    }
+
     fn output(self, operator: &str) -> Vec<u8> {
         use BuiltinOperator as Code;
         let add = |fused_activation_function| {
@@ -177,6 +303,31 @@ impl Case {
             "average_pool" => self.pool(Code::AVERAGE_POOL_2D),
             "max_pool" => self.pool(Code::MAX_POOL_2D),
             "mean" => self.mean(),
+            "mean_of_channels" => self.mean_of_channels(),
+            "squared_difference" => self.binary(Code::SQUARED_DIFFERENCE, none, SHAPE),
+            "rsqrt" => self.positive(Code::RSQRT),
+            "sqrt" => self.positive(Code::SQRT),
+            "log" => self.unary(Code::LOG, none, &SHAPE, Output::Random),
+            "abs" => self.unary(Code::ABS, none, &SHAPE, Output::Random),
+            "exp" => self.unary(Code::EXP, none, &SHAPE, Output::Random),
+            "elu" => self.unary(Code::ELU, none, &SHAPE, Output::Random),
+            "gelu" | "gelu_approximate" => {
+                let approximate = operator == "gelu_approximate";
+                let options = BuiltinOptions::GeluOptions(GeluOptions { approximate });
+                self.unary(Code::GELU, options, &SHAPE, Output::Random)
+            }
+            "leaky_relu" => self.leaky_relu(),
+            "prelu" => self.prelu(),
+            "maximum" => self.same_scale(Code::MAXIMUM),
+            "minimum" => self.same_scale(Code::MINIMUM),
+            "conv" => self.conv(3, false),
+            "conv_of_channels" => self.conv(3, true),
+            "conv_pointwise" => self.conv(1, true),
+            "depthwise" => self.depthwise(false),
+            "depthwise_of_channels" => self.depthwise(true),
+            "fully_connected" => self.fully_connected(),
+            "batch_matmul" => self.batch_matmul(false),
+            "batch_matmul_by_constant" => self.batch_matmul(true),
             other => panic!("there are no cases of {other}"),
         }
     }
@@ -195,7 +346,7 @@ enum Output {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "these are forty thousand models")]
+#[cfg_attr(miri, ignore = "these are eighty thousand models")]
 fn quantized_operators_give_the_bytes_of_litert() {
     let golden = include_str!("../golden/quantized.txt");
     let mut wrong = Vec::new();
@@ -219,6 +370,6 @@ fn quantized_operators_give_the_bytes_of_litert() {
             wrong.push(format!("{operator} {name}: batches {differing:?}"));
         }
     }
-    assert!(golden.lines().count() >= 44, "cases are missing");
+    assert!(golden.lines().count() >= 79, "cases are missing");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
