@@ -198,8 +198,8 @@ pub(crate) enum Op {
         reduction: Reduction,
         axes: Vec<usize>,
     },
-    /// Sums of the steps of bytes above their zero point, as integers.
-    SumSteps {
+    /// Sums of bytes, as integers.
+    SumBytes {
         axes: Vec<usize>,
     },
     /// The steps of bytes above their zero point, as floats.

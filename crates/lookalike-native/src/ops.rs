@@ -105,8 +105,8 @@ pub(crate) fn prepare(
         Op::Reduce { reduction, axes } => floats(move |kernels, from, to| {
             reduce::reduce(kernels, reduction, &input.dims, &axes, from, to);
         }),
-        Op::SumSteps { axes } => bytes(move |_, from, to| {
-            reduce::sum_steps(&input, &axes, from, bytemuck::cast_slice_mut(to));
+        Op::SumBytes { axes } => bytes(move |_, from, to| {
+            reduce::sum_bytes(&input, &axes, from, bytemuck::cast_slice_mut(to));
         }),
         Op::Steps => bytes(move |kernels, from, to| {
             movement::steps(kernels, &input, from, bytemuck::cast_slice_mut(to));

@@ -357,7 +357,7 @@ impl QuantizedBinary {
     }
 }
 
-/// What sums of products of steps become, or sums of steps.
+/// What sums of products of steps become, or sums of bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SumScale {
     factor: SumFactor,
@@ -371,14 +371,17 @@ enum SumFactor {
     Fixed(FixedPoint),
     /// XNNPACK's: a product of floats, rounded to the nearest, half steps to even.
     Float(f32),
-    /// XNNPACK's for means: the same with half steps rounded up.
-    Mean(f32),
+    /// XNNPACK's for means: a product of floats and what all zero points come to, rounded likewise.
+    Mean { factor: f32, offset: f32 },
 }
 
 impl SumScale {
-    /// XNNPACK's MEAN of so many elements.
+    /// XNNPACK's MEAN of so many elements, from the sum of what is stored.
     pub(crate) fn mean(from: Quantized, to: Quantized, count: usize) -> Self {
-        let factor = SumFactor::Mean(from.scale.scale / to.scale.scale * (1.0 / count as f32));
+        let factor = from.scale.scale / to.scale.scale * (1.0 / count as f32);
+        let zero_points = count as i64 * i64::from(from.scale.zero_point);
+        let offset = -zero_points as f32 * factor + to.scale.zero_point as f32;
+        let factor = SumFactor::Mean { factor, offset };
         Self { factor, zero_point: to.scale.zero_point, bounds: to.limits() }
     }
 
@@ -404,9 +407,10 @@ impl SumScale {
             SumFactor::Float(factor) => pairs.for_each(|(to, &sum)| {
                 *to = byte((sum as f32 * factor).round_ties_even() as i32);
             }),
-            SumFactor::Mean(factor) => {
-                pairs.for_each(|(to, &sum)| *to = byte((sum as f32 * factor + 0.5).floor() as i32));
-            }
+            SumFactor::Mean { factor, offset } => pairs.for_each(|(to, &sum)| {
+                *to = ((sum as f32 * factor + offset).round_ties_even() as i32).clamp(low, high)
+                    as u8;
+            }),
         }
     }
 }

@@ -154,7 +154,7 @@ impl Lowering<'_> {
         self.define(node, reduce, vec![floats], Fused::None)
     }
 
-    /// The mean of bytes, whose steps are summed up as integers.
+    /// The mean of bytes, which are summed up as integers.
     fn quantized_mean(
         &mut self,
         node: &Node,
@@ -165,7 +165,7 @@ impl Lowering<'_> {
         let (stored, dims) = (self.stored(node.input(0))?, self.dims(node.output()));
         let count = self.source.element_count(node.input(0)) / dims.iter().product::<usize>();
         let sums = Value::new(dims, Element::I32, None);
-        let sums = self.node(Op::SumSteps { axes: axes.to_vec() }, vec![stored], sums);
+        let sums = self.node(Op::SumBytes { axes: axes.to_vec() }, vec![stored], sums);
         self.define_stored(node, Op::ScaleSums(SumScale::mean(from, to, count)), vec![sums])
     }
 

@@ -72,19 +72,21 @@ fn for_rows<T, S>(
     }
 }
 
-/// Sums of the steps of bytes above their zero point.
-pub(super) fn sum_steps(value: &Value, axes: &[usize], from: &[u8], to: &mut [i32]) {
-    let Some(scale) = value.scale else { return };
-    let steps = |byte: u8| {
-        let stored = if value.element == Element::I8 { i32::from(byte as i8) } else { byte.into() };
-        stored - scale.zero_point
-    };
+/// Sums of bytes, signed or not.
+pub(super) fn sum_bytes(value: &Value, axes: &[usize], from: &[u8], to: &mut [i32]) {
     to.fill(0);
-    for_rows(&value.dims, axes, from, to, |from, to| {
-        for from in from.chunks_exact(to.len()) {
-            to.iter_mut().zip(from).for_each(|(sum, &byte)| *sum = sum.wrapping_add(steps(byte)));
-        }
-    });
+    if value.element == Element::I8 {
+        let from: &[i8] = bytemuck::cast_slice(from);
+        for_rows(&value.dims, axes, from, to, |from, to| add_rows(from, to));
+    } else {
+        for_rows(&value.dims, axes, from, to, |from, to| add_rows(from, to));
+    }
+}
+
+fn add_rows<T: Copy + Into<i32>>(rows: &[T], to: &mut [i32]) {
+    for row in rows.chunks_exact(to.len()) {
+        to.iter_mut().zip(row).for_each(|(sum, &byte)| *sum = sum.wrapping_add(byte.into()));
+    }
 }
 
 pub(super) fn softmax(beta: f32, length: usize, from: &[f32], to: &mut [f32]) {
