@@ -6,9 +6,12 @@ pub(crate) mod depthwise;
 pub(crate) mod dynamic;
 mod each;
 pub(crate) mod elementwise;
+pub(crate) mod functions;
 pub(crate) mod halves;
 pub(crate) mod rows;
 pub(crate) mod tile;
+
+use lookalike_graph::Unary;
 
 pub(crate) use crate::simd::SIDE;
 
@@ -18,6 +21,7 @@ use self::dynamic::{RowScale, SumTile};
 use self::elementwise::{Activation, Binary, Bounds};
 use self::rows::Rows;
 use self::tile::Tile;
+use crate::quantized::{QuantizedBinary, SumScale};
 
 /// The inner loops as they are compiled for one instruction set.
 ///
@@ -65,6 +69,16 @@ pub(crate) struct Kernels {
     pub(crate) quantize: unsafe fn(&[f32], bool, i32, f32, &mut [u8]),
     /// Quantizes rows of a length, each with a scale of its own.
     pub(crate) quantize_rows: unsafe fn(usize, &[f32], &mut [RowScale], &mut [u8]),
+    /// Applies a function to each number.
+    pub(crate) unary: unsafe fn(Unary, &[f32], &mut [f32]),
+    /// Softmax of a row, of a number times its values.
+    pub(crate) softmax: unsafe fn(f32, &[f32], &mut [f32]),
+    /// The sum of a row.
+    pub(crate) sum: unsafe fn(&[f32]) -> f32,
+    /// A quantized operator on rows of two inputs.
+    pub(crate) quantized_binary: unsafe fn(&QuantizedBinary, &[u8], &[u8], &mut [u8]),
+    /// Makes bytes of sums.
+    pub(crate) scale_sums: unsafe fn(&SumScale, &[i32], &mut [u8]),
     /// Rounds a row as its quantization does: by factor, zero point and scale, within bounds.
     pub(crate) round_row: unsafe fn(&[f32], (f32, f32, f32), Bounds, &mut [f32]),
     /// Makes floats of sums of bytes.
@@ -145,6 +159,37 @@ impl Kernels {
         unsafe { (self.quantize)(from, signed, zero, scale, to) };
     }
 
+    pub(crate) fn unary(&self, function: Unary, from: &[f32], to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.unary)(function, from, to) };
+    }
+
+    pub(crate) fn softmax(&self, beta: f32, from: &[f32], to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.softmax)(beta, from, to) };
+    }
+
+    pub(crate) fn sum(&self, row: &[f32]) -> f32 {
+        // SAFETY: the set is there.
+        unsafe { (self.sum)(row) }
+    }
+
+    pub(crate) fn quantized_binary(
+        &self,
+        binary: &QuantizedBinary,
+        left: &[u8],
+        right: &[u8],
+        to: &mut [u8],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.quantized_binary)(binary, left, right, to) };
+    }
+
+    pub(crate) fn scale_sums(&self, scale: &SumScale, sums: &[i32], to: &mut [u8]) {
+        // SAFETY: the set is there.
+        unsafe { (self.scale_sums)(scale, sums, to) };
+    }
+
     pub(crate) fn round_row(
         &self,
         from: &[f32],
@@ -192,7 +237,9 @@ macro_rules! kernels {
             use $crate::kernels::elementwise::{Activation, Binary, Bounds};
             use $crate::kernels::rows::Rows;
             use $crate::kernels::tile::Tile;
-            use $crate::kernels::{bytes, depthwise, dynamic, elementwise, rows, tile};
+            use $crate::kernels::{bytes, depthwise, dynamic, elementwise, functions, rows, tile};
+            use $crate::quantized::{QuantizedBinary, SumScale};
+            use lookalike_graph::Unary;
 
             $(#[$feature])?
             pub(super) unsafe fn tile<const M: usize, const N: usize>(it: &Tile) {
@@ -255,6 +302,29 @@ macro_rules! kernels {
                 unsafe { dynamic::quantize_rows::<V>(length, from, scales, to) }
             }
             $(#[$feature])?
+            pub(super) unsafe fn unary(function: Unary, from: &[f32], to: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { functions::unary::<V>(function, from, to) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn softmax(beta: f32, from: &[f32], to: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { functions::softmax::<V>(beta, from, to) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn sum(row: &[f32]) -> f32 {
+                // SAFETY: the caller's.
+                unsafe { functions::sum::<V>(row) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn quantized_binary(it: &QuantizedBinary, left: &[u8], right: &[u8], to: &mut [u8]) {
+                it.row(left, right, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn scale_sums(it: &SumScale, sums: &[i32], to: &mut [u8]) {
+                it.apply(sums, to);
+            }
+            $(#[$feature])?
             pub(super) unsafe fn round_row(from: &[f32], scale: (f32, f32, f32), bounds: Bounds, to: &mut [f32]) {
                 elementwise::round_row(from, scale, bounds, to);
             }
@@ -298,6 +368,11 @@ macro_rules! kernels {
             dequantize: compiled::dequantize,
             quantize: compiled::quantize,
             quantize_rows: compiled::quantize_rows,
+            unary: compiled::unary,
+            softmax: compiled::softmax,
+            sum: compiled::sum,
+            quantized_binary: compiled::quantized_binary,
+            scale_sums: compiled::scale_sums,
             round_row: compiled::round_row,
             finish_sums: compiled::finish_sums,
         };

@@ -16,7 +16,7 @@ use lookalike_graph::Pool;
 
 use self::conv::{ByteConv, DynamicConv, FloatConv, QuantizeRows};
 use self::depthwise::Depthwise;
-use self::elementwise::{Broadcast, ByteBinary, FloatBinary};
+use self::elementwise::{Broadcast, ByteBinary, FloatBinary, FloatUnary};
 use self::matmul::{MatMul, MatMulSize};
 use self::movement::Concatenation;
 use crate::graph::{Conv, Element, Interpolation, Op, Value, Weights, Window2};
@@ -89,7 +89,7 @@ pub(crate) fn prepare(
         Op::Affine { scale, shift } => {
             floats(move |kernels, from, to| kernels.affine(from, scale, shift, to))
         }
-        Op::Unary(function) => floats(move |_, from, to| elementwise::unary(function, from, to)),
+        Op::Unary(function) => Box::new(FloatUnary(function)),
         Op::Table(table) => bytes(move |_, from, to| elementwise::look_up(&table, from, to)),
         Op::TableWithTail(table, tail) => bytes(move |_, from, to| {
             elementwise::look_up_with_tail((&table, &tail), from, to);
@@ -111,12 +111,12 @@ pub(crate) fn prepare(
         Op::Steps => bytes(move |kernels, from, to| {
             movement::steps(kernels, &input, from, bytemuck::cast_slice_mut(to));
         }),
-        Op::ScaleSums(scale) => bytes(move |_, from, to| {
-            scale.apply(bytemuck::cast_slice(from), to);
+        Op::ScaleSums(scale) => bytes(move |kernels, from, to| {
+            kernels.scale_sums(&scale, bytemuck::cast_slice(from), to);
         }),
-        Op::Softmax { beta } => {
-            floats(move |_, from, to| reduce::softmax(beta, last_dim, from, to))
-        }
+        Op::Softmax { beta } => floats(move |kernels, from, to| {
+            reduce::softmax(kernels, beta, last_dim, from, to);
+        }),
         Op::L2Normalization => match input.quantized() {
             Some(of_input) => {
                 bytes(move |_, from, to| quantized::normalize(from, of_input, last_dim, to))

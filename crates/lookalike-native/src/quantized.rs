@@ -62,6 +62,7 @@ impl FixedPoint {
 
     /// The product, rounded twice to the nearest, half steps away from 0: at 31 bits, and at the shift. Where the factor is above 1, the value has
     /// room for it.
+    #[inline(always)]
     fn times(self, value: i32) -> i32 {
         let (left, right) = (self.shift.max(0), (-self.shift).clamp(0, 31));
         divide_by_power(high_product(value << left, self.multiplier), right as u32)
@@ -77,6 +78,7 @@ impl FixedPoint {
 }
 
 /// `left * right / 2^31`, rounded to the nearest, half steps away from 0: gemmlowp's `SaturatingRoundingDoublingHighMul`.
+#[inline(always)]
 fn high_product(left: i32, right: i32) -> i32 {
     let product = i64::from(left) * i64::from(right);
     let half = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
@@ -93,6 +95,7 @@ fn high_product_16(left: i32, right: i32) -> i32 {
 }
 
 /// Divides by a power of two and rounds to the nearest, half steps away from 0: gemmlowp's `RoundingDivideByPOT`.
+#[inline(always)]
 fn divide_by_power(value: i32, exponent: u32) -> i32 {
     let mask = ((1_i64 << exponent) - 1) as i32;
     let threshold = (mask >> 1) + i32::from(value < 0);
@@ -300,6 +303,7 @@ impl QuantizedBinary {
     }
 
     /// Computes a row. An input of one element is used for all of the row.
+    #[inline(always)]
     pub(crate) fn row(&self, left: &[u8], right: &[u8], to: &mut [u8]) {
         match self.arithmetic {
             Arithmetic::Add { multipliers, shift } => {
@@ -398,6 +402,7 @@ impl SumScale {
         Some(Self { factor, zero_point: to.scale.zero_point, bounds: to.limits() })
     }
 
+    #[inline(always)]
     pub(crate) fn apply(&self, sums: &[i32], to: &mut [u8]) {
         let (low, high) = self.bounds;
         let byte = |steps: i32| steps.saturating_add(self.zero_point).clamp(low, high) as u8;

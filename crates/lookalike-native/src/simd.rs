@@ -18,6 +18,7 @@ macro_rules! instructions {
             store _mm256_storeu_ps,
             add _mm256_add_ps,
             mul _mm256_mul_ps,
+            div _mm256_div_ps,
             min _mm256_min_ps,
             max _mm256_max_ps,
             mul_add _mm256_fmadd_ps,
@@ -39,6 +40,7 @@ macro_rules! instructions {
             store _mm512_storeu_ps,
             add _mm512_add_ps,
             mul _mm512_mul_ps,
+            div _mm512_div_ps,
             min _mm512_min_ps,
             max _mm512_max_ps,
             mul_add _mm512_fmadd_ps,
@@ -59,6 +61,7 @@ macro_rules! instructions {
         store $store:ident,
         add $add:ident,
         mul $mul:ident,
+        div $div:ident,
         min $min:ident,
         max $max:ident,
         mul_add $mul_add:ident,
@@ -99,6 +102,12 @@ macro_rules! instructions {
         unsafe fn mul(self, other: Self) -> Self {
             // SAFETY: see the implementation.
             Self(unsafe { $mul(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            // SAFETY: see the implementation.
+            Self(unsafe { $div(self.0, other.0) })
         }
 
         #[inline(always)]
@@ -197,6 +206,8 @@ pub(crate) trait Vector: Copy {
     /// Bytes of a weight of `dot`: 1 if the four of each lane lie one behind the other, 2 if the first and the third of all lanes lie before
     /// the others.
     const WEIGHT_BYTES: usize;
+    /// Whether `mul_add` rounds once.
+    const ROUNDS_ONCE: bool;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -207,6 +218,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_part(self, to: *mut f32, count: usize);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
     /// `self * factor + addend`, rounded once where the instruction set can.

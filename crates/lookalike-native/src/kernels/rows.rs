@@ -141,8 +141,13 @@ pub(crate) unsafe fn activate<V: Vector>(activation: Activation, from: &[f32], t
     }
 }
 
+/// Applies a function to all values.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
 #[inline(always)]
-unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn(V) -> V) {
+pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn(V) -> V) {
     let count = from.len().min(to.len());
     let mut place = 0;
     // SAFETY: places below the count are there; the set is the caller's.

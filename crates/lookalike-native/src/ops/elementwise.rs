@@ -3,15 +3,10 @@
 use lookalike_core::Result;
 use lookalike_graph::Unary;
 
-use crate::kernels::elementwise::{Binary, apply};
+use crate::kernels::Kernels;
+use crate::kernels::elementwise::Binary;
 use crate::quantized::{QuantizedBinary, REQUANTIZED_TOGETHER};
 use crate::runtime::{Inputs, PreparedOp, RunContext};
-
-pub(super) fn unary(function: Unary, from: &[f32], to: &mut [f32]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = apply(function, from);
-    }
-}
 
 /// Each byte becomes that in the table.
 pub(super) fn look_up(table: &[u8; 256], from: &[u8], to: &mut [u8]) {
@@ -29,6 +24,25 @@ pub(super) fn look_up_with_tail(
     let body = from.len() - from.len() % REQUANTIZED_TOGETHER;
     look_up(table, &from[..body], to);
     look_up(tail, &from[body..], &mut to[body..]);
+}
+
+/// A function of one float.
+#[derive(Debug)]
+pub(super) struct FloatUnary(pub(super) Unary);
+
+impl PreparedOp for FloatUnary {
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        let kernels = context.kernels;
+        context.rows(1, inputs.floats(0)?, bytemuck::cast_slice_mut(output), &|from, to| {
+            kernels.unary(self.0, from, to);
+        });
+        Ok(())
+    }
 }
 
 /// A function of two floats.
@@ -59,9 +73,14 @@ pub(super) struct ByteBinary {
 }
 
 impl PreparedOp for ByteBinary {
-    fn run(&self, _: &mut RunContext<'_>, inputs: Inputs<'_, '_>, output: &mut [u8]) -> Result<()> {
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
         let (left, right) = (inputs.bytes(0)?, inputs.bytes(1)?);
-        self.broadcast.run_quantized(&self.binary, left, right, output);
+        self.broadcast.run_quantized(context.kernels, &self.binary, left, right, output);
         Ok(())
     }
 }
@@ -126,6 +145,7 @@ impl Broadcast {
     /// Runs an operator on bytes.
     pub(crate) fn run_quantized(
         &self,
+        kernels: &Kernels,
         binary: &QuantizedBinary,
         left: &[u8],
         right: &[u8],
@@ -133,7 +153,7 @@ impl Broadcast {
     ) {
         for (row, to) in to.chunks_exact_mut(self.length).enumerate() {
             let (left, right) = self.inputs(row, left, right);
-            binary.row(left, right, to);
+            kernels.quantized_binary(binary, left, right, to);
         }
     }
 

@@ -24,6 +24,10 @@ pub(super) fn reduce(
     to.fill(start);
     for_rows(dims, axes, from, to, |from, to| {
         if matches!(reduction, Reduction::Mean | Reduction::Sum) {
+            if let [sum] = to {
+                *sum = kernels.sum(from);
+                return;
+            }
             let length = to.len();
             let rows = Rows { length, stride: length, count: from.len() / length };
             kernels.accumulate(rows, false, from, to);
@@ -36,8 +40,9 @@ pub(super) fn reduce(
         }
     });
     if reduction == Reduction::Mean {
-        let count = from.len() / to.len();
-        to.iter_mut().for_each(|value| *value /= count as f32);
+        // As XNNPACK does, it multiplies.
+        let factor = 1.0 / (from.len() / to.len()) as f32;
+        to.iter_mut().for_each(|value| *value *= factor);
     }
 }
 
@@ -89,15 +94,9 @@ fn add_rows<T: Copy + Into<i32>>(rows: &[T], to: &mut [i32]) {
     }
 }
 
-pub(super) fn softmax(beta: f32, length: usize, from: &[f32], to: &mut [f32]) {
+pub(super) fn softmax(kernels: &Kernels, beta: f32, length: usize, from: &[f32], to: &mut [f32]) {
     for (from, to) in from.chunks_exact(length).zip(to.chunks_exact_mut(length)) {
-        let max = from.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for (to, &from) in to.iter_mut().zip(from) {
-            *to = ((from - max) * beta).exp();
-            sum += *to;
-        }
-        to.iter_mut().for_each(|value| *value /= sum);
+        kernels.softmax(beta, from, to);
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn exponents_are_relative_to_the_largest() {
         let mut to = [0.0; 4];
-        softmax(2.0, 2, &[1000.0, 1000.0, 0.0, 2f32.ln() / 2.0], &mut to);
+        softmax(portable(), 2.0, 2, &[1000.0, 1000.0, 0.0, 2f32.ln() / 2.0], &mut to);
         assert_eq!(to[..2], [0.5, 0.5]);
         assert!((to[2] - 1.0 / 3.0).abs() < 1e-6 && (to[3] - 2.0 / 3.0).abs() < 1e-6);
     }

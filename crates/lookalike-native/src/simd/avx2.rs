@@ -35,6 +35,7 @@ impl Vector for F32x8 {
     type Ints = __m256i;
     type Quad = Quads;
     const WEIGHT_BYTES: usize = 2;
+    const ROUNDS_ONCE: bool = true;
 
     instructions!(256);
 

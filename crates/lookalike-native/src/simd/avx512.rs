@@ -24,6 +24,7 @@ impl Vector for F32x16 {
     type Ints = __m512i;
     type Quad = __m512i;
     const WEIGHT_BYTES: usize = 1;
+    const ROUNDS_ONCE: bool = true;
 
     instructions!(512);
 

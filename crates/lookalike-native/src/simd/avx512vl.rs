@@ -29,6 +29,7 @@ impl Vector for F32x8 {
     type Ints = __m256i;
     type Quad = __m256i;
     const WEIGHT_BYTES: usize = 1;
+    const ROUNDS_ONCE: bool = true;
 
     instructions!(256);
 

@@ -23,6 +23,8 @@ impl Vector for Lanes {
     type Ints = [i32; LANES];
     type Quad = [u8; 4];
     const WEIGHT_BYTES: usize = 1;
+    // Where there is no instruction for it, `f32::mul_add` is a function that takes long.
+    const ROUNDS_ONCE: bool = cfg!(target_arch = "aarch64");
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -66,6 +68,11 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        Self(zip(self.0, other.0, |a, b| a / b))
+    }
+
+    #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         Self(zip(self.0, other.0, |a, b| if a < b { a } else { b }))
     }
@@ -77,10 +84,8 @@ impl Vector for Lanes {
 
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // Where there is no instruction for it, `f32::mul_add` is a function that takes long.
-        let apply = |a: f32, b: f32, c: f32| {
-            if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
-        };
+        let apply =
+            |a: f32, b: f32, c: f32| if Self::ROUNDS_ONCE { a.mul_add(b, c) } else { a * b + c };
         Self(std::array::from_fn(|lane| apply(self.0[lane], factor.0[lane], addend.0[lane])))
     }
 

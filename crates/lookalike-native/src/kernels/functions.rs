@@ -1,0 +1,265 @@
+//! Functions of single numbers, vector by vector where they have an approximation that is as good as a float.
+#![expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+
+use lookalike_graph::Unary;
+
+use super::bytes::MAX_LANES;
+use super::elementwise::apply;
+use super::rows::map;
+use crate::simd::Vector;
+
+/// Applies a function to all numbers.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn unary<V: Vector>(function: Unary, from: &[f32], to: &mut [f32]) {
+    // SAFETY: the set is the caller's.
+    unsafe {
+        match function {
+            Unary::Gelu { is_approximate: false } => map::<V>(from, to, |x| gelu(x)),
+            Unary::Gelu { is_approximate: true } => map::<V>(from, to, |x| gelu_approximate(x)),
+            Unary::Logistic => map::<V>(from, to, |x| logistic(x)),
+            Unary::Rsqrt => each(from, to, |x| apply(Unary::Rsqrt, x)),
+            Unary::Sqrt => each(from, to, |x| apply(Unary::Sqrt, x)),
+            Unary::Square => each(from, to, |x| apply(Unary::Square, x)),
+            Unary::Neg => each(from, to, |x| apply(Unary::Neg, x)),
+            Unary::Abs => each(from, to, |x| apply(Unary::Abs, x)),
+            other => each(from, to, |x| apply(other, x)),
+        }
+    }
+}
+
+/// A loop that the compiler vectorizes where it can.
+#[inline(always)]
+fn each(from: &[f32], to: &mut [f32], apply: impl Fn(f32) -> f32) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = apply(from);
+    }
+}
+
+/// Keeps values within bounds, and what is not a number as it is.
+#[inline(always)]
+unsafe fn bounded<V: Vector>(value: V, low: f32, high: f32) -> V {
+    // SAFETY: the caller's. Of a comparison that fails, the second operand is the result.
+    unsafe { V::splat(high).min(V::splat(low).max(value)) }
+}
+
+/// A polynomial, whose coefficients begin with that of the highest power.
+#[inline(always)]
+unsafe fn polynomial<V: Vector, const N: usize>(x: V, coefficients: [f32; N]) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut value = V::splat(coefficients[0]);
+        for &coefficient in &coefficients[1..] {
+            value = x.mul_add(value, V::splat(coefficient));
+        }
+        value
+    }
+}
+
+/// `x / 2 * (1 + erf(x / sqrt(2)))`, where a quotient of two polynomials stands for the error function: XNNPACK's (`f32-vgelu`, rational 12/10),
+/// bit for bit where products and sums are rounded together.
+#[inline(always)]
+unsafe fn gelu<V: Vector>(x: V) -> V {
+    // From here on the quotient is 1.
+    let last = if V::ROUNDS_ONCE { 5.163_828_4 } else { 5.115_898 };
+    // SAFETY: the caller's.
+    unsafe {
+        let bounded = bounded(x, -last, last);
+        let square = bounded.mul(bounded);
+        let numerator = polynomial(
+            square,
+            [
+                4.583_532e-8,
+                1.260_978_4e-5,
+                3.297_311_5e-4,
+                9.306_514e-3,
+                6.697_217_4e-2,
+                7.978_845_2e-1,
+            ],
+        );
+        let denominator = polynomial(
+            square,
+            [1.198_880_6e-6, 7.226_765_6e-5, 1.862_284_3e-3, 2.843_197_8e-2, 2.506_035_3e-1, 1.0],
+        );
+        let error_function = bounded.mul(numerator).div(denominator);
+        x.mul(V::splat(0.5)).mul(error_function.add(V::splat(1.0)))
+    }
+}
+
+/// The same with the hyperbolic tangent in place of the error function (Hendrycks and Gimpel, 2016, arXiv:1606.08415): `x / (1 + exp(-2 b))`,
+/// where `b = sqrt(2 / pi) * (x + 0.044715 x^3)`.
+#[inline(always)]
+unsafe fn gelu_approximate<V: Vector>(x: V) -> V {
+    let twice = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
+    // SAFETY: the caller's.
+    unsafe {
+        let factor = x.mul(x).mul_add(V::splat(-0.044_715 * twice), V::splat(-twice));
+        x.div(exp(x.mul(factor)).add(V::splat(1.0)))
+    }
+}
+
+/// `1 / (1 + exp(-x))`.
+#[inline(always)]
+unsafe fn logistic<V: Vector>(x: V) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let one = V::splat(1.0);
+        one.div(exp(x.mul(V::splat(-1.0))).add(one))
+    }
+}
+
+/// The exponential function between the smallest normal float and the largest one, of which it takes the nearer beyond: `2^n * exp(t)` with
+/// `|t|` up to `ln(2) / 2`, where the Taylor polynomial of degree 7 is as good as a float.
+#[inline(always)]
+unsafe fn exp<V: Vector>(x: V) -> V {
+    // The logarithm of 2 in two parts: the first one has few bits, so that products with it are exact.
+    const HIGH: f32 = 0.693_359_4;
+    const LOW: f32 = -2.121_944_4e-4;
+    // SAFETY: the caller's.
+    unsafe {
+        let x = bounded(x, -87.336_5, 88.376_2);
+        let power = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
+        let n = V::to_floats(power);
+        let t = n.mul_add(V::splat(-LOW), n.mul_add(V::splat(-HIGH), x));
+        let value = polynomial(
+            t,
+            [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0],
+        );
+        // The bits of a power of two.
+        let biased = V::add_ints(power, V::splat_int(127));
+        value.mul(V::from_bits(V::mul_ints(biased, V::splat_int(1 << 23))))
+    }
+}
+
+/// Softmax of a row, of `beta` times its values.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn softmax<V: Vector>(beta: f32, from: &[f32], to: &mut [f32]) {
+    let max = max(from);
+    // SAFETY: the set is the caller's.
+    unsafe {
+        map::<V>(from, to, |x| exp(x.add(V::splat(-max)).mul(V::splat(beta))));
+        let factor = V::splat(1.0 / sum::<V>(to));
+        let mut place = 0;
+        while place < to.len() {
+            let (lanes, at) = ((to.len() - place).min(V::LANES), to.as_mut_ptr().add(place));
+            V::load_part(at, lanes).mul(factor).store_part(at, lanes);
+            place += lanes;
+        }
+    }
+}
+
+/// The largest number; what is not a number stays out of it, unless all is so.
+#[inline(always)]
+fn max(row: &[f32]) -> f32 {
+    let mut largest = [f32::NEG_INFINITY; MAX_LANES];
+    let (chunks, rest) = row.as_chunks::<MAX_LANES>();
+    for chunk in chunks {
+        for (largest, &value) in largest.iter_mut().zip(chunk) {
+            *largest = if value > *largest { value } else { *largest };
+        }
+    }
+    largest.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// The sum of a row: as many sums as two vectors of the longest set have lanes, in the order in which XNNPACK adds them up (`f32-rsum`).
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn sum<V: Vector>(row: &[f32]) -> f32 {
+    const SUMS: usize = 2;
+    const MOST: usize = MAX_LANES;
+    let mut lanes = [0.0; MOST];
+    // SAFETY: the elements of the row are there; the set is the caller's, and its lanes divide `MOST`.
+    unsafe {
+        let count = MOST / V::LANES;
+        let mut sums = [[V::splat(0.0); 2]; SUMS];
+        let mut place = 0;
+        while row.len() - place >= SUMS * MOST {
+            for sum in &mut sums {
+                for part in &mut sum[..count] {
+                    *part = part.add(V::load(row.as_ptr().add(place)));
+                    place += V::LANES;
+                }
+            }
+        }
+        for part in 0..count {
+            sums[0][part] = sums[0][part].add(sums[1][part]);
+        }
+        while place < row.len() {
+            for part in &mut sums[0][..count] {
+                let lanes = row.len().saturating_sub(place).min(V::LANES);
+                *part = part.add(V::load_part(row.as_ptr().add(place.min(row.len())), lanes));
+                place += V::LANES;
+            }
+        }
+        for (part, sum) in sums[0][..count].iter().enumerate() {
+            sum.store(lanes.as_mut_ptr().add(part * V::LANES));
+        }
+    }
+    let mut width = MOST;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+    }
+    lanes[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::portable::Lanes;
+
+    /// The largest error of a function relative to its value, or to 1 where that is more.
+    fn error(function: Unary, exact: impl Fn(f64) -> f64) -> f64 {
+        let from: Vec<f32> = (-24_000..=24_000).map(|step| step as f32 / 1000.0).collect();
+        let mut to = vec![0.0; from.len()];
+        // SAFETY: every processor has what the portable vectors need.
+        unsafe { unary::<Lanes>(function, &from, &mut to) };
+        let errors = from.iter().zip(&to).map(|(&x, &y)| {
+            let exact = exact(x.into());
+            (f64::from(y) - exact).abs() / exact.abs().max(1.0)
+        });
+        errors.fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn approximations_are_as_good_as_floats() {
+        let gelu = |x: f64| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2));
+        let found = error(Unary::Gelu { is_approximate: false }, gelu);
+        assert!(found < 3e-7, "{found}");
+        let bent = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+        let gelu = |x: f64| 0.5 * x * (1.0 + bent(x).tanh());
+        assert!(error(Unary::Gelu { is_approximate: true }, gelu) < 3e-7);
+        assert!(error(Unary::Logistic, |x| 1.0 / (1.0 + (-x).exp())) < 2e-7);
+    }
+
+    #[test]
+    fn the_ends_of_the_exponential_function_are_finite() {
+        let mut to = [0.0; 4];
+        let from = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -200.0];
+        // SAFETY: every processor has what the portable vectors need.
+        unsafe { unary::<Lanes>(Unary::Logistic, &from, &mut to) };
+        assert!(to[0] < 1e-37 && to[1] == 1.0 && to[2].is_nan() && to[3] < 1e-37, "{to:?}");
+    }
+
+    #[test]
+    fn rows_of_any_length_are_summed_up() {
+        for length in 0..200 {
+            let row: Vec<f32> = (0..length).map(|value| value as f32).collect();
+            // SAFETY: every processor has what the portable vectors need.
+            let sum = unsafe { sum::<Lanes>(&row) };
+            assert_eq!(sum, row.iter().sum::<f32>(), "{length}");
+        }
+    }
+}
