@@ -3,7 +3,11 @@
 //! A value that one operator alone reads need not be there: what is done to it is done where it is made. Each fusion computes, in
 //! the same order, what the operators one by one do, so that the numbers are the same to the bit.
 
-use crate::graph::{Graph, Node, Op, ValueId, Weights};
+use std::sync::Arc;
+
+use lookalike_graph::Unary;
+
+use crate::graph::{Constant, Element, Graph, Node, Op, ValueId, Weights};
 use crate::kernels::elementwise::{Activation, Binary};
 
 /// Fuses what can be.
@@ -12,6 +16,8 @@ pub(crate) fn fuse(graph: Graph) -> Graph {
     for place in 0..fusion.nodes.len() {
         let _ = fusion.activation(place)
             || fusion.affine(place)
+            || fusion.silu(place)
+            || fusion.scale_shift(place)
             || fusion.residual(place)
             || fusion.prologue(place)
             || fusion.producer(place);
@@ -61,7 +67,7 @@ impl Fusion {
         }
     }
 
-    /// An activation becomes part of the convolution before it.
+    /// An activation becomes part of the convolution before it, and bounds become part of what else can have some.
     fn activation(&mut self, place: usize) -> bool {
         let Some(Node { op: Op::Activation(activation), inputs, .. }) = self.node(place) else {
             return false;
@@ -71,6 +77,12 @@ impl Fusion {
         };
         let Some(node) = &mut self.nodes[maker] else { return false };
         let has_residual = node.inputs.len() == 2;
+        if let Op::Binary { bounds, .. } | Op::ScaleShift { bounds, .. } = &mut node.op {
+            let (Activation::Clamp(low, high), None) = (activation, *bounds) else { return false };
+            *bounds = Some((low, high));
+            self.absorb(maker, place);
+            return true;
+        }
         let (Op::Conv(conv) | Op::DepthwiseConv { conv, .. }) = &mut node.op else { return false };
         if !matches!(conv.weights, Weights::Floats { .. }) {
             return false;
@@ -108,9 +120,78 @@ impl Fusion {
         true
     }
 
+    /// The product of a value with its logistic function becomes one function.
+    fn silu(&mut self, place: usize) -> bool {
+        let Some(Node { op: Op::Binary { function: Binary::Mul, bounds: None }, inputs, .. }) =
+            self.node(place)
+        else {
+            return false;
+        };
+        let &[left, right] = &inputs[..] else { return false };
+        for (value, gate) in [(left, right), (right, left)] {
+            let Some(maker) = self.only_maker(gate) else { continue };
+            let is_gate = matches!(
+                self.node(maker),
+                Some(Node { op: Op::Unary(Unary::Logistic), inputs, .. }) if inputs[0] == value
+            );
+            if is_gate && let Some(node) = &mut self.nodes[place] {
+                node.op = Op::Silu;
+                node.inputs = vec![value];
+                self.uses[value] -= 1;
+                self.nodes[maker] = None;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A product with a constant for each channel and a sum with another one become one operator.
+    fn scale_shift(&mut self, place: usize) -> bool {
+        let Some((product, addends)) = self.with_channel_constants(place, Binary::Add) else {
+            return false;
+        };
+        let Some(maker) = self.only_maker(product) else { return false };
+        let Some((input, factors)) = self.with_channel_constants(maker, Binary::Mul) else {
+            return false;
+        };
+        if let Some(node) = &mut self.nodes[place] {
+            node.op = Op::ScaleShift { factors, addends, bounds: None };
+            node.inputs = vec![input];
+        }
+        self.nodes[maker] = None;
+        true
+    }
+
+    /// The other input of an operator on a value and a constant for each of its channels, and that constant.
+    fn with_channel_constants(
+        &self,
+        place: usize,
+        wanted: Binary,
+    ) -> Option<(ValueId, Arc<Constant>)> {
+        let Node { op: Op::Binary { function, bounds: None }, inputs, output } =
+            self.node(place)?
+        else {
+            return None;
+        };
+        let (&[left, right], values) = (&inputs[..], &self.graph.values) else { return None };
+        let dims = &values[*output].dims;
+        let &channels = dims.last().filter(|_| *function == wanted)?;
+        let constant = |value: ValueId| {
+            let value = &values[value];
+            let is_row = value.dims.last() == Some(&channels) && value.count() == channels;
+            value.constant.clone().filter(|_| is_row && value.element == Element::F32)
+        };
+        [(left, right), (right, left)].into_iter().find_map(|(value, other)| {
+            let constant = constant(other).filter(|_| values[value].dims == *dims)?;
+            Some((value, constant))
+        })
+    }
+
     /// A sum becomes part of the convolution that makes one of its operands.
     fn residual(&mut self, place: usize) -> bool {
-        let Some(Node { op: Op::Binary(Binary::Add), inputs, output }) = self.node(place) else {
+        let Some(Node { op: Op::Binary { function: Binary::Add, bounds: None }, inputs, output }) =
+            self.node(place)
+        else {
             return false;
         };
         let (&[left, right], output) = (&inputs[..], *output) else { return false };

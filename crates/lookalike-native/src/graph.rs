@@ -191,7 +191,19 @@ pub(crate) enum Op {
     Table(Box<[u8; 256]>),
     /// The same with another table for what is left behind the last sixteen bytes.
     TableWithTail(Box<[u8; 256]>, Box<[u8; 256]>),
-    Binary(Binary),
+    Binary {
+        function: Binary,
+        /// Bounds of the result.
+        bounds: Option<Bounds>,
+    },
+    /// `x / (1 + exp(-x))`.
+    Silu,
+    /// Each value times the factor of its channel, and the addend of its channel added to it.
+    ScaleShift {
+        factors: Arc<Constant>,
+        addends: Arc<Constant>,
+        bounds: Option<Bounds>,
+    },
     /// Of bytes, in integers.
     QuantizedBinary(QuantizedBinary),
     Reduce {

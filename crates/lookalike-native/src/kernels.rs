@@ -71,6 +71,12 @@ pub(crate) struct Kernels {
     pub(crate) quantize_rows: unsafe fn(usize, &[f32], &mut [RowScale], &mut [u8]),
     /// Applies a function to each number.
     pub(crate) unary: unsafe fn(Unary, &[f32], &mut [f32]),
+    /// `x / (1 + exp(-x))`.
+    pub(crate) silu: unsafe fn(&[f32], &mut [f32]),
+    /// Multiplies rows with one row, adds another one, and keeps the sums within bounds.
+    pub(crate) scale_shift: unsafe fn(&[f32], (&[f32], &[f32]), Option<Bounds>, &mut [f32]),
+    /// Keeps values within bounds.
+    pub(crate) bound: unsafe fn(Bounds, &mut [f32]),
     /// Softmax of a row, of a number times its values.
     pub(crate) softmax: unsafe fn(f32, &[f32], &mut [f32]),
     /// The sum of a row.
@@ -162,6 +168,27 @@ impl Kernels {
     pub(crate) fn unary(&self, function: Unary, from: &[f32], to: &mut [f32]) {
         // SAFETY: the set is there.
         unsafe { (self.unary)(function, from, to) };
+    }
+
+    pub(crate) fn silu(&self, from: &[f32], to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.silu)(from, to) };
+    }
+
+    pub(crate) fn scale_shift(
+        &self,
+        from: &[f32],
+        rows: (&[f32], &[f32]),
+        bounds: Option<Bounds>,
+        to: &mut [f32],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.scale_shift)(from, rows, bounds, to) };
+    }
+
+    pub(crate) fn bound(&self, bounds: Bounds, values: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.bound)(bounds, values) };
     }
 
     pub(crate) fn softmax(&self, beta: f32, from: &[f32], to: &mut [f32]) {
@@ -307,6 +334,20 @@ macro_rules! kernels {
                 unsafe { functions::unary::<V>(function, from, to) }
             }
             $(#[$feature])?
+            pub(super) unsafe fn silu(from: &[f32], to: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { functions::silu::<V>(from, to) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn scale_shift(from: &[f32], both: (&[f32], &[f32]), bounds: Option<Bounds>, to: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { rows::scale_shift::<V>(from, both, bounds, to) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn bound(bounds: Bounds, values: &mut [f32]) {
+                elementwise::bound(bounds, values);
+            }
+            $(#[$feature])?
             pub(super) unsafe fn softmax(beta: f32, from: &[f32], to: &mut [f32]) {
                 // SAFETY: the caller's.
                 unsafe { functions::softmax::<V>(beta, from, to) }
@@ -318,7 +359,8 @@ macro_rules! kernels {
             }
             $(#[$feature])?
             pub(super) unsafe fn quantized_binary(it: &QuantizedBinary, left: &[u8], right: &[u8], to: &mut [u8]) {
-                it.row(left, right, to);
+                // SAFETY: the caller's.
+                unsafe { it.row::<V>(left, right, to) }
             }
             $(#[$feature])?
             pub(super) unsafe fn scale_sums(it: &SumScale, sums: &[i32], to: &mut [u8]) {
@@ -369,6 +411,9 @@ macro_rules! kernels {
             quantize: compiled::quantize,
             quantize_rows: compiled::quantize_rows,
             unary: compiled::unary,
+            silu: compiled::silu,
+            scale_shift: compiled::scale_shift,
+            bound: compiled::bound,
             softmax: compiled::softmax,
             sum: compiled::sum,
             quantized_binary: compiled::quantized_binary,

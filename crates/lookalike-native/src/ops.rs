@@ -16,7 +16,7 @@ use lookalike_graph::Pool;
 
 use self::conv::{ByteConv, DynamicConv, FloatConv, QuantizeRows};
 use self::depthwise::Depthwise;
-use self::elementwise::{Broadcast, ByteBinary, FloatBinary, FloatUnary};
+use self::elementwise::{Broadcast, ByteBinary, FloatBinary, FloatUnary, ScaleShift};
 use self::matmul::{MatMul, MatMulSize};
 use self::movement::Concatenation;
 use crate::graph::{Conv, Element, Interpolation, Op, Value, Weights, Window2};
@@ -94,9 +94,13 @@ pub(crate) fn prepare(
         Op::TableWithTail(table, tail) => bytes(move |_, from, to| {
             elementwise::look_up_with_tail((&table, &tail), from, to);
         }),
-        Op::Binary(binary) => {
+        Op::Binary { function, bounds } => {
             let broadcast = Broadcast::new([&inputs[0].dims, &inputs[1].dims, &output.dims]);
-            Box::new(FloatBinary { binary, broadcast })
+            Box::new(FloatBinary { binary: function, bounds, broadcast })
+        }
+        Op::Silu => floats(Kernels::silu),
+        Op::ScaleShift { factors, addends, bounds } => {
+            Box::new(ScaleShift { factors, addends, bounds })
         }
         Op::QuantizedBinary(binary) => {
             let broadcast = Broadcast::new([&inputs[0].dims, &inputs[1].dims, &output.dims]);

@@ -2,6 +2,8 @@
 //!
 //! Each formula gives LiteRT 2's bytes for random scales and zero points, of those that XNNPACK takes: `tests/it/goldens.rs`.
 
+use crate::simd::Vector;
+
 /// `real = scale * (stored - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale {
@@ -303,19 +305,33 @@ impl QuantizedBinary {
     }
 
     /// Computes a row. An input of one element is used for all of the row.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the set of `V`.
     #[inline(always)]
-    pub(crate) fn row(&self, left: &[u8], right: &[u8], to: &mut [u8]) {
+    #[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+    pub(crate) unsafe fn row<V: Vector>(&self, left: &[u8], right: &[u8], to: &mut [u8]) {
         match self.arithmetic {
-            Arithmetic::Add { multipliers, shift } => {
-                // Sums of two products of 9 and 21 bits fit.
-                let half = 1 << (shift - 1);
-                self.each(left, right, to, |[left, right]| {
-                    (left * multipliers[0] + right * multipliers[1] + half) >> shift
+            // Sums of two products of 9 and 21 bits fit.
+            //
+            // SAFETY: the set is the caller's.
+            Arithmetic::Add { multipliers: [of_left, of_right], shift } => unsafe {
+                let multipliers = (V::splat_int(of_left), V::splat_int(of_right));
+                let half = V::splat_int(1 << (shift - 1));
+                self.vectors::<V>(left, right, to, |left, right| {
+                    let sum = V::add_ints(V::mul_ints(left, multipliers.0), half);
+                    let sum = V::add_ints(sum, V::mul_ints(right, multipliers.1));
+                    V::shift_right(sum, shift)
                 });
-            }
-            Arithmetic::Mul { factor } => self.each(left, right, to, |[left, right]| {
-                ((left * right) as f32 * factor).round_ties_even() as i32
-            }),
+            },
+            // SAFETY: as above.
+            Arithmetic::Mul { factor } => unsafe {
+                let factor = V::splat(factor);
+                self.vectors::<V>(left, right, to, |left, right| {
+                    V::to_floats(V::mul_ints(left, right)).mul(factor).round()
+                });
+            },
             Arithmetic::Prelu { positive, negative } => {
                 self.each(left, right, to, |[left, right]| {
                     if left >= 0 { positive.times(left) } else { negative.times(left * right) }
@@ -330,13 +346,61 @@ impl QuantizedBinary {
         }
     }
 
-    #[inline(always)]
-    fn each(&self, left: &[u8], right: &[u8], to: &mut [u8], steps: impl Fn([i32; 2]) -> i32) {
-        // Signed bytes count as unsigned ones with a zero point 128 higher.
+    /// What makes bytes unsigned, and the zero points of the inputs as unsigned bytes: 128 higher where they are signed.
+    fn unsigned(&self) -> ([u8; 2], [i32; 2]) {
         let masks = self.inputs.map(|input| if input.is_signed { 0x80 } else { 0 });
-        let zero_points: [i32; 2] = std::array::from_fn(|index| {
+        let zero_points = std::array::from_fn(|index| {
             self.inputs[index].scale.zero_point + i32::from(masks[index])
         });
+        (masks, zero_points)
+    }
+
+    /// Computes a row vector by vector, with a function of the steps of both inputs.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the set of `V`.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+    unsafe fn vectors<V: Vector>(
+        &self,
+        left: &[u8],
+        right: &[u8],
+        to: &mut [u8],
+        steps: impl Fn(V::Ints, V::Ints) -> V::Ints,
+    ) {
+        let is_there = |row: &[u8]| row.len() == 1 || row.len() >= to.len();
+        assert!(is_there(left) && is_there(right), "rows that are not there");
+        // SAFETY: the elements are there, as was just seen; the set is the caller's.
+        unsafe {
+            let (masks, zero_points) = self.unsigned();
+            let input = |index: usize, row: &[u8], place: usize, lanes: usize| {
+                let bytes = if row.len() == 1 {
+                    V::splat_int(row[0].into())
+                } else {
+                    V::load_bytes(row.as_ptr().add(place), lanes)
+                };
+                let bytes = V::flip_ints(bytes, V::splat_int(masks[index].into()));
+                V::add_ints(bytes, V::splat_int(-zero_points[index]))
+            };
+            let zero_point = V::splat_int(self.output_zero_point);
+            let (low, high) = (V::splat_int(self.bounds.0), V::splat_int(self.bounds.1));
+            let mut place = 0;
+            while place < to.len() {
+                let lanes = (to.len() - place).min(V::LANES);
+                let left = input(0, left, place, lanes);
+                let right = input(1, right, place, lanes);
+                let bytes = V::add_ints(steps(left, right), zero_point);
+                let bytes = V::clamp_ints(bytes, low, high);
+                V::store_bytes(bytes, to.as_mut_ptr().add(place), lanes);
+                place += lanes;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn each(&self, left: &[u8], right: &[u8], to: &mut [u8], steps: impl Fn([i32; 2]) -> i32) {
+        let (masks, zero_points) = self.unsigned();
         let (low, high) = self.bounds;
         let value = |left: u8, right: u8| {
             let left = i32::from(left ^ masks[0]) - zero_points[0];

@@ -26,6 +26,10 @@ macro_rules! instructions {
             load_ints _mm256_loadu_si256,
             add_ints _mm256_add_epi32,
             mul_ints _mm256_mullo_epi32,
+            flip_ints _mm256_xor_si256,
+            min_ints _mm256_min_epi32,
+            max_ints _mm256_max_epi32,
+            shift_right _mm256_sra_epi32,
             to_floats _mm256_cvtepi32_ps,
             round _mm256_cvtps_epi32,
             bits _mm256_castps_si256,
@@ -48,6 +52,10 @@ macro_rules! instructions {
             load_ints _mm512_loadu_si512,
             add_ints _mm512_add_epi32,
             mul_ints _mm512_mullo_epi32,
+            flip_ints _mm512_xor_si512,
+            min_ints _mm512_min_epi32,
+            max_ints _mm512_max_epi32,
+            shift_right _mm512_sra_epi32,
             to_floats _mm512_cvtepi32_ps,
             round _mm512_cvtps_epi32,
             bits _mm512_castps_si512,
@@ -69,6 +77,10 @@ macro_rules! instructions {
         load_ints $load_ints:ident,
         add_ints $add_ints:ident,
         mul_ints $mul_ints:ident,
+        flip_ints $flip_ints:ident,
+        min_ints $min_ints:ident,
+        max_ints $max_ints:ident,
+        shift_right $shift_right:ident,
         to_floats $to_floats:ident,
         round $round:ident,
         bits $bits:ident,
@@ -153,6 +165,24 @@ macro_rules! instructions {
         }
 
         #[inline(always)]
+        unsafe fn flip_ints(ints: $ints, bits: $ints) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $flip_ints(ints, bits) }
+        }
+
+        #[inline(always)]
+        unsafe fn clamp_ints(ints: $ints, low: $ints, high: $ints) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $min_ints($max_ints(ints, low), high) }
+        }
+
+        #[inline(always)]
+        unsafe fn shift_right(ints: $ints, bits: u32) -> $ints {
+            // SAFETY: see the implementation.
+            unsafe { $shift_right(ints, _mm_cvtsi32_si128(bits as i32)) }
+        }
+
+        #[inline(always)]
         unsafe fn to_floats(ints: $ints) -> Self {
             // SAFETY: see the implementation.
             Self(unsafe { $to_floats(ints) })
@@ -228,6 +258,11 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_ints(from: *const i32) -> Self::Ints;
     unsafe fn add_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
     unsafe fn mul_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
+    /// With these bits turned over.
+    unsafe fn flip_ints(ints: Self::Ints, bits: Self::Ints) -> Self::Ints;
+    unsafe fn clamp_ints(ints: Self::Ints, low: Self::Ints, high: Self::Ints) -> Self::Ints;
+    /// With copies of the sign from the left, by less than 32 bits.
+    unsafe fn shift_right(ints: Self::Ints, bits: u32) -> Self::Ints;
     unsafe fn to_floats(ints: Self::Ints) -> Self;
     /// The nearest integers, of two the even one.
     unsafe fn round(self) -> Self::Ints;
@@ -239,6 +274,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn quad(from: *const u8, flip: Self::Ints) -> Self::Quad;
     /// Adds to each sum the products of the four bytes of `quad` with the four signed weights of its lane.
     unsafe fn dot(sums: Self::Ints, quad: Self::Quad, weights: *const i8) -> Self::Ints;
+    /// The first `count` bytes, at most `LANES`; the others are 0.
+    unsafe fn load_bytes(from: *const u8, count: usize) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }

@@ -144,6 +144,12 @@ pub(crate) fn binary_with_number(binary: Binary, left: &[f32], right: f32, to: &
     });
 }
 
+/// Keeps values within bounds.
+#[inline(always)]
+pub(crate) fn bound((low, high): Bounds, values: &mut [f32]) {
+    values.iter_mut().for_each(|value| *value = clamp(*value, low, high));
+}
+
 #[inline(always)]
 pub(crate) fn affine(from: &[f32], scale: f32, shift: f32, to: &mut [f32]) {
     for (to, &from) in to.iter_mut().zip(from) {

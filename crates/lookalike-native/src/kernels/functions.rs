@@ -111,6 +111,17 @@ unsafe fn logistic<V: Vector>(x: V) -> V {
     }
 }
 
+/// `x / (1 + exp(-x))`, as the product of two numbers.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn silu<V: Vector>(from: &[f32], to: &mut [f32]) {
+    // SAFETY: the set is the caller's.
+    unsafe { map::<V>(from, to, |x| x.mul(logistic(x))) }
+}
+
 /// The exponential function between the smallest normal float and the largest one, of which it takes the nearer beyond: `2^n * exp(t)` with
 /// `|t|` up to `ln(2) / 2`, where the Taylor polynomial of degree 7 is as good as a float.
 #[inline(always)]
@@ -236,8 +247,9 @@ mod tests {
     #[test]
     fn approximations_are_as_good_as_floats() {
         let gelu = |x: f64| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2));
-        let found = error(Unary::Gelu { is_approximate: false }, gelu);
-        assert!(found < 3e-7, "{found}");
+        // The quotient is less exact where products and sums are rounded one by one.
+        let bound = if Lanes::ROUNDS_ONCE { 3e-7 } else { 1e-6 };
+        assert!(error(Unary::Gelu { is_approximate: false }, gelu) < bound);
         let bent = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
         let gelu = |x: f64| 0.5 * x * (1.0 + bent(x).tanh());
         assert!(error(Unary::Gelu { is_approximate: true }, gelu) < 3e-7);

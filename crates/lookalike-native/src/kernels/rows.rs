@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
 
 use super::each::each;
-use super::elementwise::Activation;
+use super::elementwise::{Activation, Bounds};
 use super::tile::{Clamp, HardSwish};
 use crate::simd::Vector;
 
@@ -96,6 +96,40 @@ pub(crate) unsafe fn scale<V: Vector>(from: &[f32], factors: &[f32], to: &mut [f
     }
 }
 
+/// Multiplies all rows, which follow each other, with one, adds another one, and keeps the sums within bounds, if there are any.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn scale_shift<V: Vector>(
+    from: &[f32],
+    (factors, addends): (&[f32], &[f32]),
+    bounds: Option<Bounds>,
+    to: &mut [f32],
+) {
+    let length = factors.len();
+    assert!(addends.len() == length && to.len() == from.len(), "rows that are not there");
+    for (from, to) in from.chunks_exact(length).zip(to.chunks_exact_mut(length)) {
+        let mut column = 0;
+        // SAFETY: all elements of the rows are there; the set is the caller's.
+        unsafe {
+            let clamp = bounds.map(|(low, high)| Clamp::<V>::new(low, high));
+            while column < length {
+                let lanes = (length - column).min(V::LANES);
+                let part = |row: &[f32]| V::load_part(row.as_ptr().add(column), lanes);
+                let value = part(from).mul(part(factors)).add(part(addends));
+                let value = match &clamp {
+                    Some(clamp) => clamp.apply(value),
+                    None => value,
+                };
+                value.store_part(to.as_mut_ptr().add(column), lanes);
+                column += lanes;
+            }
+        }
+    }
+}
+
 /// Takes a vector of channels of pixels that lie `stride` floats apart; vectors follow each other.
 ///
 /// # Safety
@@ -149,14 +183,18 @@ pub(crate) unsafe fn activate<V: Vector>(activation: Activation, from: &[f32], t
 #[inline(always)]
 pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn(V) -> V) {
     let count = from.len().min(to.len());
-    let mut place = 0;
+    let whole = count / V::LANES * V::LANES;
     // SAFETY: places below the count are there; the set is the caller's.
     unsafe {
-        while place < count {
-            let lanes = (count - place).min(V::LANES);
-            let value = V::load_part(from.as_ptr().add(place), lanes);
-            apply(value).store_part(to.as_mut_ptr().add(place), lanes);
-            place += lanes;
+        let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+        let mut place = 0;
+        while place < whole {
+            apply(V::load(from.add(place))).store(to.add(place));
+            place += V::LANES;
+        }
+        if place < count {
+            let value = V::load_part(from.add(place), count - place);
+            apply(value).store_part(to.add(place), count - place);
         }
     }
 }

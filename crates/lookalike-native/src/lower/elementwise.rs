@@ -109,7 +109,10 @@ impl Lowering<'_> {
         });
         match affine {
             Some(affine) => self.define(node, affine, vec![left], activation),
-            None => self.define(node, Op::Binary(function), vec![left, right], activation),
+            None => {
+                let binary = Op::Binary { function, bounds: None };
+                self.define(node, binary, vec![left, right], activation)
+            }
         }
     }
 

@@ -32,7 +32,8 @@ impl Lowering<'_> {
         };
         let bias = self.floats(bias)?;
         let result = self.float_node(product, vec![left, right], self.dims(node.output()));
-        self.define(node, Op::Binary(Binary::Add), vec![result, bias], activation)
+        let sum = Op::Binary { function: Binary::Add, bounds: None };
+        self.define(node, sum, vec![result, bias], activation)
     }
 
     /// A value whose last two dimensions have changed places.

@@ -1,10 +1,13 @@
 //! Operators that compute element by element.
 
+use std::sync::Arc;
+
 use lookalike_core::Result;
 use lookalike_graph::Unary;
 
+use crate::graph::Constant;
 use crate::kernels::Kernels;
-use crate::kernels::elementwise::Binary;
+use crate::kernels::elementwise::{Binary, Bounds};
 use crate::quantized::{QuantizedBinary, REQUANTIZED_TOGETHER};
 use crate::runtime::{Inputs, PreparedOp, RunContext};
 
@@ -49,6 +52,7 @@ impl PreparedOp for FloatUnary {
 #[derive(Debug)]
 pub(super) struct FloatBinary {
     pub(super) binary: Binary,
+    pub(super) bounds: Option<Bounds>,
     pub(super) broadcast: Broadcast,
 }
 
@@ -60,7 +64,32 @@ impl PreparedOp for FloatBinary {
         output: &mut [u8],
     ) -> Result<()> {
         let (left, right) = (inputs.floats(0)?, inputs.floats(1)?);
-        self.broadcast.run(context, self.binary, left, right, bytemuck::cast_slice_mut(output));
+        let output: &mut [f32] = bytemuck::cast_slice_mut(output);
+        self.broadcast.run(context, self.binary, self.bounds, left, right, output);
+        Ok(())
+    }
+}
+
+/// A factor and an addend for each channel.
+#[derive(Debug)]
+pub(super) struct ScaleShift {
+    pub(super) factors: Arc<Constant>,
+    pub(super) addends: Arc<Constant>,
+    pub(super) bounds: Option<Bounds>,
+}
+
+impl PreparedOp for ScaleShift {
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        let (factors, addends) = (self.factors.floats(), self.addends.floats());
+        let (kernels, output) = (context.kernels, bytemuck::cast_slice_mut(output));
+        context.rows(factors.len(), inputs.floats(0)?, output, &|from, to| {
+            kernels.scale_shift(from, (factors, addends), self.bounds, to);
+        });
         Ok(())
     }
 }
@@ -169,34 +198,46 @@ impl Broadcast {
         &self,
         context: &mut RunContext<'_>,
         binary: Binary,
+        bounds: Option<Bounds>,
         left: &[f32],
         right: &[f32],
         to: &mut [f32],
     ) {
+        // So many results are still in the first cache when they are kept within bounds.
+        const CHUNK: usize = 2048;
         let kernels = context.kernels;
-        if binary == Binary::Mul && self.is_repeated() {
+        if binary == Binary::Mul && self.is_repeated() && bounds.is_none() {
             context.rows(self.length, left, to, &|left, to| kernels.scale(left, right, to));
             return;
         }
         for (row, to) in to.chunks_exact_mut(self.length).enumerate() {
             let (left, right) = self.inputs(row, left, right);
-            match (self.is_row, binary.swapped()) {
-                ([_, true], _) if left.len() == right.len() => {
-                    kernels.binary(binary, left, right, to);
+            for (index, to) in to.chunks_mut(CHUNK).enumerate() {
+                let part = |row: &'_ [f32]| match row.len() {
+                    1 => 0..1,
+                    _ => index * CHUNK..index * CHUNK + to.len(),
+                };
+                let (left, right) = (&left[part(left)], &right[part(right)]);
+                binary_row(kernels, binary, left, right, to);
+                if let Some(bounds) = bounds {
+                    kernels.bound(bounds, to);
                 }
-                ([false, true], Some(swapped)) => {
-                    kernels.binary_with_number(swapped, right, left[0], to);
-                }
-                ([false, true], None) => {
-                    to.fill(left[0]);
-                    let left = left[0];
-                    for (to, &right) in to.iter_mut().zip(right) {
-                        *to = if left >= 0.0 { left } else { left * right };
-                    }
-                }
-                _ => kernels.binary_with_number(binary, left, right[0], to),
             }
         }
+    }
+}
+
+/// Computes a row. An input of one element is used for all of the row.
+fn binary_row(kernels: &Kernels, binary: Binary, left: &[f32], right: &[f32], to: &mut [f32]) {
+    match (left, right, binary.swapped()) {
+        (left, right, _) if left.len() == right.len() => kernels.binary(binary, left, right, to),
+        (&[left], right, Some(swapped)) => kernels.binary_with_number(swapped, right, left, to),
+        (&[left], right, None) => {
+            for (to, &right) in to.iter_mut().zip(right) {
+                *to = if left >= 0.0 { left } else { left * right };
+            }
+        }
+        (left, right, _) => kernels.binary_with_number(binary, left, right[0], to),
     }
 }
 

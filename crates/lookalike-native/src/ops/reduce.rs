@@ -89,6 +89,10 @@ pub(super) fn sum_bytes(value: &Value, axes: &[usize], from: &[u8], to: &mut [i3
 }
 
 fn add_rows<T: Copy + Into<i32>>(rows: &[T], to: &mut [i32]) {
+    if let [sum] = to {
+        *sum = rows.iter().fold(0, |sum: i32, &byte| sum.wrapping_add(byte.into()));
+        return;
+    }
     for row in rows.chunks_exact(to.len()) {
         to.iter_mut().zip(row).for_each(|(sum, &byte)| *sum = sum.wrapping_add(byte.into()));
     }

@@ -80,6 +80,19 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8, count: usize) -> __m256i {
+        // SAFETY: see the implementation; no byte beyond the count is read.
+        unsafe {
+            if count >= LANES {
+                return _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
+            }
+            let mut bytes = [0_u8; 16];
+            std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count);
+            _mm256_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast()))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes(ints: __m256i, to: *mut u8, count: usize) {
         // SAFETY: see the implementation; no more bytes are stored than there are.
         unsafe {

@@ -53,6 +53,12 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8, count: usize) -> __m512i {
+        // SAFETY: see the implementation.
+        unsafe { _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first(count), from.cast())) }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes(ints: __m512i, to: *mut u8, count: usize) {
         // SAFETY: see the implementation.
         unsafe { _mm512_mask_cvtepi32_storeu_epi8(to.cast(), first(count), ints) };

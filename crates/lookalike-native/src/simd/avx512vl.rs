@@ -58,6 +58,12 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8, count: usize) -> __m256i {
+        // SAFETY: see the implementation.
+        unsafe { _mm256_cvtepu8_epi32(_mm_maskz_loadu_epi8(first(count).into(), from.cast())) }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes(ints: __m256i, to: *mut u8, count: usize) {
         // SAFETY: see the implementation.
         unsafe { _mm256_mask_cvtepi32_storeu_epi8(to.cast(), first(count), ints) };

@@ -111,6 +111,21 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn flip_ints(ints: Self::Ints, bits: Self::Ints) -> Self::Ints {
+        zip(ints, bits, |int, bits| int ^ bits)
+    }
+
+    #[inline(always)]
+    unsafe fn clamp_ints(ints: Self::Ints, low: Self::Ints, high: Self::Ints) -> Self::Ints {
+        zip(zip(ints, low, i32::max), high, i32::min)
+    }
+
+    #[inline(always)]
+    unsafe fn shift_right(ints: Self::Ints, bits: u32) -> Self::Ints {
+        ints.map(|int| int >> bits)
+    }
+
+    #[inline(always)]
     unsafe fn to_floats(ints: Self::Ints) -> Self {
         Self(ints.map(|int| int as f32))
     }
@@ -150,6 +165,14 @@ impl Vector for Lanes {
             let products = (0..4).map(|at| i32::from(bytes[at]) * i32::from(weights[lane][at]));
             sums[lane].wrapping_add(products.sum::<i32>())
         })
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8, count: usize) -> Self::Ints {
+        let mut bytes = [0_u8; LANES];
+        // SAFETY: the caller's; there are no more than `LANES`.
+        unsafe { std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count.min(LANES)) };
+        bytes.map(i32::from)
     }
 
     #[inline(never)]
