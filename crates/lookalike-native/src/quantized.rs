@@ -319,18 +319,11 @@ impl QuantizedBinary {
             Arithmetic::Add { multipliers: [of_left, of_right], shift } => unsafe {
                 let multipliers = (V::splat_int(of_left), V::splat_int(of_right));
                 let half = V::splat_int(1 << (shift - 1));
-                self.vectors::<V>(left, right, to, |left, right| {
-                    let sum = V::add_ints(V::mul_ints(left, multipliers.0), half);
-                    let sum = V::add_ints(sum, V::mul_ints(right, multipliers.1));
-                    V::shift_right(sum, shift)
-                });
+                self.vectors(left, right, to, &AddSteps::<V> { multipliers, half, shift });
             },
             // SAFETY: as above.
             Arithmetic::Mul { factor } => unsafe {
-                let factor = V::splat(factor);
-                self.vectors::<V>(left, right, to, |left, right| {
-                    V::to_floats(V::mul_ints(left, right)).mul(factor).round()
-                });
+                self.vectors(left, right, to, &MulSteps(V::splat(factor)));
             },
             Arithmetic::Prelu { positive, negative } => {
                 self.each(left, right, to, |[left, right]| {
@@ -346,15 +339,6 @@ impl QuantizedBinary {
         }
     }
 
-    /// What makes bytes unsigned, and the zero points of the inputs as unsigned bytes: 128 higher where they are signed.
-    fn unsigned(&self) -> ([u8; 2], [i32; 2]) {
-        let masks = self.inputs.map(|input| if input.is_signed { 0x80 } else { 0 });
-        let zero_points = std::array::from_fn(|index| {
-            self.inputs[index].scale.zero_point + i32::from(masks[index])
-        });
-        (masks, zero_points)
-    }
-
     /// Computes a row vector by vector, with a function of the steps of both inputs.
     ///
     /// # Safety
@@ -367,30 +351,22 @@ impl QuantizedBinary {
         left: &[u8],
         right: &[u8],
         to: &mut [u8],
-        steps: impl Fn(V::Ints, V::Ints) -> V::Ints,
+        function: &impl Steps<V>,
     ) {
         let is_there = |row: &[u8]| row.len() == 1 || row.len() >= to.len();
         assert!(is_there(left) && is_there(right), "rows that are not there");
         // SAFETY: the elements are there, as was just seen; the set is the caller's.
         unsafe {
-            let (masks, zero_points) = self.unsigned();
-            let input = |index: usize, row: &[u8], place: usize, lanes: usize| {
-                let bytes = if row.len() == 1 {
-                    V::splat_int(row[0].into())
-                } else {
-                    V::load_bytes(row.as_ptr().add(place), lanes)
-                };
-                let bytes = V::flip_ints(bytes, V::splat_int(masks[index].into()));
-                V::add_ints(bytes, V::splat_int(-zero_points[index]))
-            };
+            let inputs =
+                (InputSteps::<V>::new(self.inputs[0]), InputSteps::<V>::new(self.inputs[1]));
             let zero_point = V::splat_int(self.output_zero_point);
             let (low, high) = (V::splat_int(self.bounds.0), V::splat_int(self.bounds.1));
             let mut place = 0;
             while place < to.len() {
                 let lanes = (to.len() - place).min(V::LANES);
-                let left = input(0, left, place, lanes);
-                let right = input(1, right, place, lanes);
-                let bytes = V::add_ints(steps(left, right), zero_point);
+                let left = inputs.0.steps(left, place, lanes);
+                let right = inputs.1.steps(right, place, lanes);
+                let bytes = V::add_ints(function.apply(left, right), zero_point);
                 let bytes = V::clamp_ints(bytes, low, high);
                 V::store_bytes(bytes, to.as_mut_ptr().add(place), lanes);
                 place += lanes;
@@ -400,7 +376,11 @@ impl QuantizedBinary {
 
     #[inline(always)]
     fn each(&self, left: &[u8], right: &[u8], to: &mut [u8], steps: impl Fn([i32; 2]) -> i32) {
-        let (masks, zero_points) = self.unsigned();
+        // Signed bytes count as unsigned ones with a zero point 128 higher.
+        let masks = self.inputs.map(|input| if input.is_signed { 0x80 } else { 0 });
+        let zero_points: [i32; 2] = std::array::from_fn(|index| {
+            self.inputs[index].scale.zero_point + i32::from(masks[index])
+        });
         let (low, high) = self.bounds;
         let value = |left: u8, right: u8| {
             let left = i32::from(left ^ masks[0]) - zero_points[0];
@@ -481,6 +461,83 @@ impl SumScale {
                     as u8;
             }),
         }
+    }
+}
+
+/// A function of the steps of two inputs. As of [`Function`](crate::kernels::rows::Function), it is no closure.
+#[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+trait Steps<V: Vector> {
+    /// # Safety
+    ///
+    /// The processor has the set of `V`.
+    unsafe fn apply(&self, left: V::Ints, right: V::Ints) -> V::Ints;
+}
+
+/// What makes steps of an input's bytes. Signed ones are read as unsigned ones with a zero point 128 higher.
+struct InputSteps<V: Vector> {
+    flip: V::Ints,
+    minus_zero_point: V::Ints,
+}
+
+#[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+impl<V: Vector> InputSteps<V> {
+    /// # Safety
+    ///
+    /// The processor has the set of `V`.
+    #[inline(always)]
+    unsafe fn new(input: Quantized) -> Self {
+        let flip = if input.is_signed { 128 } else { 0 };
+        let zero_point = input.scale.zero_point + flip;
+        // SAFETY: the caller's.
+        unsafe { Self { flip: V::splat_int(flip), minus_zero_point: V::splat_int(-zero_point) } }
+    }
+
+    /// The steps of a row from a place on, or of its one element.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the set of `V`, and the elements are there.
+    #[inline(always)]
+    unsafe fn steps(&self, row: &[u8], place: usize, lanes: usize) -> V::Ints {
+        // SAFETY: the caller's.
+        unsafe {
+            let bytes = if row.len() == 1 {
+                V::splat_int(row[0].into())
+            } else {
+                V::load_bytes(row.as_ptr().add(place), lanes)
+            };
+            V::add_ints(V::flip_ints(bytes, self.flip), self.minus_zero_point)
+        }
+    }
+}
+
+struct AddSteps<V: Vector> {
+    multipliers: (V::Ints, V::Ints),
+    half: V::Ints,
+    shift: u32,
+}
+
+#[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+impl<V: Vector> Steps<V> for AddSteps<V> {
+    #[inline(always)]
+    unsafe fn apply(&self, left: V::Ints, right: V::Ints) -> V::Ints {
+        // SAFETY: the caller's.
+        unsafe {
+            let sum = V::add_ints(V::mul_ints(left, self.multipliers.0), self.half);
+            let sum = V::add_ints(sum, V::mul_ints(right, self.multipliers.1));
+            V::shift_right(sum, self.shift)
+        }
+    }
+}
+
+struct MulSteps<V>(V);
+
+#[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+impl<V: Vector> Steps<V> for MulSteps<V> {
+    #[inline(always)]
+    unsafe fn apply(&self, left: V::Ints, right: V::Ints) -> V::Ints {
+        // SAFETY: the caller's.
+        unsafe { V::to_floats(V::mul_ints(left, right)).mul(self.0).round() }
     }
 }
 

@@ -5,7 +5,7 @@ use lookalike_graph::Unary;
 
 use super::bytes::MAX_LANES;
 use super::elementwise::apply;
-use super::rows::map;
+use super::rows::{Function, map};
 use crate::simd::Vector;
 
 /// Applies a function to all numbers.
@@ -18,9 +18,9 @@ pub(crate) unsafe fn unary<V: Vector>(function: Unary, from: &[f32], to: &mut [f
     // SAFETY: the set is the caller's.
     unsafe {
         match function {
-            Unary::Gelu { is_approximate: false } => map::<V>(from, to, |x| gelu(x)),
-            Unary::Gelu { is_approximate: true } => map::<V>(from, to, |x| gelu_approximate(x)),
-            Unary::Logistic => map::<V>(from, to, |x| logistic(x)),
+            Unary::Gelu { is_approximate: false } => map::<V>(from, to, &Gelu),
+            Unary::Gelu { is_approximate: true } => map::<V>(from, to, &GeluApproximate),
+            Unary::Logistic => map::<V>(from, to, &Logistic),
             Unary::Rsqrt => each(from, to, |x| apply(Unary::Rsqrt, x)),
             Unary::Sqrt => each(from, to, |x| apply(Unary::Sqrt, x)),
             Unary::Square => each(from, to, |x| apply(Unary::Square, x)),
@@ -61,53 +61,72 @@ unsafe fn polynomial<V: Vector, const N: usize>(x: V, coefficients: [f32; N]) ->
 
 /// `x / 2 * (1 + erf(x / sqrt(2)))`, where a quotient of two polynomials stands for the error function: XNNPACK's (`f32-vgelu`, rational 12/10),
 /// bit for bit where products and sums are rounded together.
-#[inline(always)]
-unsafe fn gelu<V: Vector>(x: V) -> V {
-    // From here on the quotient is 1.
-    let last = if V::ROUNDS_ONCE { 5.163_828_4 } else { 5.115_898 };
-    // SAFETY: the caller's.
-    unsafe {
-        let bounded = bounded(x, -last, last);
-        let square = bounded.mul(bounded);
-        let numerator = polynomial(
-            square,
-            [
-                4.583_532e-8,
-                1.260_978_4e-5,
-                3.297_311_5e-4,
-                9.306_514e-3,
-                6.697_217_4e-2,
-                7.978_845_2e-1,
-            ],
-        );
-        let denominator = polynomial(
-            square,
-            [1.198_880_6e-6, 7.226_765_6e-5, 1.862_284_3e-3, 2.843_197_8e-2, 2.506_035_3e-1, 1.0],
-        );
-        let error_function = bounded.mul(numerator).div(denominator);
-        x.mul(V::splat(0.5)).mul(error_function.add(V::splat(1.0)))
+struct Gelu;
+
+impl<V: Vector> Function<V> for Gelu {
+    #[inline(always)]
+    unsafe fn apply(&self, x: V) -> V {
+        // From here on the quotient is 1.
+        let last = if V::ROUNDS_ONCE { 5.163_828_4 } else { 5.115_898 };
+        // SAFETY: the caller's.
+        unsafe {
+            let bounded = bounded(x, -last, last);
+            let square = bounded.mul(bounded);
+            let numerator = polynomial(
+                square,
+                [
+                    4.583_532e-8,
+                    1.260_978_4e-5,
+                    3.297_311_5e-4,
+                    9.306_514e-3,
+                    6.697_217_4e-2,
+                    7.978_845_2e-1,
+                ],
+            );
+            let denominator = polynomial(
+                square,
+                [
+                    1.198_880_6e-6,
+                    7.226_765_6e-5,
+                    1.862_284_3e-3,
+                    2.843_197_8e-2,
+                    2.506_035_3e-1,
+                    1.0,
+                ],
+            );
+            let error_function = bounded.mul(numerator).div(denominator);
+            x.mul(V::splat(0.5)).mul(error_function.add(V::splat(1.0)))
+        }
     }
 }
 
 /// The same with the hyperbolic tangent in place of the error function (Hendrycks and Gimpel, 2016, arXiv:1606.08415): `x / (1 + exp(-2 b))`,
 /// where `b = sqrt(2 / pi) * (x + 0.044715 x^3)`.
-#[inline(always)]
-unsafe fn gelu_approximate<V: Vector>(x: V) -> V {
-    let twice = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
-    // SAFETY: the caller's.
-    unsafe {
-        let factor = x.mul(x).mul_add(V::splat(-0.044_715 * twice), V::splat(-twice));
-        x.div(exp(x.mul(factor)).add(V::splat(1.0)))
+struct GeluApproximate;
+
+impl<V: Vector> Function<V> for GeluApproximate {
+    #[inline(always)]
+    unsafe fn apply(&self, x: V) -> V {
+        let twice = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
+        // SAFETY: the caller's.
+        unsafe {
+            let factor = x.mul(x).mul_add(V::splat(-0.044_715 * twice), V::splat(-twice));
+            x.div(exp(x.mul(factor)).add(V::splat(1.0)))
+        }
     }
 }
 
 /// `1 / (1 + exp(-x))`.
-#[inline(always)]
-unsafe fn logistic<V: Vector>(x: V) -> V {
-    // SAFETY: the caller's.
-    unsafe {
-        let one = V::splat(1.0);
-        one.div(exp(x.mul(V::splat(-1.0))).add(one))
+struct Logistic;
+
+impl<V: Vector> Function<V> for Logistic {
+    #[inline(always)]
+    unsafe fn apply(&self, x: V) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let one = V::splat(1.0);
+            one.div(exp(x.mul(V::splat(-1.0))).add(one))
+        }
     }
 }
 
@@ -119,7 +138,17 @@ unsafe fn logistic<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub(crate) unsafe fn silu<V: Vector>(from: &[f32], to: &mut [f32]) {
     // SAFETY: the set is the caller's.
-    unsafe { map::<V>(from, to, |x| x.mul(logistic(x))) }
+    unsafe { map::<V>(from, to, &Silu) }
+}
+
+struct Silu;
+
+impl<V: Vector> Function<V> for Silu {
+    #[inline(always)]
+    unsafe fn apply(&self, x: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { x.mul(Logistic.apply(x)) }
+    }
 }
 
 /// The exponential function between the smallest normal float and the largest one, of which it takes the nearer beyond: `2^n * exp(t)` with
@@ -145,6 +174,20 @@ unsafe fn exp<V: Vector>(x: V) -> V {
     }
 }
 
+/// `exp(beta * (x - max))`.
+struct Exponent {
+    max: f32,
+    beta: f32,
+}
+
+impl<V: Vector> Function<V> for Exponent {
+    #[inline(always)]
+    unsafe fn apply(&self, x: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { exp(x.add(V::splat(-self.max)).mul(V::splat(self.beta))) }
+    }
+}
+
 /// Softmax of a row, of `beta` times its values.
 ///
 /// # Safety
@@ -155,7 +198,7 @@ pub(crate) unsafe fn softmax<V: Vector>(beta: f32, from: &[f32], to: &mut [f32])
     let max = max(from);
     // SAFETY: the set is the caller's.
     unsafe {
-        map::<V>(from, to, |x| exp(x.add(V::splat(-max)).mul(V::splat(beta))));
+        map::<V>(from, to, &Exponent { max, beta });
         let factor = V::splat(1.0 / sum::<V>(to));
         let mut place = 0;
         while place < to.len() {

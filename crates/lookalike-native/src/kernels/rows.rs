@@ -164,15 +164,21 @@ pub(crate) unsafe fn activate<V: Vector>(activation: Activation, from: &[f32], t
         match activation {
             Activation::None => to.copy_from_slice(from),
             Activation::Clamp(low, high) => {
-                let clamp = Clamp::<V>::new(low, high);
-                map::<V>(from, to, |value| clamp.apply(value));
+                map::<V>(from, to, &Clamp::new(low, high));
             }
             Activation::HardSwish => {
-                let hard_swish = HardSwish::<V>::new();
-                map::<V>(from, to, |value| hard_swish.apply(value));
+                map::<V>(from, to, &HardSwish::new());
             }
         }
     }
+}
+
+/// A function of vectors. It is a trait and no closure, which compilers do not always inline, and so may compile for no set at all.
+pub(crate) trait Function<V> {
+    /// # Safety
+    ///
+    /// The processor has the set of `V`.
+    unsafe fn apply(&self, value: V) -> V;
 }
 
 /// Applies a function to all values.
@@ -181,7 +187,7 @@ pub(crate) unsafe fn activate<V: Vector>(activation: Activation, from: &[f32], t
 ///
 /// The processor has the set of `V`.
 #[inline(always)]
-pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn(V) -> V) {
+pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], function: &impl Function<V>) {
     let count = from.len().min(to.len());
     let whole = count / V::LANES * V::LANES;
     // SAFETY: places below the count are there; the set is the caller's.
@@ -189,12 +195,12 @@ pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], apply: impl Fn
         let (from, to) = (from.as_ptr(), to.as_mut_ptr());
         let mut place = 0;
         while place < whole {
-            apply(V::load(from.add(place))).store(to.add(place));
+            function.apply(V::load(from.add(place))).store(to.add(place));
             place += V::LANES;
         }
         if place < count {
             let value = V::load_part(from.add(place), count - place);
-            apply(value).store_part(to.add(place), count - place);
+            function.apply(value).store_part(to.add(place), count - place);
         }
     }
 }

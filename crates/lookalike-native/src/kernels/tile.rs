@@ -3,6 +3,7 @@
 
 use super::each::{MAX_STEPS, each};
 use super::elementwise::{Activation, Bounds};
+use super::rows::Function;
 use crate::simd::{Vector, opaque};
 
 /// Groups of pixels of a result, for some vectors of its channels.
@@ -245,9 +246,11 @@ impl<V: Vector> Clamp<V> {
         // SAFETY: the caller's: the set of `V` is there.
         unsafe { Self { low: V::splat(low), high: V::splat(high) } }
     }
+}
 
+impl<V: Vector> Function<V> for Clamp<V> {
     #[inline(always)]
-    pub(super) unsafe fn apply(&self, value: V) -> V {
+    unsafe fn apply(&self, value: V) -> V {
         // SAFETY: the caller's.
         unsafe { value.max(self.low).min(self.high) }
     }
@@ -270,9 +273,11 @@ impl<V: Vector> HardSwish<V> {
             Self { zero, half, one, sixth: V::splat(1.0 / 6.0) }
         }
     }
+}
 
+impl<V: Vector> Function<V> for HardSwish<V> {
     #[inline(always)]
-    pub(super) unsafe fn apply(&self, value: V) -> V {
+    unsafe fn apply(&self, value: V) -> V {
         // SAFETY: the caller's.
         unsafe { value.mul(value.mul_add(self.sixth, self.half).max(self.zero).min(self.one)) }
     }
