@@ -3,13 +3,12 @@
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-/// Largest difference of the result of one operator of floats, relative to values above 1.
-pub(crate) const OPERATOR: f32 = 1e-5;
-
 /// How close vectors and cosines of whole models must be. A listed exception widens what it names.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(default)]
 pub(crate) struct Bounds {
+    /// Largest difference of two values of an operator's floats, relative to those above 1.
+    pub(crate) operator: f32,
     /// Largest difference of two values of L2-normalized vectors of a float model.
     pub(crate) float_value: f32,
     /// Largest difference of two cosines of a float model.
@@ -25,6 +24,7 @@ pub(crate) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
+            operator: 1e-5,
             float_value: 1e-5,
             float_cosine: 1e-6,
             quantized_cosine: 1e-3,

@@ -11,7 +11,7 @@ use lookalike::{
 };
 use serde::Deserialize;
 
-use crate::bounds::{Bounds, OPERATOR};
+use crate::bounds::Bounds;
 use crate::compared::largest;
 use crate::errors::is_refused_with;
 use crate::files::{floats, from_base64};
@@ -146,7 +146,7 @@ fn compare(found: &Tensor, expected: &Values, bounds: &Bounds) -> Result<()> {
             let expected = floats(&bytes);
             let relative = |(&a, &b): (&f32, &f32)| (a - b).abs() / b.abs().max(1.0);
             let worst = largest(found.iter().zip(&expected).map(relative));
-            ensure!(worst <= OPERATOR, "it differs by {worst}");
+            ensure!(worst <= bounds.operator, "it differs by {worst}");
         }
         (DataRef::I8(found), ElementType::I8) => {
             let found: Vec<f32> = found.iter().map(|&value| value.into()).collect();

@@ -40,6 +40,6 @@ pub use crate::file::{GraphLimits, ModelFile};
 pub use crate::graph::{Graph, Node, elements};
 pub use crate::op::{
     Activation, Binary, Block, Comparison, Conv2d, Logical, Op, Pool, Reduction, Sampling,
-    SliceRange, Unary, Window2d, WindowSide,
+    SliceRange, TransposeConv2d, TransposedSide, Unary, Window2d, WindowSide,
 };
 pub use crate::tensor::{MAX_RANK, OperatorInfo, Quantization, SignatureDef, TensorId, TensorInfo};

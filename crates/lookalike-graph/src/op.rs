@@ -8,6 +8,11 @@
 pub enum Op {
     /// RELU, RELU6, RELU_N1_TO_1.
     Activation(Activation),
+    /// ARG_MAX: the place of the largest value along a dimension, the first of several.
+    ArgMax {
+        /// The dimension, which goes.
+        axis: usize,
+    },
     /// BATCH_MATMUL: products of the last two dimensions, the others broadcast.
     BatchMatMul {
         /// Whether the last two dimensions of input 0 are swapped first.
@@ -42,10 +47,24 @@ pub enum Op {
     },
     /// CONV_2D: input, weights `[outputs, height, width, channels / groups]`, bias.
     Conv2d(Conv2d),
+    /// CUMSUM: sums of the elements up to each one.
+    CumSum {
+        /// The dimension along which elements are summed up.
+        axis: usize,
+        /// Whether an element is left out of its own sum.
+        is_exclusive: bool,
+        /// Whether sums begin at the end.
+        is_reversed: bool,
+    },
     /// DEPTHWISE_CONV_2D: input, weights `[1, height, width, outputs]`, bias. Output `i` reads channel `i / (outputs / channels)`.
     DepthwiseConv2d(Conv2d),
     /// DEQUANTIZE: from integers with scales, or from 16-bit floats.
     Dequantize,
+    /// EMBEDDING_LOOKUP: rows of input 1.
+    EmbeddingLookup {
+        /// Which, the constant input 0.
+        indices: Vec<usize>,
+    },
     /// FULLY_CONNECTED: input, weights `[outputs, depth]`, bias.
     FullyConnected {
         /// What is done to the result.
@@ -56,6 +75,13 @@ pub enum Op {
         /// The dimension from which elements are taken.
         axis: usize,
         /// Which; the shape of input 1 takes the place of the dimension.
+        indices: Vec<usize>,
+    },
+    /// GATHER_ND: slices of input 0.
+    GatherNd {
+        /// Dimensions of input 0 that are indexed together.
+        depth: usize,
+        /// Which slices, counted through these dimensions.
         indices: Vec<usize>,
     },
     /// L2_NORMALIZATION: divided by the Euclidean length along the last dimension.
@@ -73,6 +99,13 @@ pub enum Op {
         padding: Vec<(usize, usize)>,
         /// Elements between the border and the mirror: 0 repeats the border (SYMMETRIC), 1 does not (REFLECT).
         offset: usize,
+    },
+    /// ONE_HOT: for each of input 0, which are integers, the constant input 2 at its place and the constant input 3 elsewhere.
+    OneHot {
+        /// The dimension that is made.
+        axis: usize,
+        /// Its size.
+        depth: usize,
     },
     /// PACK.
     Pack {
@@ -110,6 +143,8 @@ pub enum Op {
     ResizeBilinear(Sampling),
     /// RESIZE_NEAREST_NEIGHBOR.
     ResizeNearestNeighbor(Sampling),
+    /// SELECT and SELECT_V2: an element of input 1 where input 0 is true, otherwise one of input 2; all three are broadcast.
+    Select,
     /// SHAPE of a value whose shape is longer than what is followed.
     Shape,
     /// SLICE and STRIDED_SLICE: a range of each dimension of the input.
@@ -144,6 +179,8 @@ pub enum Op {
         /// For each dimension of the output that of the input.
         permutation: Vec<usize>,
     },
+    /// TRANSPOSE_CONV: the shape of the output, weights `[outputs, height, width, channels]`, input, bias.
+    TransposeConv2d(TransposeConv2d),
     /// A function of each element.
     Unary(Unary),
     /// UNPACK.
@@ -310,6 +347,33 @@ pub struct Conv2d {
     pub groups: usize,
     /// What is done to the result.
     pub activation: Activation,
+}
+
+/// A transposed convolution but for its weights: each pixel of the input is multiplied with the window, which is added to the output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TransposeConv2d {
+    /// Down.
+    pub rows: TransposedSide,
+    /// Across.
+    pub columns: TransposedSide,
+    /// What is done to the result.
+    pub activation: Activation,
+}
+
+/// How windows lie along one side of the output of a transposed convolution: element `tap` of the window of pixel `i` is added to
+/// pixel `i * stride + tap - before` of the output, if there is one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TransposedSide {
+    /// Pixels of the input.
+    pub input: usize,
+    /// Pixels of the output.
+    pub output: usize,
+    /// Elements of the window.
+    pub size: usize,
+    /// Pixels of the output from one window to the next.
+    pub stride: usize,
+    /// Elements of the first window that lie before the output; less than its size.
+    pub before: usize,
 }
 
 /// A window that moves down and across an image `[batch, rows, columns, channels]`.

@@ -560,6 +560,12 @@ impl<'m> Operator<'_, 'm> {
     fn scratch(&mut self, factors: &[usize]) {
         self.inference.scratch_bytes = product(factors);
     }
+
+    /// Counts more of them.
+    fn scratch_too(&mut self, factors: &[usize]) {
+        let bytes = self.inference.scratch_bytes;
+        self.inference.scratch_bytes = bytes.saturating_add(product(factors));
+    }
 }
 
 fn product(factors: &[usize]) -> u64 {

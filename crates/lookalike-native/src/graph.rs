@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lookalike_core::{Error, Result, TensorType};
-use lookalike_graph::{ModelFile, Pool, Reduction, Unary, elements};
+use lookalike_graph::{Comparison, Logical, ModelFile, Pool, Reduction, Unary, elements};
 
 use crate::kernels::dynamic::RowScale;
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
@@ -233,6 +233,29 @@ pub(crate) enum Op {
         outer: usize,
         inner: Vec<usize>,
     },
+    /// The place of the largest of `size` elements, `inner` apart.
+    ArgMax {
+        size: usize,
+        inner: usize,
+    },
+    Compare(Comparison),
+    /// Sums up to each of `size` elements, `inner` apart.
+    CumulativeSum {
+        size: usize,
+        inner: usize,
+        is_exclusive: bool,
+        is_reversed: bool,
+    },
+    Logical(Logical),
+    /// For each integer `depth` elements, `inner` apart: one of them is `on`, and the others are `off`.
+    OneHot {
+        depth: usize,
+        inner: usize,
+        on: Vec<u8>,
+        off: Vec<u8>,
+    },
+    /// An element of the second operand where the first one is true, otherwise one of the third.
+    Select,
     Quantize,
     /// Rows of floats become bytes, each row with a scale of its own: all scales, then all bytes.
     QuantizeRows(QuantizedRows),

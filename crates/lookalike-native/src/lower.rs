@@ -2,6 +2,7 @@
 
 mod elementwise;
 mod layout;
+mod logic;
 mod matrices;
 mod windows;
 
@@ -18,19 +19,7 @@ use crate::kernels::elementwise::{Activation, Binary};
 use crate::quantized::Quantized;
 
 /// Operators that have a parser, and no kernel here.
-const UNSUPPORTED: [&str; 11] = [
-    "EQUAL",
-    "FLOOR_DIV",
-    "GREATER",
-    "GREATER_EQUAL",
-    "LESS",
-    "LESS_EQUAL",
-    "LOGICAL_AND",
-    "LOGICAL_NOT",
-    "LOGICAL_OR",
-    "LOG_SOFTMAX",
-    "NOT_EQUAL",
-];
+const UNSUPPORTED: [&str; 2] = ["FLOOR_DIV", "LOG_SOFTMAX"];
 
 /// Whether the engine has an operator.
 pub(crate) fn has_operator(operator: &OperatorInfo) -> bool {
@@ -86,6 +75,7 @@ impl Lowering<'_> {
         }
         match &node.op {
             Operator::Activation(activation) => self.map_activation(node, clamp(*activation)),
+            Operator::ArgMax { axis } => self.arg_max(node, *axis),
             Operator::BatchMatMul { transposes_left, transposes_right } => {
                 self.batch_matmul(node, *transposes_left, *transposes_right)
             }
@@ -107,19 +97,25 @@ impl Lowering<'_> {
             }
             Operator::BroadcastTo => self.broadcast_to(node),
             Operator::Cast => self.cast(node),
-            Operator::Comparison(_) | Operator::Logical(_) | Operator::LogSoftmax => {
-                Err(Error::unimplemented("`native` does not support it"))
-            }
+            Operator::Comparison(comparison) => self.comparison(node, *comparison),
             Operator::Concatenation { axis, activation } => {
                 self.concatenate(node, *axis, *activation)
             }
             Operator::Conv2d(conv) => self.conv(node, conv, false),
+            Operator::CumSum { axis, is_exclusive, is_reversed } => {
+                self.cumulative_sum(node, *axis, *is_exclusive, *is_reversed)
+            }
             Operator::DepthwiseConv2d(conv) => self.conv(node, conv, true),
             Operator::Dequantize => self.dequantize(node),
+            Operator::EmbeddingLookup { indices } => self.gather(node, node.input(1), 0, indices),
             Operator::FullyConnected { activation } => self.fully_connected(node, *activation),
-            Operator::Gather { axis, indices } => self.gather(node, *axis, indices),
+            Operator::Gather { axis, indices } => self.gather(node, node.input(0), *axis, indices),
+            Operator::GatherNd { depth, indices } => self.gather_nd(node, *depth, indices),
             Operator::L2Normalization { activation } => self.l2_normalization(node, *activation),
+            Operator::LogSoftmax => Err(Error::unimplemented("`native` does not support it")),
+            Operator::Logical(function) => self.logical(node, *function),
             Operator::MirrorPad { padding, offset } => self.mirror_pad(node, padding, *offset),
+            Operator::OneHot { axis, depth } => self.one_hot(node, *axis, *depth),
             Operator::Pack { axis } => self.concatenate(node, *axis, Fused::None),
             Operator::Pad { padding } => self.pad(node, padding),
             Operator::Pool2d { pool, window, activation } => {
@@ -130,6 +126,7 @@ impl Lowering<'_> {
             Operator::Reshape => self.reshape(node),
             Operator::ResizeBilinear(sampling) => self.resize_bilinear(node, sampling),
             Operator::ResizeNearestNeighbor(sampling) => self.resize_nearest(node, sampling),
+            Operator::Select => self.select(node),
             Operator::Shape => Err(unknown_integers()),
             Operator::Slice { ranges, .. } => self.slice(node, ranges),
             Operator::Softmax { beta } => self.softmax(node, *beta),
@@ -137,6 +134,7 @@ impl Lowering<'_> {
             Operator::Split { axis } => self.split(node, node.input(1), *axis),
             Operator::Tile { multiples } => self.tile(node, multiples),
             Operator::Transpose { permutation } => self.transpose(node, permutation),
+            Operator::TransposeConv2d(conv) => self.transpose_conv(node, conv),
             Operator::Unary(function) => self.unary(node, *function),
             Operator::Unpack { axis } => self.split(node, node.input(0), *axis),
         }

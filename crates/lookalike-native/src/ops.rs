@@ -3,6 +3,7 @@
 mod conv;
 mod depthwise;
 mod elementwise;
+mod logic;
 mod matmul;
 mod movement;
 mod pool;
@@ -17,6 +18,7 @@ use lookalike_graph::Pool;
 use self::conv::{ByteConv, DynamicConv, FloatConv, QuantizeRows};
 use self::depthwise::Depthwise;
 use self::elementwise::{Broadcast, ByteBinary, FloatBinary, FloatUnary, ScaleShift};
+use self::logic::{Compare, LogicalFunction, Select};
 use self::matmul::{MatMul, MatMulSize};
 use self::movement::Concatenation;
 use crate::graph::{Conv, Element, Interpolation, Op, Value, Weights, Window2};
@@ -136,6 +138,27 @@ pub(crate) fn prepare(
             let widths = inner.into_iter().map(|count| count * size).collect();
             Box::new(Concatenation { outer, widths })
         }
+        Op::ArgMax { size, inner } => prepare_arg_max(input.element, output.element, (size, inner)),
+        Op::Compare(comparison) => Box::new(Compare { comparison, element: input.element }),
+        Op::CumulativeSum { size, inner, is_exclusive, is_reversed } => {
+            floats(move |_, from, to| {
+                logic::cumulative_sum((size, inner), is_exclusive, is_reversed, from, to);
+            })
+        }
+        Op::Logical(function) => Box::new(LogicalFunction(function)),
+        Op::OneHot { depth, inner, on, off } => bytes(move |_, from, to| {
+            let (sizes, values) = ((depth, inner), (&*on, &*off));
+            if input.element == Element::I64 {
+                let places: &[[u8; 8]] = from.as_chunks().0;
+                let places = places.iter().map(|&place| i64::from_ne_bytes(place));
+                logic::one_hot(sizes, values, places, to);
+            } else {
+                let places: &[[u8; 4]] = from.as_chunks().0;
+                let places = places.iter().map(|&place| i32::from_ne_bytes(place).into());
+                logic::one_hot(sizes, values, places, to);
+            }
+        }),
+        Op::Select => Box::new(Select(output.element.size())),
         Op::Quantize => {
             let output = Value { constant: None, ..output.clone() };
             bytes(move |kernels, from, to| {
@@ -155,6 +178,24 @@ pub(crate) fn prepare(
         }
         Op::Reshape => bytes(|_, from, to| to.copy_from_slice(from)),
     }
+}
+
+fn prepare_arg_max(from: Element, to: Element, sizes: (usize, usize)) -> Box<dyn PreparedOp> {
+    bytes(move |_, values, places| {
+        let size = to.size();
+        let mut store = |index: usize, place: usize| {
+            let place = (place as i64).to_ne_bytes();
+            // The lower half of a place, which is all there is of it.
+            let start = if cfg!(target_endian = "big") { 8 - size } else { 0 };
+            places[index * size..][..size].copy_from_slice(&place[start..][..size]);
+        };
+        match from {
+            Element::I8 => logic::arg_max(sizes, values, |[byte]| byte as i8, &mut store),
+            Element::U8 => logic::arg_max(sizes, values, |[byte]| byte, &mut store),
+            Element::I16 => logic::arg_max(sizes, values, i16::from_ne_bytes, &mut store),
+            _ => logic::arg_max(sizes, values, f32::from_ne_bytes, &mut store),
+        }
+    })
 }
 
 fn prepare_conv(

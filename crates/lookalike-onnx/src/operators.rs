@@ -1,8 +1,10 @@
 //! One translation for each operator of TensorFlow Lite.
 
 mod convolution;
+mod dynamic;
 mod elementwise;
 mod layout;
+mod logic;
 mod reduction;
 
 use lookalike_core::{Error, Result, TensorType};
@@ -11,25 +13,14 @@ use lookalike_graph::{Activation, Binary, Node, Op, Pool, Reduction, Unary};
 use crate::graph::Graph;
 
 /// Operators that have a parser, and no translation.
-pub(crate) const UNSUPPORTED: [&str; 11] = [
-    "EQUAL",
-    "FLOOR_DIV",
-    "GREATER",
-    "GREATER_EQUAL",
-    "LESS",
-    "LESS_EQUAL",
-    "LOGICAL_AND",
-    "LOGICAL_NOT",
-    "LOGICAL_OR",
-    "LOG_SOFTMAX",
-    "NOT_EQUAL",
-];
+pub(crate) const UNSUPPORTED: [&str; 2] = ["FLOOR_DIV", "LOG_SOFTMAX"];
 
 impl Graph<'_> {
     /// Adds what an operator does.
     pub(crate) fn translate(&mut self, node: &Node) -> Result<()> {
         match &node.op {
             Op::Activation(activation) => elementwise::activation(self, node, *activation),
+            Op::ArgMax { axis } => logic::arg_max(self, node, *axis),
             Op::BatchMatMul { transposes_left, transposes_right } => {
                 convolution::batch_matmul(self, node, *transposes_left, *transposes_right)
             }
@@ -54,21 +45,33 @@ impl Graph<'_> {
             }
             Op::BroadcastTo => layout::broadcast_to(self, node),
             Op::Cast => elementwise::cast(self, node),
-            Op::Comparison(_) | Op::Logical(_) | Op::LogSoftmax => Err(no_translation()),
+            Op::Comparison(comparison) => logic::comparison(self, node, *comparison),
             Op::Concatenation { axis, activation } => {
                 layout::concatenate(self, node, *axis, *activation)
             }
             Op::Conv2d(conv) => convolution::conv(self, node, conv),
+            Op::CumSum { axis, is_exclusive, is_reversed } => {
+                logic::cumulative_sum(self, node, *axis, *is_exclusive, *is_reversed)
+            }
             Op::DepthwiseConv2d(conv) => convolution::depthwise_conv(self, node, conv),
             Op::Dequantize => elementwise::dequantize(self, node),
+            Op::EmbeddingLookup { .. } => {
+                layout::gather(self, node, node.input(1), node.input(0), 0)
+            }
             Op::FullyConnected { activation } => {
                 convolution::fully_connected(self, node, *activation)
             }
-            Op::Gather { axis, .. } => layout::gather(self, node, *axis),
+            Op::Gather { axis, .. } => {
+                layout::gather(self, node, node.input(0), node.input(1), *axis)
+            }
+            Op::GatherNd { depth, indices } => layout::gather_nd(self, node, *depth, indices),
             Op::L2Normalization { activation } => {
                 reduction::l2_normalization(self, node, *activation)
             }
+            Op::LogSoftmax => Err(no_translation()),
+            Op::Logical(function) => logic::logical(self, node, *function),
             Op::MirrorPad { padding, offset } => layout::mirror_pad(self, node, padding, *offset),
+            Op::OneHot { axis, depth } => logic::one_hot(self, node, *axis, *depth),
             Op::Pack { axis } => layout::concatenate(self, node, *axis, Activation::None),
             Op::Pad { padding } => layout::pad(self, node, padding),
             Op::Pool2d { pool, window, activation } => {
@@ -92,6 +95,7 @@ impl Graph<'_> {
             Op::Reshape => layout::reshape(self, node),
             Op::ResizeBilinear(sampling) => layout::resize_bilinear(self, node, sampling),
             Op::ResizeNearestNeighbor(sampling) => layout::resize_nearest(self, node, sampling),
+            Op::Select => logic::select(self, node),
             Op::Shape => Err(Error::unimplemented(
                 "the model computes more lists of integers from shapes than are supported",
             )),
@@ -101,6 +105,7 @@ impl Graph<'_> {
             Op::Split { axis } => layout::split(self, node, *axis),
             Op::Tile { multiples } => layout::tile(self, node, multiples),
             Op::Transpose { permutation } => layout::transpose(self, node, permutation),
+            Op::TransposeConv2d(conv) => convolution::transpose_conv(self, node, conv),
             Op::Unary(function) => self.translate_unary(node, *function),
             Op::Unpack { axis } => layout::unpack(self, node, *axis),
         }

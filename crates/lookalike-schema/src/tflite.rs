@@ -528,6 +528,38 @@ tables! {
         2 asymmetric_quantize_inputs: scalar(bool = false),
     }
 
+    /// Parameters of ARG_MAX.
+    table ArgMaxOptions, ArgMaxOptionsRef {
+        /// Type of the result.
+        0 output_type: code(TensorType, i8 = 0),
+    }
+
+    /// Parameters of TRANSPOSE_CONV.
+    table TransposeConvOptions, TransposeConvOptionsRef {
+        /// How the borders of the output are treated.
+        0 padding: code(Padding, i8 = 0),
+        /// Horizontal stride.
+        1 stride_w: scalar(i32 = 0),
+        /// Vertical stride.
+        2 stride_h: scalar(i32 = 0),
+        /// What is done to the result.
+        3 fused_activation_function: code(Activation, i8 = 0),
+    }
+
+    /// Parameters of ONE_HOT.
+    table OneHotOptions, OneHotOptionsRef {
+        /// The dimension that is made.
+        0 axis: scalar(i32 = 0),
+    }
+
+    /// Parameters of CUMSUM.
+    table CumsumOptions, CumsumOptionsRef {
+        /// Whether an element is left out of its own sum.
+        0 exclusive: scalar(bool = false),
+        /// Whether sums begin at the end.
+        1 reverse: scalar(bool = false),
+    }
+
     /// Parameters of L2_NORMALIZATION.
     table L2NormOptions, L2NormOptionsRef {
         /// Activation of the result.
@@ -626,10 +658,16 @@ unions! {
         35 SplitOptions(SplitOptionsRef),
         /// CAST.
         37 CastOptions(CastOptionsRef),
+        /// ARG_MAX.
+        40 ArgMaxOptions(ArgMaxOptionsRef),
+        /// TRANSPOSE_CONV.
+        49 TransposeConvOptions(TransposeConvOptionsRef),
         /// SHAPE.
         55 ShapeOptions(ShapeOptionsRef),
         /// PACK.
         59 PackOptions(PackOptionsRef),
+        /// ONE_HOT.
+        61 OneHotOptions(OneHotOptionsRef),
         /// UNPACK.
         64 UnpackOptions(UnpackOptionsRef),
         /// RESIZE_NEAREST_NEIGHBOR.
@@ -640,6 +678,8 @@ unions! {
         77 MirrorPadOptions(MirrorPadOptionsRef),
         /// BATCH_MATMUL.
         101 BatchMatMulOptions(BatchMatMulOptionsRef),
+        /// CUMSUM.
+        102 CumsumOptions(CumsumOptionsRef),
         /// GELU.
         116 GeluOptions(GeluOptionsRef),
     }

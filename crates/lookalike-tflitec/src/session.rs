@@ -8,7 +8,7 @@ use lookalike_core::{
     SessionOptions, Shape, SupportCode, Tensor, TensorInfo, TensorRef, TfLiteModel, contain_panics,
     one_line,
 };
-use lookalike_graph::{Binary, Graph, Logical, Node, Op, TensorId};
+use lookalike_graph::{Activation, Binary, Graph, Logical, Node, Op, TensorId};
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
 use tflitec::model::Model as LibraryModel;
@@ -189,6 +189,9 @@ fn check_forms(graph: &Graph) -> Result<()> {
             }
             Op::Logical(logical) if *logical != Logical::Not && is_broadcast() => {
                 return refuse(node, "that broadcasts along more than 4 dimensions".to_owned());
+            }
+            Op::TransposeConv2d(conv) if conv.activation != Activation::None => {
+                return refuse(node, "with an activation, which it leaves out".to_owned());
             }
             Op::Transpose { .. } if largest > 6 => {
                 return refuse(node, "of more than 6 dimensions".to_owned());

@@ -2,7 +2,7 @@
 
 use lookalike_schema::tflite::{self, BuiltinOptionsRef, TensorType};
 
-use super::{Kind, Operator, REAL, activation};
+use super::{ANY, Kind, Operator, REAL, activation};
 use crate::error::{Error, Result};
 use crate::op::{Activation, Binary, Comparison, Logical, Op, Unary};
 
@@ -289,6 +289,32 @@ pub(super) fn logical(op: &mut Operator<'_, '_>, function: Logical) -> Result<Op
 pub(super) fn logical_not(op: &mut Operator<'_, '_>) -> Result<Op> {
     map(op, &[Kind::Bool])?;
     Ok(Op::Logical(Logical::Not))
+}
+
+/// SELECT_V2: three inputs that are broadcast.
+pub(super) fn select_v2(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.arity(3..=3, 1)?;
+    let (condition, yes, no) = (op.input(0)?, op.input(1)?, op.input(2)?);
+    op.require(condition, &[Kind::Bool])?;
+    op.alike(&[yes, no, op.output()], ANY)?;
+    let dims = broadcast(&op.dims(yes)?, &op.dims(no)?)?;
+    let dims = broadcast(&op.dims(condition)?, &dims)?;
+    op.define(dims)?;
+    Ok(Op::Select)
+}
+
+/// SELECT: values of one shape, and a condition of that shape or of one number.
+pub(super) fn select(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.arity(3..=3, 1)?;
+    let (condition, yes, no) =
+        (op.dims(op.input(0)?)?, op.dims(op.input(1)?)?, op.dims(op.input(2)?)?);
+    if yes != no {
+        return Err(Error::invalid(format!("{yes:?} and {no:?} do not go together")));
+    }
+    if condition != yes && condition.iter().product::<usize>() != 1 {
+        return Err(Error::unsupported("its condition has another shape than its values"));
+    }
+    select_v2(op)
 }
 
 /// Extents of a value as 32- or 64-bit integers.

@@ -11,6 +11,15 @@ use crate::op::Op;
 pub(super) struct Weights {
     pub(super) outputs: usize,
     pub(super) axis: i32,
+    /// Places of the input, the weights and the bias among the operator's inputs.
+    pub(super) places: [usize; 3],
+}
+
+impl Weights {
+    /// Those of an operator with its input first, then weights and bias.
+    pub(super) fn new(outputs: usize, axis: i32) -> Self {
+        Self { outputs, axis, places: [0, 1, 2] }
+    }
 }
 
 /// Checks types, scales and shape of input, weights, bias and result.
@@ -19,7 +28,8 @@ pub(super) struct Weights {
 /// bytes and a bias of 32 or 64 bits. Only signed weights have a scale for each result.
 pub(super) fn check_weights(op: &Operator<'_, '_>, weights: Weights) -> Result<()> {
     use TensorType as Type;
-    let (input, filter, output) = (op.input(0)?, op.input(1)?, op.output());
+    let [input, filter, bias] = weights.places;
+    let (input, filter, output) = (op.input(input)?, op.input(filter)?, op.output());
     op.alike(&[input, output], REAL)?;
     op.require(filter, &[Kind::Float, Kind::Quantized, Kind::PerChannel])?;
     let fits = matches!(
@@ -42,7 +52,7 @@ pub(super) fn check_weights(op: &Operator<'_, '_>, weights: Weights) -> Result<(
             )));
         }
     }
-    let Some(bias) = op.optional_input(2) else { return Ok(()) };
+    let Some(bias) = op.optional_input(bias) else { return Ok(()) };
     let fits = matches!(
         (op.element_type(input), op.element_type(bias)),
         (Type::FLOAT32, Type::FLOAT32)
@@ -76,7 +86,7 @@ pub(super) fn fully_connected(op: &mut Operator<'_, '_>) -> Result<Op> {
     let &[outputs, depth] = op.dims(weights)?.as_slice() else {
         return Err(Error::invalid("its weights must have two dimensions"));
     };
-    check_weights(op, Weights { outputs, axis: 0 })?;
+    check_weights(op, Weights::new(outputs, 0))?;
     let count = op.count(input)?;
     if depth == 0 || !count.is_multiple_of(depth) {
         return Err(Error::invalid(format!(

@@ -55,6 +55,47 @@ fn reduce_to(
     Ok(Op::Reduce { reduction, axes, keeps_dims })
 }
 
+/// The one dimension that a list states.
+fn stated_axis(op: &Operator<'_, '_>, list: usize, rank: usize) -> Result<usize> {
+    op.require(list, &[Kind::Integer])?;
+    match op.integers(list)?.as_slice() {
+        &[stated] => axis(stated, rank),
+        other => Err(Error::invalid(format!("{other:?} is not one dimension"))),
+    }
+}
+
+pub(super) fn arg_max(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.arity(2..=2, 1)?;
+    let BuiltinOptionsRef::ArgMaxOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    let (input, output) = (op.input(0)?, op.output());
+    op.require(input, REAL)?;
+    op.require(output, &[Kind::Integer])?;
+    if options.output_type() != op.element_type(output) {
+        return Err(op.wrong_type(output));
+    }
+    let mut dims = op.dims(input)?;
+    let axis = stated_axis(op, op.input(1)?, dims.len())?;
+    dims.remove(axis);
+    op.work(&[op.count(input)?])?;
+    op.define(dims)?;
+    Ok(Op::ArgMax { axis })
+}
+
+pub(super) fn cumsum(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.arity(2..=2, 1)?;
+    let BuiltinOptionsRef::CumsumOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    let input = op.input(0)?;
+    op.alike(&[input, op.output()], &[Kind::Float])?;
+    let dims = op.dims(input)?;
+    let axis = stated_axis(op, op.input(1)?, dims.len())?;
+    op.define(dims)?;
+    Ok(Op::CumSum { axis, is_exclusive: options.exclusive(), is_reversed: options.reverse() })
+}
+
 /// The least that a difference of logits of bytes must count for in the arithmetic of the reference: it multiplies with at least 1,
 /// in units of 2⁻²⁶.
 const LEAST_STEP: f64 = 1.0 / (1 << 26) as f64;

@@ -3,9 +3,11 @@
 use lookalike_schema::tflite::{BuiltinOptionsRef, Padding, TensorType};
 
 use super::matrices::{Weights, check_weights};
-use super::{Operator, REAL, activation};
+use super::{Kind, Operator, REAL, activation};
 use crate::error::{Error, Result};
-use crate::op::{Block, Conv2d, Op, Pool, Sampling, Window2d, WindowSide};
+use crate::op::{
+    Block, Conv2d, Op, Pool, Sampling, TransposeConv2d, TransposedSide, Window2d, WindowSide,
+};
 
 /// How a window is to move along one side of an image, as a model states it.
 #[derive(Clone, Copy)]
@@ -76,7 +78,7 @@ pub(super) fn conv(op: &mut Operator<'_, '_>) -> Result<Op> {
             "its weights are for {depth} channels and {outputs} results, and its input has {channels}"
         )));
     }
-    check_weights(op, Weights { outputs, axis: 0 })?;
+    check_weights(op, Weights::new(outputs, 0))?;
     let activation = activation(options.fused_activation_function())?;
     let vertical =
         Stated { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
@@ -111,7 +113,7 @@ pub(super) fn depthwise_conv(op: &mut Operator<'_, '_>) -> Result<Op> {
             options.depth_multiplier()
         )));
     }
-    check_weights(op, Weights { outputs, axis: 3 })?;
+    check_weights(op, Weights::new(outputs, 3))?;
     let activation = activation(options.fused_activation_function())?;
     let vertical =
         Stated { size: height, stride: options.stride_h(), dilation: options.dilation_h_factor() };
@@ -123,6 +125,66 @@ pub(super) fn depthwise_conv(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.work(&[batch, rows, columns, height, width, outputs])?;
     op.define(vec![batch, rows, columns, outputs])?;
     Ok(Op::DepthwiseConv2d(Conv2d { window, outputs, groups: channels, activation }))
+}
+
+/// One side of a transposed convolution: its input must be what a convolution makes of its output.
+fn transposed(
+    stated: Stated,
+    input: usize,
+    output: usize,
+    padding: Padding,
+) -> Result<TransposedSide> {
+    let WindowSide { output: expected, size, stride, before, .. } =
+        stated.resolve(output, padding)?;
+    if expected != input {
+        return Err(Error::invalid(format!(
+            "{output} pixels of its output go with {expected} of its input, which has {input}"
+        )));
+    }
+    Ok(TransposedSide { input, output, size, stride, before })
+}
+
+pub(super) fn transpose_conv(op: &mut Operator<'_, '_>) -> Result<Op> {
+    op.check_counts(3..=4, 1)?;
+    let BuiltinOptionsRef::TransposeConvOptions(options) = op.options else {
+        return Err(op.wrong_options());
+    };
+    let (stated, weights, input) = (op.input(0)?, op.input(1)?, op.input(2)?);
+    let [outputs, height, width, depth] = op.image(weights)?;
+    let [batch, rows, columns, channels] = op.image(input)?;
+    if depth != channels {
+        return Err(Error::invalid(format!(
+            "its weights are for {depth} channels, and its input has {channels}"
+        )));
+    }
+    check_weights(op, Weights { outputs, axis: 0, places: [2, 1, 3] })?;
+    let activation = activation(options.fused_activation_function())?;
+    op.require(stated, &[Kind::Integer])?;
+    let shape = op.integers(stated)?;
+    let size = |place: usize| {
+        let size = shape.get(place).copied().and_then(|size| i32::try_from(size).ok());
+        size.and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0)
+    };
+    let (Some(to_rows), Some(to_columns), 4) = (size(1), size(2), shape.len()) else {
+        return Err(Error::invalid(format!("an image cannot have the shape {shape:?}")));
+    };
+    if size(0) != Some(batch) || size(3) != Some(outputs) {
+        return Err(Error::invalid(format!(
+            "its output cannot have the shape {shape:?}: it has {batch} images of {outputs} channels"
+        )));
+    }
+    let vertical = Stated { size: height, stride: options.stride_h(), dilation: 1 };
+    let horizontal = Stated { size: width, stride: options.stride_w(), dilation: 1 };
+    let padding = options.padding();
+    let rows = transposed(vertical, rows, to_rows, padding)?;
+    let columns = transposed(horizontal, columns, to_columns, padding)?;
+    // Some engines multiply all pixels with the window first, others put zeros between them.
+    let spread = |side: TransposedSide| side.output.saturating_add(2 * side.size);
+    op.scratch(&[batch, rows.input, columns.input, height, width, outputs, size_of::<f32>()]);
+    op.scratch_too(&[batch, spread(rows), spread(columns), channels, size_of::<f32>()]);
+    op.work(&[batch, to_rows, to_columns, height, width, depth, outputs])?;
+    op.define(vec![batch, to_rows, to_columns, outputs])?;
+    Ok(Op::TransposeConv2d(TransposeConv2d { rows, columns, activation }))
 }
 
 pub(super) fn pool(op: &mut Operator<'_, '_>, pool: Pool) -> Result<Op> {

@@ -12,7 +12,7 @@ pub(super) fn strides(dims: &[usize]) -> Vec<usize> {
 }
 
 /// The offsets of all indices of a dimension.
-fn all(size: usize, stride: usize) -> Vec<usize> {
+pub(super) fn all(size: usize, stride: usize) -> Vec<usize> {
     (0..size).map(|index| index * stride).collect()
 }
 
@@ -104,14 +104,18 @@ impl Lowering<'_> {
     }
 
     pub(super) fn broadcast_to(&mut self, node: &Node) -> Result<()> {
-        let (from, to) = (self.source.dims(node.input(0)), self.source.dims(node.output()));
-        let strides = strides(from);
-        let missing = to.len() - from.len();
-        let offsets = to.iter().enumerate().map(|(axis, &size)| {
-            let of_input = axis.checked_sub(missing).filter(|&axis| from[axis] > 1);
-            all(size, of_input.map_or(0, |axis| strides[axis]))
-        });
-        self.move_elements(node, offsets.collect())
+        let (input, output) = (node.input(0), node.output());
+        let offsets = broadcast_offsets(self.source.dims(input), self.source.dims(output));
+        self.move_elements(node, offsets)
+    }
+
+    /// A value whose dimensions of size 1 are repeated up to these dimensions.
+    pub(super) fn broadcast(&mut self, value: ValueId, dims: &[usize]) -> ValueId {
+        if self.graph.values[value].dims == dims {
+            return value;
+        }
+        let offsets = broadcast_offsets(&self.graph.values[value].dims, dims);
+        self.remap(value, offsets, dims.to_vec())
     }
 
     pub(super) fn slice(&mut self, node: &Node, ranges: &[SliceRange]) -> Result<()> {
@@ -119,13 +123,28 @@ impl Lowering<'_> {
         self.move_elements(node, offsets)
     }
 
-    pub(super) fn gather(&mut self, node: &Node, axis: usize, indices: &[usize]) -> Result<()> {
+    pub(super) fn gather(
+        &mut self,
+        node: &Node,
+        input: TensorId,
+        axis: usize,
+        indices: &[usize],
+    ) -> Result<()> {
         self.spend_positions(indices.len())?;
-        let dims = self.source.dims(node.input(0));
-        let offsets = self.offsets(node.input(0), |at| {
+        let dims = self.source.dims(input);
+        let offsets = self.offsets(input, |at| {
             if at == axis { indices.to_vec() } else { (0..dims[at]).collect() }
         });
-        self.move_elements(node, offsets)
+        let value = self.stored(input)?;
+        self.move_to(node.output(), value, offsets, None);
+        Ok(())
+    }
+
+    pub(super) fn gather_nd(&mut self, node: &Node, depth: usize, indices: &[usize]) -> Result<()> {
+        let size = self.source.dims(node.input(0))[depth..].iter().product();
+        self.spend_positions(indices.len() + size)?;
+        let slices = indices.iter().map(|&index| index * size).collect();
+        self.move_elements(node, vec![slices, all(size, 1)])
     }
 
     /// Gives each output its equal part of an input along a dimension.
@@ -257,6 +276,17 @@ impl Lowering<'_> {
         ];
         self.move_elements(node, offsets)
     }
+}
+
+/// The offsets of a value whose dimensions of size 1 are repeated.
+fn broadcast_offsets(from: &[usize], to: &[usize]) -> Vec<Vec<usize>> {
+    let strides = strides(from);
+    let missing = to.len() - from.len();
+    let offsets = to.iter().enumerate().map(|(axis, &size)| {
+        let of_input = axis.checked_sub(missing).filter(|&axis| from[axis] > 1);
+        all(size, of_input.map_or(0, |axis| strides[axis]))
+    });
+    offsets.collect()
 }
 
 /// The offsets of an image with padding around it.

@@ -5,7 +5,7 @@ use lookalike_graph::{Activation as Fused, Node, TensorId};
 
 use super::Lowering;
 use super::layout::strides;
-use super::windows::Geometry;
+use super::windows::{Geometry, Source};
 use crate::graph::{Element, Op, Side, Value, ValueId, Window2};
 use crate::kernels::elementwise::Binary;
 use crate::quantized::SumScale;
@@ -22,7 +22,7 @@ impl Lowering<'_> {
             let pixels = Side { input: rows, output: rows, ..pixel };
             let window = Window2 { batch: 1, rows: pixel, columns: pixels, channels: depth };
             let geometry = Geometry { window, outputs, groups: 1, is_depthwise: false };
-            return self.convolve(node, geometry, activation);
+            return self.convolve(node, Source::of(node), geometry, activation);
         }
         let (left, right) = (self.floats(input)?, self.floats(weights)?);
         let right = self.swap_last_dims(right, &weight_dims);

@@ -4,16 +4,35 @@ use std::sync::Arc;
 
 use lookalike_core::{Error, Quantization, Result, TensorType};
 use lookalike_graph::{
-    Activation as Fused, Conv2d, Node, Pool, Sampling, TensorId, Window2d, WindowSide, elements,
+    Activation as Fused, Conv2d, Node, Pool, Sampling, TensorId, TransposeConv2d, TransposedSide,
+    Window2d, WindowSide, elements,
 };
 
+use super::layout::{all, strides};
 use super::{Lowering, clamp, quantized_bounds};
 use crate::graph::{
-    ByteWeights, Constant, Conv, DynamicWeights, Element, Interpolation, Op, QuantizedRows, Side,
-    Value, Weights, Window2,
+    ByteWeights, Constant, Conv, DynamicWeights, Element, Interpolation, Op, PADDING,
+    QuantizedRows, Side, Value, ValueId, Weights, Window2,
 };
 use crate::kernels::elementwise::Activation;
 use crate::quantized::Quantized;
+
+/// The tensors of a convolution.
+pub(super) struct Source {
+    pub(super) input: TensorId,
+    pub(super) weights: TensorId,
+    pub(super) bias: Option<TensorId>,
+    /// Of a transposed convolution the offsets of the input with zeros between and around its pixels. Windows are turned around.
+    pub(super) spread: Option<Vec<Vec<usize>>>,
+}
+
+impl Source {
+    /// Input, weights and bias in this order.
+    pub(super) fn of(node: &Node) -> Self {
+        let (input, weights) = (node.input(0), node.input(1));
+        Self { input, weights, bias: node.optional_input(2), spread: None }
+    }
+}
 
 /// What a convolution does but for its numbers.
 pub(super) struct Geometry {
@@ -38,26 +57,65 @@ impl Lowering<'_> {
         Window2 { batch, rows: side(&window.rows), columns: side(&window.columns), channels }
     }
 
+    /// A transposed convolution: one whose window, turned around, moves over the input with zeros between its pixels.
+    pub(super) fn transpose_conv(&mut self, node: &Node, conv: &TransposeConv2d) -> Result<()> {
+        let &TransposeConv2d { rows, columns, activation } = conv;
+        let (input, weights) = (node.input(2), node.input(1));
+        let dims @ [batch, _, _, channels] = self.source.image_dims(input);
+        let [outputs, ..] = self.source.image_dims(weights);
+        let spread = |side: TransposedSide, stride: usize| {
+            let first = side.size - 1 - side.before;
+            let offset = |place: usize| match place.checked_sub(first) {
+                Some(place) if place % side.stride == 0 && place / side.stride < side.input => {
+                    place / side.stride * stride
+                }
+                _ => PADDING,
+            };
+            (0..side.output + side.size - 1).map(offset).collect::<Vec<usize>>()
+        };
+        self.spend_positions(rows.output + rows.size + columns.output + columns.size)?;
+        let strides = strides(&dims);
+        let offsets = vec![
+            all(batch, strides[0]),
+            spread(rows, strides[1]),
+            spread(columns, strides[2]),
+            all(channels, 1),
+        ];
+        let side = |side: TransposedSide| Side {
+            input: side.output + side.size - 1,
+            output: side.output,
+            size: side.size,
+            stride: 1,
+            dilation: 1,
+            before: 0,
+        };
+        let window = Window2 { batch, rows: side(rows), columns: side(columns), channels };
+        let geometry = Geometry { window, outputs, groups: 1, is_depthwise: false };
+        let source = Source { input, weights, bias: node.optional_input(3), spread: Some(offsets) };
+        self.convolve(node, source, geometry, activation)
+    }
+
     pub(super) fn conv(&mut self, node: &Node, conv: &Conv2d, is_depthwise: bool) -> Result<()> {
         let window = self.window(node, &conv.window);
         let groups = if is_depthwise { 1 } else { conv.groups };
         let geometry = Geometry { window, outputs: conv.outputs, groups, is_depthwise };
-        self.convolve(node, geometry, conv.activation)
+        self.convolve(node, Source::of(node), geometry, conv.activation)
     }
 
     /// Adds a convolution with constant weights: of bytes if its input is, otherwise of floats.
     pub(super) fn convolve(
         &mut self,
         node: &Node,
+        source: Source,
         mut geometry: Geometry,
         fused: Fused,
     ) -> Result<()> {
-        let input = node.input(0);
+        let input = source.input;
         let element_type = self.source.tensor(input).element_type;
         let is_byte = matches!(element_type, TensorType::INT8 | TensorType::UINT8);
-        let is_dynamic = !is_byte && self.is_dynamic(node);
+        let is_dynamic = !is_byte && source.spread.is_none() && self.is_dynamic(source.weights);
         let (weights, activation) = if is_byte {
-            let mut bytes = self.byte_weights(node, geometry.outputs, fused)?;
+            let mut bytes = self.byte_weights(node, &source, geometry.outputs, fused)?;
             let taps = bytes.weights.len() / geometry.outputs;
             if geometry.is_depthwise && taps > EXACT_TAPS {
                 let of_output = |output| bytes.weights[output..].iter().step_by(geometry.outputs);
@@ -67,9 +125,9 @@ impl Lowering<'_> {
             }
             (Weights::Bytes(Box::new(bytes)), Activation::None)
         } else if is_dynamic && !geometry.is_depthwise {
-            (self.dynamic_weights(node, &geometry)?, clamp(fused))
+            (self.dynamic_weights(&source, &geometry)?, clamp(fused))
         } else {
-            (self.float_weights(node, geometry.outputs)?, clamp(fused))
+            (self.float_weights(&source, geometry.outputs)?, clamp(fused))
         };
         let conv = Box::new(Conv {
             window: geometry.window,
@@ -83,9 +141,11 @@ impl Lowering<'_> {
         });
         if is_byte {
             let stored = self.stored(input)?;
+            let stored = self.spread(stored, source.spread);
             return self.define_stored(node, conv_op(conv), vec![stored]);
         }
-        let mut floats = self.floats(input)?;
+        let floats = self.floats(input)?;
+        let mut floats = self.spread(floats, source.spread);
         if let Weights::Dynamic(weights) = &conv.weights {
             let quantized = Value::new(vec![weights.rows.bytes()], Element::U8, None);
             floats = self.node(Op::QuantizeRows(weights.rows), vec![floats], quantized);
@@ -96,10 +156,16 @@ impl Lowering<'_> {
         self.define(node, conv_op(conv), vec![floats], unbounded(fused))
     }
 
+    /// What a convolution looks at: the input, or what is made of it first.
+    fn spread(&mut self, input: ValueId, spread: Option<Vec<Vec<usize>>>) -> ValueId {
+        let Some(offsets) = spread else { return input };
+        let dims = offsets.iter().map(Vec::len).collect();
+        self.remap(input, offsets, dims)
+    }
+
     /// Whether the input is quantized when the model runs: it is of floats, and the weights are constant bytes without a zero point
     /// (dynamic-range quantization).
-    fn is_dynamic(&self, node: &Node) -> bool {
-        let tensor = node.input(1);
+    fn is_dynamic(&self, tensor: TensorId) -> bool {
         let weights = self.source.tensor(tensor);
         let is_symmetric = |found: &Quantization| found.zero_point.iter().all(|&zero| zero == 0);
         weights.element_type == TensorType::INT8
@@ -108,7 +174,7 @@ impl Lowering<'_> {
     }
 
     /// What XNNPACK quantizes together: a pixel where the window is one pixel, an image where it is larger, or does not stand at each pixel.
-    fn dynamic_weights(&mut self, node: &Node, geometry: &Geometry) -> Result<Weights> {
+    fn dynamic_weights(&mut self, source: &Source, geometry: &Geometry) -> Result<Weights> {
         let Window2 { batch, rows, columns, channels } = geometry.window;
         let is_matrix = rows.is_pointwise() && columns.is_pointwise() && geometry.groups == 1;
         let rows = if is_matrix {
@@ -116,27 +182,30 @@ impl Lowering<'_> {
         } else {
             QuantizedRows { rows: batch, length: geometry.window.image_len() }
         };
-        let bias = match node.optional_input(2) {
+        let bias = match source.bias {
             Some(bias) => Some(self.constant_floats(bias)?.ok_or_else(computed_weights)?),
             None => None,
         };
         Ok(Weights::Dynamic(Box::new(DynamicWeights {
-            weights: elements(self.source.constant(node.input(1)), |[byte]| byte as i8),
-            scales: self.weight_scales(node, geometry.outputs)?.collect(),
+            weights: elements(self.source.constant(source.weights), |[byte]| byte as i8),
+            scales: self.weight_scales(source, geometry.outputs)?.collect(),
             bias,
             rows,
         })))
     }
 
-    fn float_weights(&mut self, node: &Node, outputs: usize) -> Result<Weights> {
-        let weights = self.constant_floats(node.input(1))?.ok_or_else(computed_weights)?;
-        let bias = match node.optional_input(2) {
+    fn float_weights(&mut self, source: &Source, outputs: usize) -> Result<Weights> {
+        let mut weights = self.constant_floats(source.weights)?.ok_or_else(computed_weights)?;
+        if source.spread.is_some() {
+            weights = Arc::new(Constant::Floats(self.turned(source.weights, weights.floats())));
+        }
+        let bias = match source.bias {
             None => None,
             Some(bias) if self.source.tensor(bias).element_type == TensorType::FLOAT32 => {
                 Some(self.constant_floats(bias)?.ok_or_else(computed_weights)?)
             }
             Some(bias) => {
-                let scales = self.sum_scales(node, outputs)?;
+                let scales = self.sum_scales(source, outputs)?;
                 let integers = self.bias_integers(bias)?;
                 let reals =
                     integers.iter().zip(scales).map(|(&bias, scale)| (bias as f64 * scale) as f32);
@@ -147,25 +216,38 @@ impl Lowering<'_> {
     }
 
     /// What a step of the sums stands for, for each channel of the result.
-    fn sum_scales(&self, node: &Node, outputs: usize) -> Result<Vec<f64>> {
-        let input = self.scale(node.input(0)).ok_or_else(missing_scales)?;
+    fn sum_scales(&self, source: &Source, outputs: usize) -> Result<Vec<f64>> {
+        let input = self.scale(source.input).ok_or_else(missing_scales)?;
         let scale = |weight: f32| f64::from(input.scale) * f64::from(weight);
-        Ok(self.weight_scales(node, outputs)?.map(scale).collect())
+        Ok(self.weight_scales(source, outputs)?.map(scale).collect())
     }
 
     /// The scale of the weights, for each channel of the result.
-    fn weight_scales(&self, node: &Node, outputs: usize) -> Result<impl Iterator<Item = f32>> {
-        let weights = &self.source.tensor(node.input(1)).quantization;
+    fn weight_scales(&self, source: &Source, outputs: usize) -> Result<impl Iterator<Item = f32>> {
+        let weights = &self.source.tensor(source.weights).quantization;
         let scales = &weights.as_ref().ok_or_else(missing_scales)?.scale;
         Ok((0..outputs).map(|channel| scales[if scales.len() == 1 { 0 } else { channel }]))
+    }
+
+    /// Weights whose windows are turned around: their pixels are in the opposite order.
+    fn turned<T: Copy>(&self, tensor: TensorId, weights: &[T]) -> Vec<T> {
+        let [_, height, width, channels] = self.source.image_dims(tensor);
+        let windows = weights.chunks_exact(height * width * channels);
+        windows.flat_map(|window| window.chunks_exact(channels).rev()).flatten().copied().collect()
     }
 
     fn bias_integers(&self, tensor: TensorId) -> Result<Vec<i64>> {
         self.source.integers(tensor).map(|bias| bias.into_owned()).ok_or_else(computed_weights)
     }
 
-    fn byte_weights(&mut self, node: &Node, outputs: usize, fused: Fused) -> Result<ByteWeights> {
-        let (input, weights, output) = (node.input(0), node.input(1), node.output());
+    fn byte_weights(
+        &mut self,
+        node: &Node,
+        source: &Source,
+        outputs: usize,
+        fused: Fused,
+    ) -> Result<ByteWeights> {
+        let (input, weights, output) = (source.input, source.weights, node.output());
         let info = self.source.tensor(weights);
         let is_unsigned = info.element_type == TensorType::UINT8;
         let bytes = self.source.constant(weights);
@@ -178,7 +260,7 @@ impl Lowering<'_> {
             Some(Quantization { zero_point, .. }) if zero_point.iter().all(|&zero| zero == 0) => 0,
             _ => return Err(Error::unimplemented("its weights have several zero points")),
         };
-        let bias = match node.optional_input(2) {
+        let bias = match source.bias {
             Some(bias) => self.bias_integers(bias)?.into_iter().map(|bias| bias as i32).collect(),
             None => vec![0; outputs],
         };
@@ -186,12 +268,16 @@ impl Lowering<'_> {
             return Err(missing_scales());
         };
         let is_signed = self.source.tensor(output).element_type == TensorType::INT8;
+        let mut signed: Vec<i8> = bytes.iter().map(|byte| (byte ^ sign_mask) as i8).collect();
+        if source.spread.is_some() {
+            signed = self.turned(weights, &signed);
+        }
         Ok(ByteWeights {
-            weights: bytes.iter().map(|byte| (byte ^ sign_mask) as i8).collect(),
+            weights: signed,
             zero_point: zero_point - if is_unsigned { 128 } else { 0 },
             bias,
             factors: self
-                .weight_scales(node, outputs)?
+                .weight_scales(source, outputs)?
                 .map(|scale| from.scale * scale / to.scale)
                 .collect(),
             input_zero_point: from.zero_point,

@@ -1,12 +1,25 @@
 //! Operators that multiply with weights or look at windows.
 
 use lookalike_core::{Error, Result};
-use lookalike_graph::{Activation, Conv2d, Node, TensorId, Window2d};
+use lookalike_graph::{
+    Activation, Conv2d, Node, TensorId, TransposeConv2d, TransposedSide, Window2d,
+};
 
-use super::activate;
+use super::{activate, dynamic};
 use crate::constant::parameters;
 use crate::graph::{Graph, Layout};
 use crate::proto::Attribute;
+
+/// The places of input, weights and bias among the inputs of an operator.
+#[derive(Clone, Copy)]
+struct Inputs {
+    input: usize,
+    weights: usize,
+    bias: usize,
+}
+
+/// Those of most operators.
+const IN_ORDER: Inputs = Inputs { input: 0, weights: 1, bias: 2 };
 
 /// The attributes of a window.
 fn window_attributes(window: &Window2d) -> Vec<(&'static str, Attribute)> {
@@ -47,8 +60,15 @@ fn convolve(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d, filter: &str) -> 
     let dilations = vec![rows.dilation as i64, columns.dilation as i64];
     attributes.push(("dilations", Attribute::Ints(dilations)));
     attributes.push(("group", Attribute::Int(conv.groups as i64)));
-    let value = graph.float(node.input(0), Layout::ChannelsFirst)?;
-    let bias = bias(graph, node, conv.outputs)?;
+    let mut value = graph.float(node.input(0), Layout::ChannelsFirst)?;
+    if dynamic::is_dynamic(graph, node.input(0), node.input(1))? {
+        // A pixel has a scale of its own where the window is one pixel, at each pixel once.
+        let is_matrix = conv.groups == 1
+            && [rows, columns].iter().all(|side| side.size == 1 && side.stride == 1);
+        let axes: &[usize] = if is_matrix { &[3] } else { &[1, 2, 3] };
+        value = dynamic::rounded(graph, &value, axes, Layout::ChannelsFirst)?;
+    }
+    let bias = bias(graph, node, IN_ORDER, conv.outputs)?;
     let inputs: Vec<&str> =
         [Some(value.as_str()), Some(filter), bias.as_deref()].into_iter().flatten().collect();
     let result = graph.node("Conv", &inputs, attributes);
@@ -56,17 +76,23 @@ fn convolve(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d, filter: &str) -> 
     graph.define(node.output(), Layout::ChannelsFirst, result)
 }
 
-/// The third input of an operator with weights. Integers stand for multiples of the product of the input's scale and
+/// The bias of an operator with weights. Integers stand for multiples of the product of the input's scale and
 /// the weights'.
-fn bias(graph: &mut Graph<'_>, node: &Node, outputs: usize) -> Result<Option<String>> {
-    let Some(bias) = node.optional_input(2) else { return Ok(None) };
+fn bias(
+    graph: &mut Graph<'_>,
+    node: &Node,
+    inputs: Inputs,
+    outputs: usize,
+) -> Result<Option<String>> {
+    let Some(bias) = node.optional_input(inputs.bias) else { return Ok(None) };
     let Some(integers) = graph.known_ints(bias)? else {
         return Ok(Some(graph.reshaped_float(bias, &[outputs])?));
     };
     let scales = |tensor: usize| {
         graph.quantization(tensor).map(|quantization| parameters(quantization).0.to_vec())
     };
-    match (scales(node.input(0)).as_deref(), scales(node.input(1)), integers.ints()) {
+    let (input, weights) = (node.input(inputs.input), node.input(inputs.weights));
+    match (scales(input).as_deref(), scales(weights), integers.ints()) {
         (Some(&[input]), Some(weights), Some(integers))
             if weights.len() == 1 || weights.len() == outputs =>
         {
@@ -77,6 +103,49 @@ fn bias(graph: &mut Graph<'_>, node: &Node, outputs: usize) -> Result<Option<Str
             Err(Error::invalid_argument("its bias is of integers, and its operands have no scales"))
         }
     }
+}
+
+/// Pixels of the window's padding before and behind the output, and pixels that are added behind it.
+fn transposed_padding(side: &TransposedSide) -> (usize, usize, usize) {
+    let whole = (side.input - 1) * side.stride + side.size;
+    match whole.checked_sub(side.before + side.output) {
+        Some(after) => (side.before, after, 0),
+        None => (side.before, 0, side.before + side.output - whole),
+    }
+}
+
+pub(super) fn transpose_conv(
+    graph: &mut Graph<'_>,
+    node: &Node,
+    conv: &TransposeConv2d,
+) -> Result<()> {
+    const INPUTS: Inputs = Inputs { input: 2, weights: 1, bias: 3 };
+    let TransposeConv2d { rows, columns, activation } = conv;
+    let weights = node.input(INPUTS.weights);
+    // For each channel of the input: channels of the output, rows, columns.
+    const ORDER: [usize; 4] = [3, 0, 1, 2];
+    let filter = match graph.constant(weights)?.map(|constant| constant.transposed(&ORDER)) {
+        Some(filter) => graph.dequantized(&filter)?,
+        None => return Err(Error::unimplemented("its weights are computed")),
+    };
+    let ints =
+        |values: &[usize]| Attribute::Ints(values.iter().map(|&value| value as i64).collect());
+    let (top, bottom, more_rows) = transposed_padding(rows);
+    let (left, right, more_columns) = transposed_padding(columns);
+    let attributes = vec![
+        ("kernel_shape", ints(&[rows.size, columns.size])),
+        ("strides", ints(&[rows.stride, columns.stride])),
+        ("pads", ints(&[top, left, bottom, right])),
+        ("output_padding", ints(&[more_rows, more_columns])),
+    ];
+    let value = graph.float(node.input(INPUTS.input), Layout::ChannelsFirst)?;
+    let outputs = graph.dims(node.output())[3];
+    let bias = bias(graph, node, INPUTS, outputs)?;
+    let inputs: Vec<&str> =
+        [Some(value.as_str()), Some(&filter), bias.as_deref()].into_iter().flatten().collect();
+    let result = graph.node("ConvTranspose", &inputs, attributes);
+    let result = activate(graph, node.output(), *activation, result)?;
+    graph.define(node.output(), Layout::ChannelsFirst, result)
 }
 
 /// Padding counts neither for the mean nor for the maximum.
@@ -102,9 +171,12 @@ pub(super) fn fully_connected(
     let (outputs, depth) = (graph.dims(weights)[0], graph.dims(weights)[1]);
     let dims = graph.dims(output);
     let rows = dims.iter().product::<usize>() / outputs;
-    let value = graph.reshaped_float(input, &[rows, depth])?;
+    let mut value = graph.reshaped_float(input, &[rows, depth])?;
+    if dynamic::is_dynamic(graph, input, weights)? {
+        value = dynamic::rounded(graph, &value, &[1], Layout::Plain)?;
+    }
     let matrix = graph.float(weights, Layout::Plain)?;
-    let bias = bias(graph, node, outputs)?;
+    let bias = bias(graph, node, IN_ORDER, outputs)?;
     let inputs: Vec<&str> = [Some(value.as_str()), Some(matrix.as_str()), bias.as_deref()]
         .into_iter()
         .flatten()

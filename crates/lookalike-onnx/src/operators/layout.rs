@@ -171,12 +171,37 @@ pub(super) fn slice(graph: &mut Graph<'_>, node: &Node, ranges: &[SliceRange]) -
     Ok(())
 }
 
-pub(super) fn gather(graph: &mut Graph<'_>, node: &Node, axis: usize) -> Result<()> {
-    let value = graph.stored(node.input(0), Layout::Plain)?;
-    let indices = graph.stored(node.input(1), Layout::Plain)?;
+pub(super) fn gather(
+    graph: &mut Graph<'_>,
+    node: &Node,
+    input: TensorId,
+    indices: TensorId,
+    axis: usize,
+) -> Result<()> {
+    let value = graph.stored(input, Layout::Plain)?;
+    let indices = graph.stored(indices, Layout::Plain)?;
     let place = Attribute::Int(axis as i64);
     let value = graph.node("Gather", &[&value, &indices], vec![("axis", place)]);
     graph.define_stored(node.output(), Layout::Plain, value);
+    Ok(())
+}
+
+/// Gathers slices of the first dimensions, which are one here.
+pub(super) fn gather_nd(
+    graph: &mut Graph<'_>,
+    node: &Node,
+    depth: usize,
+    indices: &[usize],
+) -> Result<()> {
+    let (input, output) = (node.input(0), node.output());
+    let (indexed, slice) = graph.dims(input).split_at(depth);
+    let value = graph.stored(input, Layout::Plain)?;
+    let value = graph.reshape(&value, &[&[indexed.iter().product()], slice].concat())?;
+    let indices: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
+    let indices = graph.list(&indices)?;
+    let value = graph.node("Gather", &[&value, &indices], vec![("axis", Attribute::Int(0))]);
+    let value = graph.reshape(&value, graph.dims(output))?;
+    graph.define_stored(output, Layout::Plain, value);
     Ok(())
 }
 
