@@ -167,6 +167,11 @@ pub(crate) enum Op {
         conv: Box<Conv>,
         producer: Option<Box<Conv>>,
     },
+    /// The same, of the weights' own steps and those of [`Op::StepRows`].
+    DynamicDepthwise {
+        conv: Box<Conv>,
+        weights: Box<DynamicWeights>,
+    },
     Pool {
         pool: Pool,
         window: Window2,
@@ -259,10 +264,8 @@ pub(crate) enum Op {
     Quantize,
     /// Rows of floats become bytes, each row with a scale of its own: all scales, then all bytes.
     QuantizeRows(QuantizedRows),
-    /// The same floats as if they had been quantized with one scale for each row.
-    RoundRows {
-        length: usize,
-    },
+    /// The steps above the zero points of rows that are quantized in the same way, as floats: all scales, then all steps.
+    StepRows(QuantizedRows),
     Dequantize,
     Cast,
     /// The same elements with another shape.
@@ -388,6 +391,11 @@ pub(crate) struct QuantizedRows {
 }
 
 impl QuantizedRows {
+    /// Floats of the steps of all rows and their scales.
+    pub(crate) fn floats(self) -> usize {
+        self.rows * (self.length + 1)
+    }
+
     /// Bytes of all rows and their scales.
     pub(crate) fn bytes(self) -> usize {
         self.rows * (self.length + size_of::<RowScale>())

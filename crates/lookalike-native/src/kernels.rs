@@ -19,7 +19,7 @@ use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
 use self::dynamic::{RowScale, SumTile};
 use self::elementwise::{Activation, Binary, Bounds};
-use self::rows::Rows;
+use self::rows::{Rows, SUMMED_AT_ONCE};
 use self::tile::Tile;
 use crate::quantized::{QuantizedBinary, SumScale};
 
@@ -61,6 +61,8 @@ pub(crate) struct Kernels {
     pub(crate) binary_with_number: unsafe fn(Binary, &[f32], f32, &mut [f32]),
     /// Adds rows to sums, or keeps the largest values.
     pub(crate) accumulate: unsafe fn(Rows, bool, &[f32], &mut [f32]),
+    /// The sum of up to nine rows times a factor.
+    pub(crate) average: unsafe fn(&[Option<&[f32]>; SUMMED_AT_ONCE], f32, &mut [f32]),
     /// Multiplies rows with one row.
     pub(crate) scale: unsafe fn(&[f32], &[f32], &mut [f32]),
     /// Real values of bytes, signed or not, less a zero point and times a scale.
@@ -85,8 +87,12 @@ pub(crate) struct Kernels {
     pub(crate) quantized_binary: unsafe fn(&QuantizedBinary, &[u8], &[u8], &mut [u8]),
     /// Makes bytes of sums.
     pub(crate) scale_sums: unsafe fn(&SumScale, &[i32], &mut [u8]),
-    /// Rounds a row as its quantization does: by factor, zero point and scale, within bounds.
-    pub(crate) round_row: unsafe fn(&[f32], (f32, f32, f32), Bounds, &mut [f32]),
+    /// The smallest and the largest value of a row, and of 0.
+    pub(crate) extremes: unsafe fn(&[f32]) -> (f32, f32),
+    /// The steps of a row that is quantized by factor and zero point, within bounds.
+    pub(crate) step_row: unsafe fn(&[f32], (f32, f32), Bounds, &mut [f32]),
+    /// Makes floats of sums of steps: scales and biases of a row, a step, bounds.
+    pub(crate) scale_in_place: unsafe fn((&[f32], &[f32]), f32, Option<Bounds>, &mut [f32]),
     /// Makes floats of sums of bytes.
     pub(crate) finish_sums: unsafe fn(&SumTile<'_>),
 }
@@ -134,6 +140,16 @@ impl Kernels {
     pub(crate) fn accumulate(&self, rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
         // SAFETY: the set is there.
         unsafe { (self.accumulate)(rows, most, from, sums) };
+    }
+
+    pub(crate) fn average(
+        &self,
+        rows: &[Option<&[f32]>; SUMMED_AT_ONCE],
+        factor: f32,
+        to: &mut [f32],
+    ) {
+        // SAFETY: the set is there.
+        unsafe { (self.average)(rows, factor, to) };
     }
 
     pub(crate) fn scale(&self, from: &[f32], factors: &[f32], to: &mut [f32]) {
@@ -217,15 +233,25 @@ impl Kernels {
         unsafe { (self.scale_sums)(scale, sums, to) };
     }
 
-    pub(crate) fn round_row(
+    pub(crate) fn extremes(&self, row: &[f32]) -> (f32, f32) {
+        // SAFETY: the set is there.
+        unsafe { (self.extremes)(row) }
+    }
+
+    pub(crate) fn step_row(&self, from: &[f32], scale: (f32, f32), bounds: Bounds, to: &mut [f32]) {
+        // SAFETY: the set is there.
+        unsafe { (self.step_row)(from, scale, bounds, to) };
+    }
+
+    pub(crate) fn scale_sums_in_place(
         &self,
-        from: &[f32],
-        scale: (f32, f32, f32),
-        bounds: Bounds,
-        to: &mut [f32],
+        rows: (&[f32], &[f32]),
+        step: f32,
+        bounds: Option<Bounds>,
+        sums: &mut [f32],
     ) {
         // SAFETY: the set is there.
-        unsafe { (self.round_row)(from, scale, bounds, to) };
+        unsafe { (self.scale_in_place)(rows, step, bounds, sums) };
     }
 
     pub(crate) fn quantize_rows(
@@ -262,7 +288,7 @@ macro_rules! kernels {
             use $crate::kernels::depthwise::DepthwiseTile;
             use $crate::kernels::dynamic::{RowScale, SumTile};
             use $crate::kernels::elementwise::{Activation, Binary, Bounds};
-            use $crate::kernels::rows::Rows;
+            use $crate::kernels::rows::{Rows, SUMMED_AT_ONCE};
             use $crate::kernels::tile::Tile;
             use $crate::kernels::{bytes, depthwise, dynamic, elementwise, functions, rows, tile};
             use $crate::quantized::{QuantizedBinary, SumScale};
@@ -309,6 +335,11 @@ macro_rules! kernels {
             pub(super) unsafe fn accumulate(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
                 // SAFETY: the caller's.
                 unsafe { rows::accumulate::<V>(rows, most, from, sums) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn average(it: &[Option<&[f32]>; SUMMED_AT_ONCE], factor: f32, to: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { rows::average::<V>(it, factor, to) }
             }
             $(#[$feature])?
             pub(super) unsafe fn scale(from: &[f32], factors: &[f32], to: &mut [f32]) {
@@ -367,8 +398,18 @@ macro_rules! kernels {
                 it.apply(sums, to);
             }
             $(#[$feature])?
-            pub(super) unsafe fn round_row(from: &[f32], scale: (f32, f32, f32), bounds: Bounds, to: &mut [f32]) {
-                elementwise::round_row(from, scale, bounds, to);
+            pub(super) unsafe fn extremes(row: &[f32]) -> (f32, f32) {
+                // SAFETY: the caller's.
+                unsafe { dynamic::extremes::<V>(row) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn step_row(from: &[f32], scale: (f32, f32), bounds: Bounds, to: &mut [f32]) {
+                elementwise::step_row(from, scale, bounds, to);
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn scale_in_place(both: (&[f32], &[f32]), step: f32, bounds: Option<Bounds>, sums: &mut [f32]) {
+                // SAFETY: the caller's.
+                unsafe { dynamic::scale_in_place::<V>(both, step, bounds, sums) }
             }
             $(#[$feature])?
             pub(super) unsafe fn finish_sums(it: &SumTile<'_>) {
@@ -406,6 +447,7 @@ macro_rules! kernels {
             binary: compiled::binary,
             binary_with_number: compiled::binary_with_number,
             accumulate: compiled::accumulate,
+            average: compiled::average,
             scale: compiled::scale,
             dequantize: compiled::dequantize,
             quantize: compiled::quantize,
@@ -418,7 +460,9 @@ macro_rules! kernels {
             sum: compiled::sum,
             quantized_binary: compiled::quantized_binary,
             scale_sums: compiled::scale_sums,
-            round_row: compiled::round_row,
+            extremes: compiled::extremes,
+            step_row: compiled::step_row,
+            scale_in_place: compiled::scale_in_place,
             finish_sums: compiled::finish_sums,
         };
     };

@@ -2,6 +2,7 @@
 
 mod conv;
 mod depthwise;
+mod dynamic;
 mod elementwise;
 mod logic;
 mod matmul;
@@ -17,6 +18,7 @@ use lookalike_graph::Pool;
 
 use self::conv::{ByteConv, DynamicConv, FloatConv, QuantizeRows};
 use self::depthwise::Depthwise;
+use self::dynamic::DynamicDepthwise;
 use self::elementwise::{Broadcast, ByteBinary, FloatBinary, FloatUnary, ScaleShift};
 use self::logic::{Compare, LogicalFunction, Select};
 use self::matmul::{MatMul, MatMulSize};
@@ -77,6 +79,9 @@ pub(crate) fn prepare(
         Op::Conv(conv) => prepare_conv(&conv, inputs.len() > 1, kernels, threads),
         Op::DepthwiseConv { conv, producer } => {
             Box::new(Depthwise::new(&conv, producer.as_deref(), kernels, threads))
+        }
+        Op::DynamicDepthwise { conv, weights } => {
+            Box::new(DynamicDepthwise::new(*conv, *weights, kernels, threads))
         }
         Op::Pool { pool, window, activation } => {
             prepare_pool(input.element, pool, window, activation)
@@ -166,9 +171,9 @@ pub(crate) fn prepare(
             })
         }
         Op::QuantizeRows(rows) => Box::new(QuantizeRows(rows)),
-        Op::RoundRows { length } => {
-            floats(move |kernels, from, to| movement::round_rows(kernels, length, from, to))
-        }
+        Op::StepRows(rows) => floats(move |kernels, from, to| {
+            movement::step_rows(kernels, rows, from, to);
+        }),
         Op::Dequantize => bytes(move |kernels, from, to| {
             movement::dequantize(kernels, &input, from, bytemuck::cast_slice_mut(to));
         }),

@@ -74,8 +74,12 @@ pub(crate) unsafe fn quantize_rows<V: Vector>(
 }
 
 /// The smallest and the largest value of a row, and of 0.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
 #[inline(always)]
-unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
+pub(crate) unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
     const MOST: usize = super::bytes::MAX_LANES;
     let (mut mins, mut maxs) = ([0.0; MOST], [0.0; MOST]);
     // SAFETY: the elements of the row are there; the set is the caller's, and has no more lanes.
@@ -144,5 +148,37 @@ pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
             }
         }
         channel += lanes;
+    }
+}
+
+/// `sum * scale * step + bias` of rows of sums of steps, within bounds, each product rounded.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn scale_in_place<V: Vector>(
+    (scales, biases): (&[f32], &[f32]),
+    step: f32,
+    bounds: Option<Bounds>,
+    sums: &mut [f32],
+) {
+    let length = scales.len();
+    assert!(biases.len() == length && sums.len().is_multiple_of(length), "rows that are not there");
+    let (low, high) = bounds.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+    for row in sums.chunks_exact_mut(length) {
+        let mut column = 0;
+        while column < length {
+            let lanes = (length - column).min(V::LANES);
+            // SAFETY: the elements of the rows are there; the set is the caller's.
+            unsafe {
+                let at = row.as_mut_ptr().add(column);
+                let scale = V::load_part(scales.as_ptr().add(column), lanes);
+                let bias = V::load_part(biases.as_ptr().add(column), lanes);
+                let value = V::load_part(at, lanes).mul(scale).mul(V::splat(step)).add(bias);
+                value.max(V::splat(low)).min(V::splat(high)).store_part(at, lanes);
+            }
+            column += lanes;
+        }
     }
 }

@@ -186,17 +186,16 @@ pub(crate) fn quantize(from: &[f32], is_signed: bool, zero_point: i32, scale: f3
     }
 }
 
-/// What numbers are once they have been quantized: `(round(factor * x + zero point) - zero point) * scale`.
+/// The steps of numbers above a zero point once they have been quantized: `round(factor * x + zero point) - zero point`.
 #[inline(always)]
-pub(crate) fn round_row(
+pub(crate) fn step_row(
     from: &[f32],
-    (factor, zero_point, scale): (f32, f32, f32),
+    (factor, zero_point): (f32, f32),
     (low, high): Bounds,
     to: &mut [f32],
 ) {
     for (to, &value) in to.iter_mut().zip(from) {
-        let byte = clamp((zero_point + value * factor).round(), low, high);
-        *to = (byte - zero_point) * scale;
+        *to = clamp((zero_point + value * factor).round(), low, high) - zero_point;
     }
 }
 

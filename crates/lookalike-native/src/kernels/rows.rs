@@ -67,6 +67,41 @@ pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32],
     }
 }
 
+/// Rows that [`average`] adds up.
+pub(crate) const SUMMED_AT_ONCE: usize = 9;
+
+/// The sum of up to nine rows times a factor, in the order in which XNNPACK adds them up (`f32-avgpool`, nine at a time).
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn average<V: Vector>(
+    rows: &[Option<&[f32]>; SUMMED_AT_ONCE],
+    factor: f32,
+    to: &mut [f32],
+) {
+    assert!(rows.iter().flatten().all(|row| row.len() == to.len()), "rows that are not there");
+    let mut column = 0;
+    while column < to.len() {
+        let lanes = (to.len() - column).min(V::LANES);
+        // SAFETY: all elements of the rows are there, as was just seen; the set is the caller's.
+        unsafe {
+            let mut values = [V::splat(0.0); SUMMED_AT_ONCE];
+            for (value, row) in values.iter_mut().zip(rows) {
+                if let Some(row) = row {
+                    *value = V::load_part(row.as_ptr().add(column), lanes);
+                }
+            }
+            let [a, b, c, d, e, f, g, h, i] = values;
+            let (first, middle) = (a.add(b).add(i), c.add(d).add(e.add(f)));
+            let sum = middle.add(first.add(g.add(h)));
+            sum.mul(V::splat(factor)).store_part(to.as_mut_ptr().add(column), lanes);
+        }
+        column += lanes;
+    }
+}
+
 /// Multiplies all rows, which follow each other, with one.
 ///
 /// # Safety

@@ -124,7 +124,7 @@ impl Lowering<'_> {
                 geometry.groups = geometry.window.channels;
             }
             (Weights::Bytes(Box::new(bytes)), Activation::None)
-        } else if is_dynamic && !geometry.is_depthwise {
+        } else if is_dynamic {
             (self.dynamic_weights(&source, &geometry)?, clamp(fused))
         } else {
             (self.float_weights(&source, geometry.outputs)?, clamp(fused))
@@ -147,11 +147,13 @@ impl Lowering<'_> {
         let floats = self.floats(input)?;
         let mut floats = self.spread(floats, source.spread);
         if let Weights::Dynamic(weights) = &conv.weights {
-            let quantized = Value::new(vec![weights.rows.bytes()], Element::U8, None);
-            floats = self.node(Op::QuantizeRows(weights.rows), vec![floats], quantized);
-        } else if is_dynamic {
-            let length = geometry.window.image_len();
-            floats = self.float_node(Op::RoundRows { length }, vec![floats], self.dims(input));
+            let rows = weights.rows;
+            floats = if geometry.is_depthwise {
+                self.float_node(Op::StepRows(rows), vec![floats], vec![rows.floats()])
+            } else {
+                let quantized = Value::new(vec![rows.bytes()], Element::U8, None);
+                self.node(Op::QuantizeRows(rows), vec![floats], quantized)
+            };
         }
         self.define(node, conv_op(conv), vec![floats], unbounded(fused))
     }
@@ -173,10 +175,13 @@ impl Lowering<'_> {
             && !self.source.constant(tensor).is_empty()
     }
 
-    /// What XNNPACK quantizes together: a pixel where the window is one pixel, an image where it is larger, or does not stand at each pixel.
+    /// What the reference quantizes together: a pixel where the window is one pixel, an image where it is larger, or does not stand at each pixel.
     fn dynamic_weights(&mut self, source: &Source, geometry: &Geometry) -> Result<Weights> {
         let Window2 { batch, rows, columns, channels } = geometry.window;
-        let is_matrix = rows.is_pointwise() && columns.is_pointwise() && geometry.groups == 1;
+        let is_matrix = !geometry.is_depthwise
+            && rows.is_pointwise()
+            && columns.is_pointwise()
+            && geometry.groups == 1;
         let rows = if is_matrix {
             QuantizedRows { rows: batch * rows.input * columns.input, length: channels }
         } else {
@@ -343,8 +348,16 @@ impl Lowering<'_> {
     }
 }
 
-fn conv_op(conv: Box<Conv>) -> Op {
-    if conv.is_depthwise { Op::DepthwiseConv { conv, producer: None } } else { Op::Conv(conv) }
+fn conv_op(mut conv: Box<Conv>) -> Op {
+    if !conv.is_depthwise {
+        return Op::Conv(conv);
+    }
+    let Weights::Dynamic(weights) = conv.weights else {
+        return Op::DepthwiseConv { conv, producer: None };
+    };
+    let steps = weights.weights.iter().map(|&weight| weight.into()).collect();
+    conv.weights = Weights::Floats { weights: Arc::new(Constant::Floats(steps)), bias: None };
+    Op::DynamicDepthwise { conv, weights }
 }
 
 /// What is left of an activation once the operator itself has bounded its result.

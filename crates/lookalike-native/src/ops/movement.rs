@@ -2,7 +2,7 @@
 
 use lookalike_core::Result;
 
-use crate::graph::{Element, PADDING, Remap, Value};
+use crate::graph::{Element, PADDING, QuantizedRows, Remap, Value};
 use crate::kernels::Kernels;
 use crate::runtime::{Inputs, PreparedOp, RunContext};
 
@@ -84,26 +84,28 @@ pub(super) fn quantize(kernels: &Kernels, from: &[f32], value: &Value, to: &mut 
     kernels.quantize(from, value.element == Element::I8, scale.zero_point, scale.scale, to);
 }
 
-/// What rows of floats are once they have been quantized, each with a scale of its own: TensorFlow Lite's `AsymmetricQuantizeFloats`.
-pub(super) fn round_rows(kernels: &Kernels, length: usize, from: &[f32], to: &mut [f32]) {
+/// The steps of rows that are quantized with a scale each, and those scales in front: TensorFlow Lite's `AsymmetricQuantizeFloats`.
+pub(super) fn step_rows(kernels: &Kernels, rows: QuantizedRows, from: &[f32], to: &mut [f32]) {
     const LOW: f64 = i8::MIN as f64;
     const HIGH: f64 = i8::MAX as f64;
-    for (from, to) in from.chunks_exact(length).zip(to.chunks_exact_mut(length)) {
-        let min = f64::from(from.iter().copied().fold(0.0, f32::min));
-        let max = f64::from(from.iter().copied().fold(0.0, f32::max));
+    let (scales, to) = to.split_at_mut(rows.rows);
+    let pairs = from.chunks_exact(rows.length).zip(to.chunks_exact_mut(rows.length));
+    for (scale, (from, to)) in scales.iter_mut().zip(pairs) {
+        let (min, max) = kernels.extremes(from);
+        let (min, max) = (f64::from(min.min(0.0)), f64::from(max.max(0.0)));
         if min == max {
             to.fill(0.0);
+            *scale = 1.0;
             continue;
         }
-        let scale = (max - min) / (HIGH - LOW);
-        let (first, last) = (min / scale, max / scale);
+        let step = (max - min) / (HIGH - LOW);
+        let (first, last) = (min / step, max / step);
         // Of the two extremes that one tells the zero point which is rounded less by it.
         let is_first = LOW.abs() + first.abs() < HIGH.abs() + last.abs();
         let zero_point = if is_first { LOW - first } else { HIGH - last };
         let zero_point = zero_point.clamp(LOW, HIGH).round() as f32;
-        let scale = scale as f32;
-        let bounds = (LOW as f32, HIGH as f32);
-        kernels.round_row(from, (1.0 / scale, zero_point, scale), bounds, to);
+        *scale = step as f32;
+        kernels.step_row(from, (1.0 / *scale, zero_point), (LOW as f32, HIGH as f32), to);
     }
 }
 

@@ -7,7 +7,7 @@ use lookalike_graph::Pool;
 use crate::graph::{Side, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::Activation;
-use crate::kernels::rows::Rows;
+use crate::kernels::rows::{Rows, SUMMED_AT_ONCE};
 
 /// The part of a window that lies within the image: rows of the whole batch, and columns.
 fn taps(window: &Window2, position: usize) -> (Range<usize>, Range<usize>) {
@@ -36,6 +36,18 @@ pub(super) fn floats(
     let is_max = pool == Pool::Max;
     for (position, to) in to.chunks_exact_mut(channels).enumerate() {
         let (down, across) = taps(window, position);
+        let count = down.len() * across.len();
+        if !is_max && count <= SUMMED_AT_ONCE {
+            let mut taps = [None; SUMMED_AT_ONCE];
+            let pixels =
+                across.flat_map(|column| down.clone().map(move |row| row * columns.input + column));
+            for (tap, pixel) in taps.iter_mut().zip(pixels) {
+                *tap = Some(&from[pixel * channels..][..channels]);
+            }
+            kernels.average(&taps, 1.0 / count as f32, to);
+            to.iter_mut().for_each(|value| *value = activation.apply(*value));
+            continue;
+        }
         to.fill(if is_max { f32::NEG_INFINITY } else { 0.0 });
         for row in down.clone() {
             let start = (row * columns.input + across.start) * channels;
@@ -43,9 +55,9 @@ pub(super) fn floats(
             let pixels = Rows { length: channels, stride: channels, count: width };
             kernels.accumulate(pixels, is_max, &from[start..][..width * channels], to);
         }
-        let count = (down.len() * across.len()) as f32;
+        let factor = 1.0 / count as f32;
         for value in to.iter_mut() {
-            *value = activation.apply(if is_max { *value } else { *value / count });
+            *value = activation.apply(if is_max { *value } else { *value * factor });
         }
     }
 }

@@ -1,0 +1,71 @@
+//! Depthwise convolutions of floats with weights of bytes: the input is quantized as it comes (dynamic-range quantization).
+//!
+//! XNNPACK leaves them to TensorFlow Lite, whose arithmetic this is, bit for bit: sums of products of steps are exact in floats as long as they
+//! are below 2^24, then they are multiplied with the scale of the weights and that of the input, and the bias is added.
+
+use lookalike_core::Result;
+
+use super::depthwise::Depthwise;
+use crate::graph::{Conv, DynamicWeights};
+use crate::kernels::Kernels;
+use crate::kernels::elementwise::{Activation, Bounds};
+use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch};
+
+/// A depthwise convolution of steps, ready to run.
+#[derive(Debug)]
+pub(super) struct DynamicDepthwise {
+    conv: Depthwise,
+    scales: Vec<f32>,
+    biases: Vec<f32>,
+    bounds: Option<Bounds>,
+    images: usize,
+}
+
+impl DynamicDepthwise {
+    pub(super) fn new(
+        mut conv: Conv,
+        weights: DynamicWeights,
+        kernels: &Kernels,
+        threads: usize,
+    ) -> Self {
+        let bounds = match std::mem::replace(&mut conv.activation, Activation::None) {
+            Activation::Clamp(low, high) => Some((low, high)),
+            _ => None,
+        };
+        let biases = weights.bias.map(|bias| bias.floats().to_vec());
+        Self {
+            conv: Depthwise::new(&conv, None, kernels, threads),
+            biases: biases.unwrap_or_else(|| vec![0.0; conv.outputs]),
+            scales: weights.scales,
+            bounds,
+            images: weights.rows.rows,
+        }
+    }
+}
+
+impl PreparedOp for DynamicDepthwise {
+    fn scratch(&self) -> Scratch {
+        self.conv.scratch()
+    }
+
+    fn ring_tasks(&self, threads: usize) -> usize {
+        self.conv.ring_tasks(threads)
+    }
+
+    fn run(
+        &self,
+        context: &mut RunContext<'_>,
+        inputs: Inputs<'_, '_>,
+        output: &mut [u8],
+    ) -> Result<()> {
+        let (steps_of_images, steps) = inputs.floats(0)?.split_at(self.images);
+        self.conv.run(context, Inputs(&|_| Ok(bytemuck::cast_slice(steps))), output)?;
+        let kernels = context.kernels;
+        let output: &mut [f32] = bytemuck::cast_slice_mut(output);
+        let image = output.len() / self.images;
+        for (&step, sums) in steps_of_images.iter().zip(output.chunks_exact_mut(image)) {
+            kernels.scale_sums_in_place((&self.scales, &self.biases), step, self.bounds, sums);
+        }
+        Ok(())
+    }
+}
