@@ -20,6 +20,7 @@ mod shell;
 mod test;
 mod tools;
 mod workspace;
+mod zoo;
 
 use std::path::PathBuf;
 
@@ -94,6 +95,11 @@ enum Task {
     Golden,
     /// Fetch the shared libraries that the backends `tflitec` and `ort` run from
     Runtimes,
+    /// Have TensorFlow make models of well-known architectures, and compare the engine with LiteRT on them
+    Zoo {
+        /// Only models of these names, such as `vit.int8`
+        names: Vec<String>,
+    },
     /// Public models, fixtures and the built-in model
     #[command(subcommand)]
     Models(Models),
@@ -137,6 +143,7 @@ fn main() -> anyhow::Result<()> {
         }
         Task::Assembly => assembly::check(),
         Task::CheckOnnx => onnx::check(),
+        Task::Zoo { names } => zoo::compare(&names),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
         Task::Conformance { report: Some(file), .. } => conformance::report(&file),
         Task::Conformance { backend, filter, .. } => {

@@ -19,7 +19,7 @@ use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
 use self::dynamic::{RowScale, SumTile};
 use self::elementwise::{Activation, Binary, Bounds};
-use self::rows::{Rows, SUMMED_AT_ONCE};
+use self::rows::{Rows, ScaleShift, Taps};
 use self::tile::Tile;
 use crate::quantized::{QuantizedBinary, SumScale};
 
@@ -62,7 +62,7 @@ pub(crate) struct Kernels {
     /// Adds rows to sums, or keeps the largest values.
     pub(crate) accumulate: unsafe fn(Rows, bool, &[f32], &mut [f32]),
     /// The sum of up to nine rows times a factor.
-    pub(crate) average: unsafe fn(&[Option<&[f32]>; SUMMED_AT_ONCE], f32, &mut [f32]),
+    pub(crate) average: unsafe fn(&Taps<'_>, f32, &mut [f32]),
     /// Multiplies rows with one row.
     pub(crate) scale: unsafe fn(&[f32], &[f32], &mut [f32]),
     /// Real values of bytes, signed or not, less a zero point and times a scale.
@@ -76,7 +76,7 @@ pub(crate) struct Kernels {
     /// `x / (1 + exp(-x))`.
     pub(crate) silu: unsafe fn(&[f32], &mut [f32]),
     /// Multiplies rows with one row, adds another one, and keeps the sums within bounds.
-    pub(crate) scale_shift: unsafe fn(&[f32], (&[f32], &[f32]), Option<Bounds>, &mut [f32]),
+    pub(crate) scale_shift: unsafe fn(&[f32], ScaleShift<'_>, &mut [f32]),
     /// Keeps values within bounds.
     pub(crate) bound: unsafe fn(Bounds, &mut [f32]),
     /// Softmax of a row, of a number times its values.
@@ -89,10 +89,10 @@ pub(crate) struct Kernels {
     pub(crate) scale_sums: unsafe fn(&SumScale, &[i32], &mut [u8]),
     /// The smallest and the largest value of a row, and of 0.
     pub(crate) extremes: unsafe fn(&[f32]) -> (f32, f32),
-    /// The steps of a row that is quantized by factor and zero point, within bounds.
-    pub(crate) step_row: unsafe fn(&[f32], (f32, f32), Bounds, &mut [f32]),
-    /// Makes floats of sums of steps: scales and biases of a row, a step, bounds.
-    pub(crate) scale_in_place: unsafe fn((&[f32], &[f32]), f32, Option<Bounds>, &mut [f32]),
+    /// The steps of a row that is quantized by a factor and a zero point.
+    pub(crate) step_row: unsafe fn(&[f32], f32, f32, &mut [f32]),
+    /// Makes floats of sums of steps, by scales and biases of channels and a step.
+    pub(crate) scale_in_place: unsafe fn(ScaleShift<'_>, f32, &mut [f32]),
     /// Makes floats of sums of bytes.
     pub(crate) finish_sums: unsafe fn(&SumTile<'_>),
 }
@@ -142,12 +142,7 @@ impl Kernels {
         unsafe { (self.accumulate)(rows, most, from, sums) };
     }
 
-    pub(crate) fn average(
-        &self,
-        rows: &[Option<&[f32]>; SUMMED_AT_ONCE],
-        factor: f32,
-        to: &mut [f32],
-    ) {
+    pub(crate) fn average(&self, rows: &Taps<'_>, factor: f32, to: &mut [f32]) {
         // SAFETY: the set is there.
         unsafe { (self.average)(rows, factor, to) };
     }
@@ -191,15 +186,9 @@ impl Kernels {
         unsafe { (self.silu)(from, to) };
     }
 
-    pub(crate) fn scale_shift(
-        &self,
-        from: &[f32],
-        rows: (&[f32], &[f32]),
-        bounds: Option<Bounds>,
-        to: &mut [f32],
-    ) {
+    pub(crate) fn scale_shift(&self, from: &[f32], it: ScaleShift<'_>, to: &mut [f32]) {
         // SAFETY: the set is there.
-        unsafe { (self.scale_shift)(from, rows, bounds, to) };
+        unsafe { (self.scale_shift)(from, it, to) };
     }
 
     pub(crate) fn bound(&self, bounds: Bounds, values: &mut [f32]) {
@@ -238,20 +227,14 @@ impl Kernels {
         unsafe { (self.extremes)(row) }
     }
 
-    pub(crate) fn step_row(&self, from: &[f32], scale: (f32, f32), bounds: Bounds, to: &mut [f32]) {
+    pub(crate) fn step_row(&self, from: &[f32], factor: f32, zero_point: f32, to: &mut [f32]) {
         // SAFETY: the set is there.
-        unsafe { (self.step_row)(from, scale, bounds, to) };
+        unsafe { (self.step_row)(from, factor, zero_point, to) };
     }
 
-    pub(crate) fn scale_sums_in_place(
-        &self,
-        rows: (&[f32], &[f32]),
-        step: f32,
-        bounds: Option<Bounds>,
-        sums: &mut [f32],
-    ) {
+    pub(crate) fn scale_in_place(&self, it: ScaleShift<'_>, step: f32, sums: &mut [f32]) {
         // SAFETY: the set is there.
-        unsafe { (self.scale_in_place)(rows, step, bounds, sums) };
+        unsafe { (self.scale_in_place)(it, step, sums) };
     }
 
     pub(crate) fn quantize_rows(
@@ -288,7 +271,7 @@ macro_rules! kernels {
             use $crate::kernels::depthwise::DepthwiseTile;
             use $crate::kernels::dynamic::{RowScale, SumTile};
             use $crate::kernels::elementwise::{Activation, Binary, Bounds};
-            use $crate::kernels::rows::{Rows, SUMMED_AT_ONCE};
+            use $crate::kernels::rows::{Rows, ScaleShift, Taps};
             use $crate::kernels::tile::Tile;
             use $crate::kernels::{bytes, depthwise, dynamic, elementwise, functions, rows, tile};
             use $crate::quantized::{QuantizedBinary, SumScale};
@@ -337,7 +320,7 @@ macro_rules! kernels {
                 unsafe { rows::accumulate::<V>(rows, most, from, sums) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn average(it: &[Option<&[f32]>; SUMMED_AT_ONCE], factor: f32, to: &mut [f32]) {
+            pub(super) unsafe fn average(it: &Taps<'_>, factor: f32, to: &mut [f32]) {
                 // SAFETY: the caller's.
                 unsafe { rows::average::<V>(it, factor, to) }
             }
@@ -370,9 +353,9 @@ macro_rules! kernels {
                 unsafe { functions::silu::<V>(from, to) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn scale_shift(from: &[f32], both: (&[f32], &[f32]), bounds: Option<Bounds>, to: &mut [f32]) {
+            pub(super) unsafe fn scale_shift(from: &[f32], it: ScaleShift<'_>, to: &mut [f32]) {
                 // SAFETY: the caller's.
-                unsafe { rows::scale_shift::<V>(from, both, bounds, to) }
+                unsafe { rows::scale_shift::<V>(from, it, to) }
             }
             $(#[$feature])?
             pub(super) unsafe fn bound(bounds: Bounds, values: &mut [f32]) {
@@ -403,13 +386,13 @@ macro_rules! kernels {
                 unsafe { dynamic::extremes::<V>(row) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn step_row(from: &[f32], scale: (f32, f32), bounds: Bounds, to: &mut [f32]) {
-                elementwise::step_row(from, scale, bounds, to);
+            pub(super) unsafe fn step_row(from: &[f32], factor: f32, zero_point: f32, to: &mut [f32]) {
+                elementwise::step_row(from, factor, zero_point, to);
             }
             $(#[$feature])?
-            pub(super) unsafe fn scale_in_place(both: (&[f32], &[f32]), step: f32, bounds: Option<Bounds>, sums: &mut [f32]) {
+            pub(super) unsafe fn scale_in_place(it: ScaleShift<'_>, step: f32, sums: &mut [f32]) {
                 // SAFETY: the caller's.
-                unsafe { dynamic::scale_in_place::<V>(both, step, bounds, sums) }
+                unsafe { dynamic::scale_in_place::<V>(it, step, sums) }
             }
             $(#[$feature])?
             pub(super) unsafe fn finish_sums(it: &SumTile<'_>) {

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::elementwise::Bounds;
+use super::rows::ScaleShift;
 use crate::simd::Vector;
 
 /// What the bytes of a row stand for: `step * (byte - zero point)`. Bytes are unsigned.
@@ -158,9 +159,8 @@ pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
 /// The processor has the set of `V`.
 #[inline(always)]
 pub(crate) unsafe fn scale_in_place<V: Vector>(
-    (scales, biases): (&[f32], &[f32]),
+    ScaleShift { factors: scales, addends: biases, bounds }: ScaleShift<'_>,
     step: f32,
-    bounds: Option<Bounds>,
     sums: &mut [f32],
 ) {
     let length = scales.len();

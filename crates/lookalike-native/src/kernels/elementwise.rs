@@ -186,16 +186,12 @@ pub(crate) fn quantize(from: &[f32], is_signed: bool, zero_point: i32, scale: f3
     }
 }
 
-/// The steps of numbers above a zero point once they have been quantized: `round(factor * x + zero point) - zero point`.
+/// The steps of numbers above a zero point once they have been quantized to signed bytes: `round(factor * x + zero point) - zero point`.
 #[inline(always)]
-pub(crate) fn step_row(
-    from: &[f32],
-    (factor, zero_point): (f32, f32),
-    (low, high): Bounds,
-    to: &mut [f32],
-) {
+pub(crate) fn step_row(from: &[f32], factor: f32, zero_point: f32, to: &mut [f32]) {
     for (to, &value) in to.iter_mut().zip(from) {
-        *to = clamp((zero_point + value * factor).round(), low, high) - zero_point;
+        let byte = (zero_point + value * factor).round();
+        *to = clamp(byte, i8::MIN.into(), i8::MAX.into()) - zero_point;
     }
 }
 

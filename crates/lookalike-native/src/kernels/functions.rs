@@ -79,20 +79,13 @@ impl<V: Vector> Function<V> for Gelu {
                     1.260_978_4e-5,
                     3.297_311_5e-4,
                     9.306_514e-3,
-                    6.697_217_4e-2,
-                    7.978_845_2e-1,
+                    0.066_972_174,
+                    0.797_884_5,
                 ],
             );
             let denominator = polynomial(
                 square,
-                [
-                    1.198_880_6e-6,
-                    7.226_765_6e-5,
-                    1.862_284_3e-3,
-                    2.843_197_8e-2,
-                    2.506_035_3e-1,
-                    1.0,
-                ],
+                [1.198_880_6e-6, 7.226_765_6e-5, 1.862_284_3e-3, 0.028_431_978, 0.250_603_53, 1.0],
             );
             let error_function = bounded.mul(numerator).div(denominator);
             x.mul(V::splat(0.5)).mul(error_function.add(V::splat(1.0)))
@@ -245,8 +238,9 @@ pub(crate) unsafe fn sum<V: Vector>(row: &[f32]) -> f32 {
                 }
             }
         }
-        for part in 0..count {
-            sums[0][part] = sums[0][part].add(sums[1][part]);
+        let [first, second] = &mut sums;
+        for (part, other) in first[..count].iter_mut().zip(second) {
+            *part = part.add(*other);
         }
         while place < row.len() {
             for part in &mut sums[0][..count] {

@@ -70,17 +70,24 @@ pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32],
 /// Rows that [`average`] adds up.
 pub(crate) const SUMMED_AT_ONCE: usize = 9;
 
+/// Rows, as many as there are.
+pub(crate) type Taps<'a> = [Option<&'a [f32]>; SUMMED_AT_ONCE];
+
+/// A factor and an addend for each channel, and bounds of the sum, if there are any.
+#[derive(Clone, Copy)]
+pub(crate) struct ScaleShift<'a> {
+    pub(crate) factors: &'a [f32],
+    pub(crate) addends: &'a [f32],
+    pub(crate) bounds: Option<Bounds>,
+}
+
 /// The sum of up to nine rows times a factor, in the order in which XNNPACK adds them up (`f32-avgpool`, nine at a time).
 ///
 /// # Safety
 ///
 /// The processor has the set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn average<V: Vector>(
-    rows: &[Option<&[f32]>; SUMMED_AT_ONCE],
-    factor: f32,
-    to: &mut [f32],
-) {
+pub(crate) unsafe fn average<V: Vector>(rows: &Taps<'_>, factor: f32, to: &mut [f32]) {
     assert!(rows.iter().flatten().all(|row| row.len() == to.len()), "rows that are not there");
     let mut column = 0;
     while column < to.len() {
@@ -139,8 +146,7 @@ pub(crate) unsafe fn scale<V: Vector>(from: &[f32], factors: &[f32], to: &mut [f
 #[inline(always)]
 pub(crate) unsafe fn scale_shift<V: Vector>(
     from: &[f32],
-    (factors, addends): (&[f32], &[f32]),
-    bounds: Option<Bounds>,
+    ScaleShift { factors, addends, bounds }: ScaleShift<'_>,
     to: &mut [f32],
 ) {
     let length = factors.len();

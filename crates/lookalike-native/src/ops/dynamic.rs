@@ -9,6 +9,7 @@ use super::depthwise::Depthwise;
 use crate::graph::{Conv, DynamicWeights};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Activation, Bounds};
+use crate::kernels::rows::ScaleShift;
 use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch};
 
 /// A depthwise convolution of steps, ready to run.
@@ -60,11 +61,12 @@ impl PreparedOp for DynamicDepthwise {
     ) -> Result<()> {
         let (steps_of_images, steps) = inputs.floats(0)?.split_at(self.images);
         self.conv.run(context, Inputs(&|_| Ok(bytemuck::cast_slice(steps))), output)?;
-        let kernels = context.kernels;
+        let (kernels, bounds) = (context.kernels, self.bounds);
+        let scales = ScaleShift { factors: &self.scales, addends: &self.biases, bounds };
         let output: &mut [f32] = bytemuck::cast_slice_mut(output);
         let image = output.len() / self.images;
         for (&step, sums) in steps_of_images.iter().zip(output.chunks_exact_mut(image)) {
-            kernels.scale_sums_in_place((&self.scales, &self.biases), step, self.bounds, sums);
+            kernels.scale_in_place(scales, step, sums);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use lookalike_graph::Unary;
 use crate::graph::Constant;
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Binary, Bounds};
+use crate::kernels::rows;
 use crate::quantized::{QuantizedBinary, REQUANTIZED_TOGETHER};
 use crate::runtime::{Inputs, PreparedOp, RunContext};
 
@@ -86,9 +87,10 @@ impl PreparedOp for ScaleShift {
         output: &mut [u8],
     ) -> Result<()> {
         let (factors, addends) = (self.factors.floats(), self.addends.floats());
+        let it = rows::ScaleShift { factors, addends, bounds: self.bounds };
         let (kernels, output) = (context.kernels, bytemuck::cast_slice_mut(output));
         context.rows(factors.len(), inputs.floats(0)?, output, &|from, to| {
-            kernels.scale_shift(from, (factors, addends), self.bounds, to);
+            kernels.scale_shift(from, it, to);
         });
         Ok(())
     }

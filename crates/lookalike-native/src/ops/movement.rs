@@ -105,7 +105,7 @@ pub(super) fn step_rows(kernels: &Kernels, rows: QuantizedRows, from: &[f32], to
         let zero_point = if is_first { LOW - first } else { HIGH - last };
         let zero_point = zero_point.clamp(LOW, HIGH).round() as f32;
         *scale = step as f32;
-        kernels.step_row(from, (1.0 / *scale, zero_point), (LOW as f32, HIGH as f32), to);
+        kernels.step_row(from, 1.0 / *scale, zero_point, to);
     }
 }
 

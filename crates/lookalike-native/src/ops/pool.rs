@@ -7,7 +7,7 @@ use lookalike_graph::Pool;
 use crate::graph::{Side, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::Activation;
-use crate::kernels::rows::{Rows, SUMMED_AT_ONCE};
+use crate::kernels::rows::{Rows, SUMMED_AT_ONCE, Taps};
 
 /// The part of a window that lies within the image: rows of the whole batch, and columns.
 fn taps(window: &Window2, position: usize) -> (Range<usize>, Range<usize>) {
@@ -38,7 +38,7 @@ pub(super) fn floats(
         let (down, across) = taps(window, position);
         let count = down.len() * across.len();
         if !is_max && count <= SUMMED_AT_ONCE {
-            let mut taps = [None; SUMMED_AT_ONCE];
+            let mut taps: Taps<'_> = [None; SUMMED_AT_ONCE];
             let pixels =
                 across.flat_map(|column| down.clone().map(move |row| row * columns.input + column));
             for (tap, pixel) in taps.iter_mut().zip(pixels) {

@@ -82,9 +82,9 @@ pub(super) fn sum_bytes(value: &Value, axes: &[usize], from: &[u8], to: &mut [i3
     to.fill(0);
     if value.element == Element::I8 {
         let from: &[i8] = bytemuck::cast_slice(from);
-        for_rows(&value.dims, axes, from, to, |from, to| add_rows(from, to));
+        for_rows(&value.dims, axes, from, to, add_rows);
     } else {
-        for_rows(&value.dims, axes, from, to, |from, to| add_rows(from, to));
+        for_rows(&value.dims, axes, from, to, add_rows);
     }
 }
 
