@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod beyond;
 mod bounds;
 mod compared;
 mod errors;
@@ -14,7 +15,7 @@ mod onnx;
 mod operators;
 mod report;
 mod sessions;
-mod signed_bytes;
+
 mod subjects;
 mod vectors;
 
@@ -119,7 +120,7 @@ pub fn trials(
     }
     cases.extend(errors::cases(backends, folders)?);
     cases.extend(onnx::cases(backends, &subjects, folders));
-    cases.extend(signed_bytes::cases(backends, folders));
+    cases.extend(beyond::cases(backends, folders));
     let missing = files::missing(folders);
     let is_there = |need: &str| {
         !missing.contains(&need)

@@ -393,7 +393,12 @@ fn check_input(declared: &TensorInfo, given: &TensorRef<'_>) -> Result<()> {
     };
     let fits =
         dims.len() == declared.shape.len() && declared.shape.iter().enumerate().all(is_fitting);
-    if element_type == declared.element_type && fits {
+    // Inputs of 16-bit floats are brought in 32 bits.
+    let wanted = match declared.element_type {
+        TensorType::FLOAT16 => TensorType::FLOAT32,
+        other => other,
+    };
+    if element_type == wanted && fits {
         return Ok(());
     }
     Err(Error::invalid_argument(format!(

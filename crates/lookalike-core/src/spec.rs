@@ -76,6 +76,9 @@ impl Normalization {
 pub enum InputElement {
     /// Normalized floats.
     F32(Normalization),
+    /// Normalized floats, each rounded to the nearest one of 16 bits, in 32 bits all the same: engines take inputs of 16-bit floats so. No
+    /// reference takes such models.
+    F16(Normalization),
     /// The pixels' bytes as they are.
     U8,
     /// Normalized floats as signed bytes: `round(value / scale) + zero_point`, halves away from zero, kept between -128 and 127, as
@@ -102,8 +105,14 @@ pub enum ModelRules {
 }
 
 impl ModelRules {
-    /// Whether images or results may have this type.
-    fn allows(self, element_type: TensorType) -> bool {
+    /// Whether images may have this type.
+    fn allows_input(self, element_type: TensorType) -> bool {
+        element_type == TensorType::FLOAT16 && self == Self::Extended
+            || self.allows_output(element_type)
+    }
+
+    /// Whether results may have this type.
+    fn allows_output(self, element_type: TensorType) -> bool {
         match element_type {
             TensorType::FLOAT32 | TensorType::UINT8 => true,
             TensorType::INT8 => self == Self::Extended,
@@ -169,7 +178,7 @@ impl InputSpec {
         let [batch, height, width, depth] = *input.shape.as_slice() else {
             return Err(wrong_dimensions("Only 4D tensors in BHWD layout are supported."));
         };
-        if !rules.allows(input.element_type) {
+        if !rules.allows_input(input.element_type) {
             return Err(wrong_type("input", input, SupportCode::InvalidInputTensorType));
         }
         if !is_rgb {
@@ -183,6 +192,7 @@ impl InputSpec {
         }
         let element = match (input.element_type, normalization.or(declared)) {
             (TensorType::FLOAT32, Some(normalization)) => InputElement::F32(normalization),
+            (TensorType::FLOAT16, Some(normalization)) => InputElement::F16(normalization),
             (TensorType::INT8, Some(normalization)) => {
                 let (scale, zero_point) = input.scale().ok_or_else(|| {
                     Error::invalid_argument(format!(
@@ -193,8 +203,12 @@ impl InputSpec {
                 })?;
                 InputElement::I8 { normalization, scale, zero_point }
             }
-            (TensorType::FLOAT32 | TensorType::INT8, None) => {
-                let name = if input.element_type == TensorType::INT8 { "Int8" } else { "Float32" };
+            (TensorType::FLOAT32 | TensorType::FLOAT16 | TensorType::INT8, None) => {
+                let name = match input.element_type {
+                    TensorType::INT8 => "Int8",
+                    TensorType::FLOAT16 => "Float16",
+                    _ => "Float32",
+                };
                 return Err(Error::new(
                     ErrorKind::NotFound,
                     format!("Input tensor has type kTfLite{name}: it requires specifying NormalizationOptions metadata to preprocess \
@@ -283,7 +297,7 @@ impl HeadSpec {
                 "The output array is expected to have a batch size of 1. Got {batch} for output index {index}."
             ));
         }
-        if !rules.allows(output.element_type) {
+        if !rules.allows_output(output.element_type) {
             return Err(wrong_type("output", output, SupportCode::InvalidOutputTensorType));
         }
         if output.element_type == TensorType::INT8 && output.scale().is_none() {

@@ -7,6 +7,7 @@
 
 mod elementwise;
 mod layout;
+mod lookups;
 mod matrices;
 mod operators;
 mod reductions;

@@ -39,7 +39,11 @@ pub(crate) fn lower(source: &Source) -> Result<Graph> {
         positions: 1 << 24,
     };
     for &tensor in source.file().inputs() {
-        let value = lowering.declared(tensor)?;
+        // Those of 16-bit floats come in 32 bits.
+        let value = match source.tensor(tensor).element_type {
+            TensorType::FLOAT16 => Value::new(lowering.dims(tensor), Element::F32, None),
+            _ => lowering.declared(tensor)?,
+        };
         let value = lowering.value(value);
         lowering.of_tensor[tensor] = Some(value);
         lowering.graph.inputs.push(value);

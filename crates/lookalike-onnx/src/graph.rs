@@ -452,8 +452,12 @@ impl<'m> Graph<'m> {
         }
         let mut input = Vec::new();
         for (&index, name) in file.inputs().iter().zip(self.edges.inputs.clone()) {
-            let dims = self.dims(index);
-            input.push(value_info(name, self.element_type(index), dims)?);
+            // Inputs of 16-bit floats come in 32 bits.
+            let element_type = match self.element_type(index) {
+                TensorType::FLOAT16 => TensorType::FLOAT32,
+                other => other,
+            };
+            input.push(value_info(name, element_type, self.dims(index))?);
         }
         let name = "main".to_owned();
         Ok(GraphProto { node: self.nodes, name, initializer: self.initializers, input, output })

@@ -1,5 +1,6 @@
 //! Where prepared pixels go: into a tensor of bytes or of normalized floats, turned on the way.
 
+use half::f16;
 use lookalike_core::{
     Error, ErrorKind, InputElement, Normalization, Orientation, Result, Shape, SupportCode, Tensor,
 };
@@ -23,8 +24,31 @@ pub(crate) struct Target<'a> {
 enum Elements<'a> {
     Bytes(&'a mut [u8]),
     Floats(Box<NormalizationTable>, &'a mut [f32]),
-    /// For each channel what its bytes become.
-    SignedBytes(Box<[[i8; 256]; 3]>, &'a mut [i8]),
+    SignedBytes(ByteTable<i8>, &'a mut [i8]),
+    /// Floats that are not the normalized values themselves.
+    RoundedFloats(ByteTable<f32>, &'a mut [f32]),
+}
+
+/// For each channel what its bytes become.
+#[derive(Debug)]
+struct ByteTable<T>(Box<[[T; 256]; 3]>);
+
+impl<T: Copy> ByteTable<T> {
+    /// Of a function of normalized values.
+    fn new(table: &NormalizationTable, function: impl Fn(f32) -> T) -> Self {
+        let of_channel =
+            |channel: usize| std::array::from_fn(|byte| function(table.value(channel, byte as u8)));
+        Self(Box::new(std::array::from_fn(of_channel)))
+    }
+
+    fn pixel(&self, rgb: [u8; 3]) -> [T; 3] {
+        [0, 1, 2].map(|channel| self.0[channel][usize::from(rgb[channel])])
+    }
+
+    fn row(&self, row: &[u8], to: &mut [T]) {
+        let pixels = row.as_chunks().0.iter().zip(to.as_chunks_mut().0);
+        pixels.for_each(|(&rgb, to)| *to = self.pixel(rgb));
+    }
 }
 
 impl<'a> Target<'a> {
@@ -49,12 +73,17 @@ impl<'a> Target<'a> {
             InputElement::I8 { normalization, scale, zero_point } => {
                 check_std(&normalization)?;
                 let table = table(normalization.mean(), normalization.std());
-                let byte = |channel: usize, byte: usize| {
-                    let steps = (table.value(channel, byte as u8) / scale).round() as i32;
+                let byte = |value: f32| {
+                    let steps = (value / scale).round() as i32;
                     steps.saturating_add(zero_point).clamp(-128, 127) as i8
                 };
-                let bytes = |channel| std::array::from_fn(|index| byte(channel, index));
-                Elements::SignedBytes(Box::new(std::array::from_fn(bytes)), tensor.reset_i8(shape))
+                Elements::SignedBytes(ByteTable::new(&table, byte), tensor.reset_i8(shape))
+            }
+            InputElement::F16(normalization) => {
+                check_std(&normalization)?;
+                let table = table(normalization.mean(), normalization.std());
+                let rounded = ByteTable::new(&table, |value| f16::from_f32(value).to_f32());
+                Elements::RoundedFloats(rounded, tensor.reset_f32(shape))
             }
             _ => {
                 return Err(Error::new(
@@ -88,8 +117,10 @@ impl<'a> Target<'a> {
                     out[offset..][..3].copy_from_slice(&values);
                 }
                 Elements::SignedBytes(table, out) => {
-                    let values = [0, 1, 2].map(|channel| table[channel][usize::from(rgb[channel])]);
-                    out[offset..][..3].copy_from_slice(&values);
+                    out[offset..][..3].copy_from_slice(&table.pixel(rgb));
+                }
+                Elements::RoundedFloats(table, out) => {
+                    out[offset..][..3].copy_from_slice(&table.pixel(rgb));
                 }
             }
             position += step;
@@ -102,12 +133,8 @@ impl<'a> Target<'a> {
         match &mut self.elements {
             Elements::Bytes(out) => out[span].copy_from_slice(row),
             Elements::Floats(table, out) => self.kernels.normalize(row, table, &mut out[span]),
-            Elements::SignedBytes(table, out) => {
-                let pixels = row.as_chunks::<3>().0.iter().zip(out[span].as_chunks_mut().0);
-                pixels.for_each(|(rgb, out): (&[u8; 3], &mut [i8; 3])| {
-                    *out = [0, 1, 2].map(|channel| table[channel][usize::from(rgb[channel])]);
-                });
-            }
+            Elements::SignedBytes(table, out) => table.row(row, &mut out[span]),
+            Elements::RoundedFloats(table, out) => table.row(row, &mut out[span]),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lookalike_core::{
     Data, DataRef, Error, ErrorKind, InferenceSession, LoadedModel, ModelIo, Result,
-    SessionOptions, Shape, SupportCode, Tensor, TensorInfo, TensorRef, TfLiteModel, contain_panics,
-    one_line,
+    SessionOptions, Shape, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, TfLiteModel,
+    contain_panics, one_line,
 };
 use lookalike_graph::{Activation, Binary, Graph, Logical, Node, Op, TensorId};
 use self_cell::self_cell;
@@ -173,6 +173,11 @@ fn check_forms(graph: &Graph) -> Result<()> {
         ))
         .with_support_code(SupportCode::Error))
     };
+    let mut inputs = graph.file().inputs().iter();
+    if inputs.any(|&input| graph.tensor(input).element_type == TensorType::FLOAT16) {
+        let message = "`tflitec` does not take inputs of 16-bit floats; take another backend";
+        return Err(Error::unimplemented(message).with_support_code(SupportCode::Error));
+    }
     for node in graph.nodes() {
         let rank = |tensor: TensorId| graph.dims(tensor).len();
         let ranks =

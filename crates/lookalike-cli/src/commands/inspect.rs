@@ -345,6 +345,11 @@ impl EmbedderReport {
             InputElement::F32(normalization) => {
                 format!("float32, mean {:?} std {:?}", normalization.mean(), normalization.std())
             }
+            InputElement::F16(normalization) => format!(
+                "float16, mean {:?} std {:?} (refused with --reference-rules)",
+                normalization.mean(),
+                normalization.std()
+            ),
             InputElement::I8 { normalization, scale, zero_point } => format!(
                 "int8 of scale {scale} and zero point {zero_point}, mean {:?} std {:?} (refused with --reference-rules)",
                 normalization.mean(),

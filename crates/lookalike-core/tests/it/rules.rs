@@ -263,7 +263,7 @@ fn each_output_rule_has_its_code() {
 }
 
 #[test]
-fn signed_bytes_are_taken_beyond_the_reference() {
+fn other_elements_are_taken_beyond_the_reference() {
     // Without a normalization there is no way from pixels to values, nor without a scale.
     let case = Case { input_type: TensorType::INT8, metadata: None, ..Case::default() };
     let error = InputSpec::from_model(&case.model(), None).unwrap_err();
@@ -273,6 +273,17 @@ fn signed_bytes_are_taken_beyond_the_reference() {
     let error = InputSpec::from_model(&case.model(), None).unwrap_err();
     assert_eq!(error.support_code(), Some(SupportCode::InvalidInputTensorType));
     assert!(error.to_string().contains("no scale"), "{error}");
+    let case = Case { input_type: TensorType::FLOAT16, metadata: None, ..Case::default() };
+    let model = case.model();
+    let error = InputSpec::from_model(&model, None).unwrap_err();
+    assert!(error.to_string().contains("kTfLiteFloat16"), "{error}");
+    let own = Normalization::new(&[1.0], &[2.0]).unwrap();
+    let spec = InputSpec::from_model(&model, Some(own)).unwrap();
+    assert_eq!(spec.element, InputElement::F16(own));
+    let error = InputSpec::from_model_by(&model, Some(own), ModelRules::Reference).unwrap_err();
+    assert_eq!(error.support_code(), Some(SupportCode::InvalidInputTensorType));
+    let case = Case { output_type: TensorType::FLOAT16, ..Case::default() };
+    assert!(HeadSpec::from_model(&case.model()).is_err());
     let case = Case { output_type: TensorType::INT8, ..Case::default() };
     let error = HeadSpec::from_model(&case.model()).unwrap_err();
     assert_eq!(error.support_code(), Some(SupportCode::InvalidOutputTensorType));

@@ -1,6 +1,6 @@
 //! Which parser is whose.
 
-use super::{Operator, elementwise, layout, matrices, reductions, windows};
+use super::{Operator, elementwise, layout, lookups, matrices, reductions, windows};
 use crate::error::Result;
 use crate::op::{Activation, Binary, Comparison, Logical, Op, Pool, Reduction, Unary};
 use crate::tensor::OperatorInfo;
@@ -27,7 +27,7 @@ const PARSERS: &[(&str, Parser)] = &[
     ("DEQUANTIZE", elementwise::dequantize),
     ("DIV", elementwise::div),
     ("ELU", |op| elementwise::unary(op, Unary::Elu)),
-    ("EMBEDDING_LOOKUP", layout::embedding_lookup),
+    ("EMBEDDING_LOOKUP", lookups::embedding_lookup),
     ("EQUAL", |op| elementwise::comparison(op, Comparison::Equal)),
     ("EXP", |op| elementwise::unary(op, Unary::Exp)),
     ("EXPAND_DIMS", layout::expand_dims),
@@ -35,8 +35,8 @@ const PARSERS: &[(&str, Parser)] = &[
     ("FLOOR_DIV", elementwise::floor_div),
     ("FLOOR_MOD", elementwise::floor_mod),
     ("FULLY_CONNECTED", matrices::fully_connected),
-    ("GATHER", layout::gather),
-    ("GATHER_ND", layout::gather_nd),
+    ("GATHER", lookups::gather),
+    ("GATHER_ND", lookups::gather_nd),
     ("GELU", elementwise::gelu),
     ("GREATER", |op| elementwise::comparison(op, Comparison::Greater)),
     ("GREATER_EQUAL", |op| elementwise::comparison(op, Comparison::GreaterEqual)),
@@ -59,7 +59,7 @@ const PARSERS: &[(&str, Parser)] = &[
     ("MUL", elementwise::mul),
     ("NEG", |op| elementwise::signed(op, Unary::Neg)),
     ("NOT_EQUAL", |op| elementwise::comparison(op, Comparison::NotEqual)),
-    ("ONE_HOT", layout::one_hot),
+    ("ONE_HOT", lookups::one_hot),
     ("PACK", layout::pack),
     ("PAD", layout::pad),
     ("PADV2", layout::pad),

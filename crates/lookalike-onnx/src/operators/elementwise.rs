@@ -89,7 +89,8 @@ pub(super) fn dequantize(graph: &mut Graph<'_>, node: &Node) -> Result<()> {
         let (dims, values) = (constant.dims.clone(), Values::F32(constant.floats()));
         return graph.fold(output, Constant { dims, values });
     }
-    if graph.quantization(input).is_none() {
+    let is_half = graph.element_type(input) == TensorType::FLOAT16;
+    if !is_half && graph.quantization(input).is_none() {
         return Err(Error::unimplemented("its input has no scale of its own, and is no constant"));
     }
     map(graph, node, |_, value| Ok(value.to_owned()))

@@ -348,9 +348,10 @@ fn other_samples_than_those_asked_for_are_refused() {
     assert!(SampledImage::new(samples, &SampleGrid::new(vec![0], vec![0, 1, 2]), 9, 9).is_err());
 }
 
-/// Signed bytes are the normalized floats in steps of the scale, in every profile, however the image lies.
+/// Signed bytes are the normalized floats in steps of the scale, and 16-bit floats those that are nearest to them, in every profile, however
+/// the image lies.
 #[test]
-fn signed_bytes_are_quantized_floats() {
+fn other_elements_are_rounded_floats() {
     let normalization = Normalization::new(&[123.7, 116.3, 103.5], &[58.4, 57.1, 57.4]).unwrap();
     let (scale, zero_point) = (0.018_658_5, -14);
     let signed = InputElement::I8 { normalization, scale, zero_point };
@@ -376,6 +377,10 @@ fn signed_bytes_are_quantized_floats() {
                 .iter()
                 .map(|value| ((value / scale).round() as i32 + zero_point).clamp(-128, 127) as i8);
             assert!(quantized.eq(bytes.iter().copied()), "{} {exif}", profile.name());
+            let halves = prepare(InputElement::F16(normalization));
+            let Data::F32(halves) = halves.data() else { panic!("other types") };
+            let rounded = floats.iter().map(|&value| half::f16::from_f32(value).to_f32());
+            assert!(rounded.eq(halves.iter().copied()), "{} {exif}", profile.name());
         }
     }
 }

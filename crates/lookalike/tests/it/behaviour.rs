@@ -228,7 +228,7 @@ fn all_missing_operators_are_named() {
     assert!(message.starts_with("Encountered unresolved custom op: MyOp."), "{message}");
     assert!(
         message.ends_with(
-            "lacks these operators of the model: RANK, MyOp, OtherOp; no backend of this build has them all"
+            "lacks these operators of the model: MyOp, OtherOp, RANK; no backend of this build has them all"
         ),
         "{message}"
     );
