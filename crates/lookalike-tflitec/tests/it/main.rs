@@ -50,7 +50,12 @@ fn sessions_of_every_operator_are_equal_and_outlive_one_another() {
     for (name, bytes) in models {
         let model = Model::from_bytes(bytes).unwrap();
         let inputs = inputs(&model);
-        let loaded = TfLiteC.load(&model, &SessionOptions::default()).unwrap();
+        let loaded = TfLiteC.load(&model, &SessionOptions::default());
+        if name == "transpose_conv_of_odd_size.tflite" {
+            assert!(loaded.unwrap_err().to_string().contains("with an activation"));
+            continue;
+        }
+        let loaded = loaded.unwrap();
         let mut first = loaded.session().unwrap();
         let mut second = loaded.session().unwrap();
         let count = loaded.io().outputs.len();
