@@ -4,5 +4,6 @@
 
 mod draft;
 mod graphs;
+mod lookups;
 mod operators;
 mod values;

@@ -14,7 +14,7 @@ fn graph(model: &Model) -> Graph {
 }
 
 /// The operator of a sound model, and the shape of its first output.
-fn parsed(model: &Model) -> (Parsed, Vec<usize>) {
+pub(crate) fn parsed(model: &Model) -> (Parsed, Vec<usize>) {
     let graph = graph(model);
     let Node { op, outputs, .. } = graph.nodes().last().unwrap().clone();
     (op, graph.dims(outputs[0]).to_vec())
@@ -60,7 +60,7 @@ fn fully_connected(keep_num_dims: bool, weights_format: i8) -> BuiltinOptions {
 }
 
 #[track_caller]
-fn refuses(model: &Model, words: &str) {
+pub(crate) fn refuses(model: &Model, words: &str) {
     let said = refusal(model);
     assert!(said.contains(words), "{said}");
 }

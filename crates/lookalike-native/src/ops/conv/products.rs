@@ -46,7 +46,8 @@ impl<'a> SourceWeights<'a> {
 
     /// The sum of a channel's weights, less their zero point.
     pub(super) fn sum(&self, channel: usize) -> i32 {
-        let sum: i32 = self.row(channel).iter().map(|&weight| i32::from(weight)).sum();
+        let add = |sum: i32, &weight: &i8| sum.wrapping_add(weight.into());
+        let sum = self.row(channel).iter().fold(0, add);
         sum.wrapping_sub((self.depth as i32).wrapping_mul(self.zero_point))
     }
 }
