@@ -18,5 +18,5 @@ pub(crate) fn after_l2(found: &[f32], expected: &[f32]) -> Result<f32> {
 
 /// The largest number; not a number if one is not.
 pub(crate) fn largest(differences: impl Iterator<Item = f32>) -> f32 {
-    differences.fold(0.0, |most, difference| if difference <= most { most } else { difference })
+    differences.fold(0.0, |max, difference| if difference <= max { max } else { difference })
 }

@@ -59,11 +59,11 @@ fn converted_is_equal(subject: &Subject, backend: Backend) -> Result<()> {
 
 /// The same values as those of a model that gives its image back, but one color after the other.
 fn colours_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
-    let picture = read_image(fixtures, "landscape.png")?;
+    let photo = read_image(fixtures, "landscape.png")?;
     let vector = |model: &str| -> Result<Vec<f32>> {
         let options =
             ImageEmbedder::builder().model_file(fixtures.join(model)).backend(backend.name());
-        let mut result = options.build()?.embed(&picture)?;
+        let mut result = options.build()?.embed(&photo)?;
         match result.embeddings.pop().map(|embedding| embedding.feature_vector) {
             Some(FeatureVector::Float(values)) => Ok(values),
             other => Err(anyhow::anyhow!("{other:?}")),
@@ -72,7 +72,7 @@ fn colours_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
     let plain = vector("echo_f32.tflite").context("echo_f32.tflite")?;
     let apart = vector("channels_first.onnx")?;
     let expected: Vec<f32> =
-        (0..3).flat_map(|colour| plain.iter().skip(colour).step_by(3).copied()).collect();
+        (0..3).flat_map(|color| plain.iter().skip(color).step_by(3).copied()).collect();
     ensure!(apart == expected, "the values are not those of the image");
     Ok(())
 }

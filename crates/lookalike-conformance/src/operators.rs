@@ -111,7 +111,7 @@ fn run(backend: Backend, path: &Path) -> Result<Vec<Tensor>> {
     Ok(outputs)
 }
 
-/// Numbers that look like any, and are the same every time: floats of -3 to 3, or above 0 where the model wants that; all bytes.
+/// Numbers that look like any, and are the same every time: floats of -3 to 3, or above 0 where the model needs that; all bytes.
 pub(crate) fn inputs(model: &Model) -> Result<Vec<Tensor>> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut next = || {
@@ -120,15 +120,15 @@ pub(crate) fn inputs(model: &Model) -> Result<Vec<Tensor>> {
         (state >> 40) as u32
     };
     let mut tensor = |input: &TensorInfo| {
-        let dims: Vec<usize> = input.shape.iter().map(|&extent| extent.max(0) as usize).collect();
+        let dims: Vec<usize> = input.shape.iter().map(|&size| size.max(0) as usize).collect();
         let shape = Shape::new(&dims)?;
         let count = shape.element_count();
-        let (least, most) = if input.name == "positive" { (0.1, 3.0) } else { (-3.0, 3.0) };
+        let (lower, upper) = if input.name == "positive" { (0.1, 3.0) } else { (-3.0, 3.0) };
         let data = match input.element_type {
             TensorType::UINT8 => Data::U8((0..count).map(|_| next() as u8).collect()),
             TensorType::INT8 => Data::I8((0..count).map(|_| next() as i8).collect()),
             _ => {
-                let float = |bits: u32| least + bits as f32 / (1 << 24) as f32 * (most - least);
+                let float = |bits: u32| lower + bits as f32 / (1 << 24) as f32 * (upper - lower);
                 Data::F32((0..count).map(|_| float(next())).collect())
             }
         };

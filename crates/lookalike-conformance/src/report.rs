@@ -122,8 +122,8 @@ fn worst(subject: &Subject, backend: Backend, usable: &[Backend]) -> Result<f32>
         )?);
     }
     if subject.captured.is_empty() {
-        for picture in subject.pictures() {
-            let query = Query::of(picture);
+        for photo in subject.photos() {
+            let query = Query::of(photo);
             let found = subject.embed(backend, &query)?;
             for &other in usable.iter().filter(|other| other.name() != backend.name()) {
                 let expected = subject.embed(other, &query)?;

@@ -22,7 +22,7 @@ const PUBLIC_PICTURES: [&str; 3] = ["burger.jpg", "burger_crop.jpg", "burger-224
 /// What is asked of an embedder.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Query {
-    pub(crate) picture: &'static str,
+    pub(crate) photo: &'static str,
     pub(crate) l2_normalize: bool,
     pub(crate) quantize: bool,
     pub(crate) region: Option<Region>,
@@ -35,9 +35,9 @@ pub(crate) const TASK_LIBRARY: &str = "task-library";
 pub(crate) const MEDIAPIPE: &str = "mediapipe";
 
 impl Query {
-    pub(crate) fn of(picture: &'static str) -> Self {
+    pub(crate) fn of(photo: &'static str) -> Self {
         Self {
-            picture,
+            photo,
             l2_normalize: false,
             quantize: false,
             region: None,
@@ -48,7 +48,7 @@ impl Query {
 
     /// As it stands in the names of cases.
     pub(crate) fn name(&self) -> String {
-        let mut name = self.picture.to_owned();
+        let mut name = self.photo.to_owned();
         for (is_set, word) in [(self.l2_normalize, "/l2"), (self.quantize, "/quantize")] {
             if is_set {
                 name.push_str(word);
@@ -89,7 +89,7 @@ pub(crate) struct Subject {
     pub(crate) captured: Vec<Captured>,
     /// Pairs of queries with the cosine of their vectors.
     pub(crate) cosines: Vec<(Query, Query, f64)>,
-    pictures: BTreeMap<&'static str, Image>,
+    photos: BTreeMap<&'static str, Image>,
     /// Embedders that were loaded before; loading takes longer than anything else here.
     embedders: Mutex<BTreeMap<EmbedderKey, Arc<ImageEmbedder>>>,
 }
@@ -99,12 +99,12 @@ impl Subject {
         self.options.clone().backend(backend.name())
     }
 
-    pub(crate) fn pixels(&self, picture: &str) -> Result<&Image> {
-        self.pictures.get(picture).with_context(|| format!("there is no picture {picture}"))
+    pub(crate) fn pixels(&self, photo: &str) -> Result<&Image> {
+        self.photos.get(photo).with_context(|| format!("there is no picture {photo}"))
     }
 
-    pub(crate) fn pictures(&self) -> impl Iterator<Item = &'static str> {
-        self.pictures.keys().copied()
+    pub(crate) fn photos(&self) -> impl Iterator<Item = &'static str> {
+        self.photos.keys().copied()
     }
 
     pub(crate) fn embedder(&self, backend: Backend, query: &Query) -> Result<Arc<ImageEmbedder>> {
@@ -135,7 +135,7 @@ impl Subject {
             region_of_interest: query.region,
             rotation_degrees: query.rotation,
         };
-        let result = embedder.embed_with(self.pixels(query.picture)?, &processing)?;
+        let result = embedder.embed_with(self.pixels(query.photo)?, &processing)?;
         Ok(result.embeddings.into_iter().map(|embedding| embedding.feature_vector).collect())
     }
 }
@@ -196,14 +196,14 @@ fn subject(
     folders: &Folders,
     golden: &Golden,
 ) -> Result<Arc<Subject>> {
-    let mut pictures = BTreeMap::new();
-    for picture in COMMITTED_PICTURES {
-        pictures.insert(picture, read_image(&folders.fixtures, picture)?);
+    let mut photos = BTreeMap::new();
+    for photo in COMMITTED_PICTURES {
+        photos.insert(photo, read_image(&folders.fixtures, photo)?);
     }
     let is_public = folders.cache.join(name).exists();
     if is_public {
-        for picture in PUBLIC_PICTURES {
-            pictures.insert(picture, read_image(&folders.cache, picture)?);
+        for photo in PUBLIC_PICTURES {
+            photos.insert(photo, read_image(&folders.cache, photo)?);
         }
     }
     let model = options.read_model()?;
@@ -219,7 +219,7 @@ fn subject(
         },
         captured: golden.vectors.get(name).cloned().unwrap_or_default(),
         cosines: golden.cosines.get(name).cloned().unwrap_or_default(),
-        pictures,
+        photos,
         embedders: Mutex::default(),
     }))
 }
@@ -261,13 +261,13 @@ fn committed(folders: &Folders) -> Result<Golden> {
     let golden: CommittedGolden = serde_json::from_slice(&fs::read(file)?)?;
     let mut captured = Golden::default();
     for case in golden.cases {
-        let picture = COMMITTED_PICTURES.into_iter().find(|picture| *picture == case.image);
-        let (Some(picture), false) = (picture, case.heads.is_empty()) else { continue };
+        let photo = COMMITTED_PICTURES.into_iter().find(|photo| *photo == case.image);
+        let (Some(photo), false) = (photo, case.heads.is_empty()) else { continue };
         let query = Query {
             l2_normalize: case.l2_normalize,
             quantize: case.quantize,
             region: case.roi.map(pixels),
-            ..Query::of(picture)
+            ..Query::of(photo)
         };
         let heads = case.heads.iter().map(|head| vector(&head.r#type, &head.base64));
         captured
@@ -333,7 +333,7 @@ const OPEN_SIZE: &str = "dilated_conv.tflite";
 /// Adds what was captured on the public models from the reference that has this profile.
 fn public(file: &Path, profile: &'static str, captured: &mut Golden) -> Result<()> {
     let golden: PublicGolden = serde_json::from_slice(&fs::read(file)?)?;
-    let known = |name: &str| PUBLIC_PICTURES.into_iter().find(|picture| *picture == name);
+    let known = |name: &str| PUBLIC_PICTURES.into_iter().find(|photo| *photo == name);
     for pair in golden.cosine.into_iter().filter(|_| profile == MEDIAPIPE) {
         let pair: PublicCosine = serde_json::from_value(pair)?;
         let (Some(a), Some(b)) = (known(&pair.a), known(&pair.b)) else { continue };
@@ -344,20 +344,19 @@ fn public(file: &Path, profile: &'static str, captured: &mut Golden) -> Result<(
         let a = Query { l2_normalize, quantize, profile, ..Query::of(a) };
         let region = pair.b_roi_ltrb.map(fractions);
         let rotation = pair.b_rotation_degrees;
-        let b = Query { picture: b, region, rotation, ..a.clone() };
+        let b = Query { photo: b, region, rotation, ..a.clone() };
         captured.cosines.entry(pair.model).or_default().push((a, b, pair.cosine));
     }
     for case in golden.cases {
-        let picture =
-            PUBLIC_PICTURES.into_iter().find(|picture| Some(*picture) == case.image.as_deref());
-        let (Some(picture), false) = (picture, case.base64_le.is_empty()) else { continue };
+        let photo = PUBLIC_PICTURES.into_iter().find(|photo| Some(*photo) == case.image.as_deref());
+        let (Some(photo), false) = (photo, case.base64_le.is_empty()) else { continue };
         let query = Query {
             l2_normalize: case.l2_normalize,
             quantize: case.quantize,
             region: case.roi_xywh.map(pixels).or(case.roi_ltrb.map(fractions)),
             rotation: case.rotation_degrees,
             profile,
-            ..Query::of(picture)
+            ..Query::of(photo)
         };
         if profile == MEDIAPIPE && case.model == OPEN_SIZE {
             continue;

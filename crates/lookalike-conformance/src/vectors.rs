@@ -49,8 +49,8 @@ pub(crate) fn cases(
             }
         }
         for query in queries(subject) {
-            for (place, &backend) in backends.iter().enumerate() {
-                for &other in &backends[..place] {
+            for (position, &backend) in backends.iter().enumerate() {
+                for &other in &backends[..position] {
                     let name = format!("agreement/{}/{}", subject.name, query.name());
                     let (each, query) = (Arc::clone(subject), query.clone());
                     cases.push(Case::of_two([other, backend], &name, move |bounds| {
@@ -80,7 +80,7 @@ pub(crate) fn cases(
 
 /// Every image plain; one with all that can be asked for.
 fn queries(subject: &Subject) -> Vec<Query> {
-    let mut queries: Vec<Query> = subject.pictures().map(Query::of).collect();
+    let mut queries: Vec<Query> = subject.photos().map(Query::of).collect();
     let first = || Query::of(subject.pair[0]);
     queries.extend([90, 180, 270].map(|rotation| Query { rotation, ..first() }));
     queries.push(Query { l2_normalize: true, quantize: true, ..first() });
@@ -168,14 +168,14 @@ fn cosines_agree(
     bounds: &Bounds,
 ) -> Result<()> {
     let cosines = on_all(usable, |backend| {
-        let of = |picture| subject.embed(backend, &Query { picture, ..query.clone() });
+        let of = |photo| subject.embed(backend, &Query { photo, ..query.clone() });
         let (u, v) = (of(subject.pair[0])?, of(subject.pair[1])?);
         // Where a vector has no length, all backends must say so.
         Ok(u.iter().zip(&v).map(|(u, v)| cosine_similarity(u, v).ok()).collect::<Vec<_>>())
     })?;
     let is_coarse = subject.is_quantized || query.quantize;
-    for (place, (backend, found)) in cosines.iter().enumerate() {
-        for (other, expected) in &cosines[..place] {
+    for (position, (backend, found)) in cosines.iter().enumerate() {
+        for (other, expected) in &cosines[..position] {
             for (found, expected) in found.iter().zip(expected) {
                 let compared = match (found, expected) {
                     (Some(found), Some(expected)) => {

@@ -240,15 +240,15 @@ impl<'a> ImageView<'a> {
                 "an image of {width}x{height} has no pixels"
             )));
         }
-        let extents = format.planes(width, height);
-        if planes.len() != extents.len() {
+        let sizes = format.planes(width, height);
+        if planes.len() != sizes.len() {
             return Err(Error::invalid_argument(format!(
                 "{format} has {} planes, {} were given",
-                extents.len(),
+                sizes.len(),
                 planes.len()
             )));
         }
-        for (index, (plane, (columns, rows, bytes))) in planes.iter().zip(extents).enumerate() {
+        for (index, (plane, (columns, rows, bytes))) in planes.iter().zip(sizes).enumerate() {
             let row = columns.checked_mul(bytes);
             let Some(row) = row.filter(|&row| row <= plane.row_stride) else {
                 return Err(Error::invalid_argument(format!(

@@ -360,7 +360,7 @@ impl ModelIo {
     /// # Errors
     ///
     /// Not one tensor for each input and each output; or an input of another element type or another shape than the model
-    /// declares. An extent that the model leaves open may be any above 0, but for the first one, the batch, which is as
+    /// declares. A size that the model leaves open may be any above 0, but for the first one, the batch, which is as
     /// declared.
     pub fn check_run(&self, inputs: &[TensorRef<'_>], outputs: usize) -> Result<()> {
         if inputs.len() != self.inputs.len() || outputs != self.outputs.len() {

@@ -97,17 +97,16 @@ impl Region {
             Self::Pixels { x, y, width, height } => (x, y, width, height),
             Self::Normalized { left, top, right, bottom } => {
                 self.check_fractions()?;
-                let border = |fraction: f32, extent: usize| {
-                    (f64::from(fraction) * extent as f64).round() as i64
-                };
+                let border =
+                    |fraction: f32, size: usize| (f64::from(fraction) * size as f64).round() as i64;
                 let (x, y) = (border(left, image_width), border(top, image_height));
                 (x, y, border(right, image_width) - x, border(bottom, image_height) - y)
             }
         };
-        let inside = |start: i64, extent: i64, limit: usize| {
+        let inside = |start: i64, size: i64, limit: usize| {
             let start = usize::try_from(start).ok()?;
-            let extent = usize::try_from(extent).ok().filter(|&extent| extent >= 1)?;
-            (start.checked_add(extent)? <= limit).then_some((start, extent))
+            let size = usize::try_from(size).ok().filter(|&size| size >= 1)?;
+            (start.checked_add(size)? <= limit).then_some((start, size))
         };
         match (inside(x, width, image_width), inside(y, height, image_height)) {
             (Some((x, width)), Some((y, height))) => Ok(PixelRect { x, y, width, height }),

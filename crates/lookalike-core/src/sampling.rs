@@ -13,9 +13,9 @@ pub struct SampleGrid {
 impl SampleGrid {
     /// A grid of rows and columns in any order.
     pub fn new(mut rows: Vec<u32>, mut columns: Vec<u32>) -> Self {
-        for places in [&mut rows, &mut columns] {
-            places.sort_unstable();
-            places.dedup();
+        for positions in [&mut rows, &mut columns] {
+            positions.sort_unstable();
+            positions.dedup();
         }
         Self { rows, columns }
     }
@@ -75,8 +75,8 @@ impl<'a> SampledImage<'a> {
                 pixels.format()
             )));
         }
-        let fits = |places: &[u32], count: usize, extent: usize| {
-            places.len() == count && places.last().is_none_or(|&last| (last as usize) < extent)
+        let fits = |positions: &[u32], count: usize, size: usize| {
+            positions.len() == count && positions.last().is_none_or(|&last| (last as usize) < size)
         };
         if !fits(&grid.rows, pixels.height(), height) || !fits(&grid.columns, pixels.width(), width)
         {
@@ -102,7 +102,7 @@ impl<'a> SampledImage<'a> {
         self.grid
     }
 
-    /// The extent of the whole image.
+    /// The size of the whole image.
     pub fn outline(&self) -> ImageOutline {
         self.outline
     }

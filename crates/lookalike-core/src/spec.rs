@@ -121,7 +121,7 @@ impl ModelRules {
     }
 }
 
-/// The image a model wants: RGB, batch 1, rows first.
+/// The image a model needs: RGB, batch 1, rows first.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputSpec {
@@ -424,7 +424,7 @@ fn declared_normalization(metadata: &TensorMetadata) -> Result<Option<Normalizat
         [] => Ok(None),
         [options] => Normalization::new(&options.mean, &options.std).map(Some),
         _ => Err(Error::invalid_argument(
-            "Found multiple ProcessUnits with type=NormalizationOptions, expected at most one.",
+            "Found multiple ProcessUnits with type=NormalizationOptions, expected at max one.",
         )
         .with_support_code(SupportCode::MetadataInvalidProcessUnits)),
     }

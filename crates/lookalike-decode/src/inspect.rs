@@ -16,7 +16,7 @@ use crate::{
 pub struct ImageInfo {
     /// The format, by the contents of the file.
     pub format: Format,
-    /// Extents, and the orientation that EXIF data asks for.
+    /// Sizes, and the orientation that EXIF data asks for.
     pub outline: ImageOutline,
     /// The crate that decodes the file.
     pub decoder: &'static str,

@@ -63,9 +63,10 @@ pub(crate) fn inspect(
     let info = decoder.info();
     check_pixels(info.width as u64, info.height as u64, &options.limits)?;
     let grid = sampling(outline(&decoder, options.exif));
-    let all = |extent: usize| (0..extent as u32).collect();
-    let places = grid.clone().unwrap_or_else(|| SampleGrid::new(all(info.height), all(info.width)));
-    let blocks = decoder.blocks_at(places.rows(), places.columns());
+    let all = |size: usize| (0..size as u32).collect();
+    let positions =
+        grid.clone().unwrap_or_else(|| SampleGrid::new(all(info.height), all(info.width)));
+    let blocks = decoder.blocks_at(positions.rows(), positions.columns());
     let (transformed_blocks, blocks) = blocks.map_err(from_jpeg)?;
     Ok(Some(ImageInfo {
         format: Format(ImageFormat::Jpeg),

@@ -31,18 +31,18 @@ fn lossless_formats_give_the_pixels_back() {
     for format in
         [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Pnm, ImageFormat::WebP]
     {
-        let picture = decoded(&encode(&image, format));
-        assert_eq!((picture.width(), picture.height()), (20, 12), "{format:?}");
-        assert_eq!(picture.format(), PixelFormat::Rgb, "{format:?}");
-        assert_eq!(picture.pixels(), gradient().as_raw(), "{format:?}");
+        let photo = decoded(&encode(&image, format));
+        assert_eq!((photo.width(), photo.height()), (20, 12), "{format:?}");
+        assert_eq!(photo.format(), PixelFormat::Rgb, "{format:?}");
+        assert_eq!(photo.pixels(), gradient().as_raw(), "{format:?}");
     }
 }
 
 #[test]
 fn jpeg_gives_the_pixels_nearly() {
-    let picture = decoded(&encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg));
-    assert_eq!(picture.format(), PixelFormat::Rgb);
-    let worst = picture.pixels().iter().zip(gradient().as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+    let photo = decoded(&encode(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg));
+    assert_eq!(photo.format(), PixelFormat::Rgb);
+    let worst = photo.pixels().iter().zip(gradient().as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(worst.unwrap() < 40, "{worst:?}");
 }
 
@@ -53,30 +53,30 @@ fn the_first_frame_of_a_gif_counts() {
     });
     let mut bytes = Vec::new();
     image::codecs::gif::GifEncoder::new(&mut bytes).encode_frames(frames).unwrap();
-    let picture = decoded(&bytes);
-    assert_eq!(picture.format(), PixelFormat::Rgba);
-    assert_eq!(picture.pixels()[..4], [255, 0, 0, 255]);
+    let photo = decoded(&bytes);
+    assert_eq!(photo.format(), PixelFormat::Rgba);
+    assert_eq!(photo.pixels()[..4], [255, 0, 0, 255]);
 }
 
 #[test]
 fn samples_of_16_bits_keep_their_high_byte() {
     let image =
         image::ImageBuffer::from_fn(2, 1, |x, _| Rgb([0x12ff_u16, 0x80ff, x as u16 * 0xffff]));
-    let picture = decoded(&encode(&DynamicImage::ImageRgb16(image), ImageFormat::Png));
-    assert_eq!(picture.pixels(), [0x12, 0x80, 0, 0x12, 0x80, 0xff]);
+    let photo = decoded(&encode(&DynamicImage::ImageRgb16(image), ImageFormat::Png));
+    assert_eq!(photo.pixels(), [0x12, 0x80, 0, 0x12, 0x80, 0xff]);
     let grey = image::ImageBuffer::from_pixel(1, 1, image::LumaA([0x34ff_u16, 7]));
-    let picture = decoded(&encode(&DynamicImage::ImageLumaA16(grey), ImageFormat::Png));
-    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[0x34][..]));
+    let photo = decoded(&encode(&DynamicImage::ImageLumaA16(grey), ImageFormat::Png));
+    assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Gray, &[0x34][..]));
 }
 
 #[test]
 fn grey_drops_its_alpha_and_colour_keeps_it_for_later() {
     let grey = image::ImageBuffer::from_pixel(2, 1, image::LumaA([9u8, 0]));
-    let picture = decoded(&encode(&DynamicImage::ImageLumaA8(grey), ImageFormat::Png));
-    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[9, 9][..]));
+    let photo = decoded(&encode(&DynamicImage::ImageLumaA8(grey), ImageFormat::Png));
+    assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Gray, &[9, 9][..]));
     let colour = image::RgbaImage::from_pixel(1, 1, image::Rgba([1, 2, 3, 0]));
-    let picture = decoded(&encode(&DynamicImage::ImageRgba8(colour), ImageFormat::Png));
-    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Rgba, &[1, 2, 3, 0][..]));
+    let photo = decoded(&encode(&DynamicImage::ImageRgba8(colour), ImageFormat::Png));
+    assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Rgba, &[1, 2, 3, 0][..]));
 }
 
 /// A chunk of a PNG file.
@@ -123,19 +123,16 @@ fn png(width: u32, depth: u8, color: u8, chunks: &[Vec<u8>], row: &[u8]) -> Vec<
 #[test]
 fn palettes_and_grey_of_few_bits_are_expanded() {
     let palette = chunk(b"PLTE", &[10, 20, 30, 40, 50, 60]);
-    let picture = decoded(&png(2, 8, 3, std::slice::from_ref(&palette), &[1, 0]));
-    assert_eq!(
-        (picture.format(), picture.pixels()),
-        (PixelFormat::Rgb, &[40, 50, 60, 10, 20, 30][..])
-    );
+    let photo = decoded(&png(2, 8, 3, std::slice::from_ref(&palette), &[1, 0]));
+    assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Rgb, &[40, 50, 60, 10, 20, 30][..]));
     let transparency = chunk(b"tRNS", &[0, 255]);
-    let picture = decoded(&png(2, 8, 3, &[palette, transparency], &[1, 0]));
+    let photo = decoded(&png(2, 8, 3, &[palette, transparency], &[1, 0]));
     assert_eq!(
-        (picture.format(), picture.pixels()),
+        (photo.format(), photo.pixels()),
         (PixelFormat::Rgba, &[40, 50, 60, 255, 10, 20, 30, 0][..])
     );
-    let picture = decoded(&png(4, 2, 0, &[], &[0b0001_1011]));
-    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Gray, &[0, 85, 170, 255][..]));
+    let photo = decoded(&png(4, 2, 0, &[], &[0b0001_1011]));
+    assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Gray, &[0, 85, 170, 255][..]));
 }
 
 /// A TIFF header and its one directory of tag, type, count and value.
@@ -173,17 +170,17 @@ fn cmyk_tiff(pixel: [u8; 4]) -> Vec<u8> {
 
 #[test]
 fn cmyk_becomes_rgb() {
-    let picture = decoded(&cmyk_tiff([0, 255, 255, 0]));
-    assert_eq!((picture.format(), picture.pixels()), (PixelFormat::Rgb, &[255, 0, 0][..]));
-    let picture = decoded(&cmyk_tiff([0, 0, 0, 255]));
-    assert_eq!(picture.pixels(), [0, 0, 0]);
+    let photo = decoded(&cmyk_tiff([0, 255, 255, 0]));
+    assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Rgb, &[255, 0, 0][..]));
+    let photo = decoded(&cmyk_tiff([0, 0, 0, 255]));
+    assert_eq!(photo.pixels(), [0, 0, 0]);
 }
 
 #[test]
 fn floats_are_scaled_rounded_and_clamped() {
     let image = image::Rgb32FImage::from_pixel(1, 1, Rgb([0.5, 2.0, -1.0]));
-    let picture = decoded(&encode(&DynamicImage::ImageRgb32F(image), ImageFormat::Tiff));
-    assert_eq!(picture.pixels(), [128, 255, 0]);
+    let photo = decoded(&encode(&DynamicImage::ImageRgb32F(image), ImageFormat::Tiff));
+    assert_eq!(photo.pixels(), [128, 255, 0]);
 }
 
 /// A TIFF header with nothing but an orientation.
@@ -217,9 +214,9 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
         let bytes = png_with_exif(exif(orientation.exif().into()));
         assert_eq!(decoded(&bytes).orientation(), orientation);
         for exif in [Exif::Ignore, Exif::ApplyToJpeg] {
-            let picture =
+            let photo =
                 decode(&bytes, &DecodeOptions { exif, ..DecodeOptions::default() }).unwrap();
-            assert_eq!(picture.orientation(), Orientation::TopLeft);
+            assert_eq!(photo.orientation(), Orientation::TopLeft);
         }
         let jpeg = jpeg_with_exif(&exif(orientation.exif().into()));
         for (exif, expected) in [
@@ -227,9 +224,8 @@ fn exif_orientation_is_applied_or_ignored_as_asked() {
             (Exif::ApplyToJpeg, orientation),
             (Exif::Ignore, Orientation::TopLeft),
         ] {
-            let picture =
-                decode(&jpeg, &DecodeOptions { exif, ..DecodeOptions::default() }).unwrap();
-            assert_eq!(picture.orientation(), expected);
+            let photo = decode(&jpeg, &DecodeOptions { exif, ..DecodeOptions::default() }).unwrap();
+            assert_eq!(photo.orientation(), expected);
         }
     }
 }
@@ -273,8 +269,8 @@ fn exif_orientation_is_read_from_webp_and_tiff() {
     for orientation in Orientation::ALL {
         let number = orientation.exif();
         assert_eq!(decoded(&webp_with_exif(&exif(number.into()))).orientation(), orientation);
-        let picture = decoded(&tiff_with_orientation(number.into()));
-        assert_eq!((picture.orientation(), picture.pixels()), (orientation, &[77][..]));
+        let photo = decoded(&tiff_with_orientation(number.into()));
+        assert_eq!((photo.orientation(), photo.pixels()), (orientation, &[77][..]));
     }
 }
 
@@ -283,9 +279,9 @@ fn broken_exif_leaves_the_picture_alone() {
     for data in
         [exif(0), exif(9), exif(6)[..14].to_vec(), b"II*\0\xff\xff\xff\xff".to_vec(), vec![0]]
     {
-        let picture = decoded(&png_with_exif(data));
-        assert_eq!(picture.orientation(), Orientation::TopLeft);
-        assert_eq!(picture.pixels(), gradient().as_raw());
+        let photo = decoded(&png_with_exif(data));
+        assert_eq!(photo.orientation(), Orientation::TopLeft);
+        assert_eq!(photo.pixels(), gradient().as_raw());
     }
 }
 
@@ -476,8 +472,8 @@ fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
     assert!(said.contains("strips or tiles of 2147483648x1 pixels"), "{said}");
 
     // All rows are the same megabyte of the file.
-    let (places, lengths) = (vec![8; 10_000], vec![1 << 20; 10_000]);
-    let strips: [(u16, &[u32]); 3] = [(273, &places), (278, &[1]), (279, &lengths)];
+    let (positions, lengths) = (vec![8; 10_000], vec![1 << 20; 10_000]);
+    let strips: [(u16, &[u32]); 3] = [(273, &positions), (278, &[1]), (279, &lengths)];
     let shared =
         tiff_of_pieces(&[&size(&1, &10_000)[..], &rest, &strips].concat(), &vec![0; 1 << 20]);
     assert!(refusal(&shared).contains("may share them four times"));
@@ -486,10 +482,10 @@ fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
     let jpeg = encode(&DynamicImage::ImageLuma8(gradient_of_grey()), ImageFormat::Jpeg);
     let in_strip = |width: &'static u32, height: &'static u32| {
         let rest: [(u16, &[u32]); 2] = [(259, &[7]), (262, &[1])];
-        let place = [8 + 2 + 12 * 8 + 4];
+        let offset = [8 + 2 + 12 * 8 + 4];
         let length = [jpeg.len() as u32];
         let strip: [(u16, &[u32]); 3] =
-            [(273, &place), (278, std::slice::from_ref(height)), (279, &length)];
+            [(273, &offset), (278, std::slice::from_ref(height)), (279, &length)];
         tiff_of_pieces(&[&size(width, height)[..], &rest, &strip].concat(), &jpeg)
     };
     assert_eq!(decoded(&in_strip(&20, &12)).width(), 20);

@@ -201,13 +201,13 @@ fn declared_graphs(root: tflite::ModelRef<'_>, limits: &GraphLimits) -> Result<V
         let what = format!("the model has {operators} operators");
         return Err(Error::exceeded(what, "max_operators", limits.max_operators));
     }
-    let operands = total(|graph| {
+    let arguments = total(|graph| {
         let operators = graph.operators().iter();
         operators.map(|operator| operator.inputs().len() + operator.outputs().len()).sum()
     });
-    if operands > MAX_OPERANDS {
+    if arguments > MAX_OPERANDS {
         return Err(Error::LimitExceeded(format!(
-            "the operators have {operands} operands and results, which are more than {MAX_OPERANDS}"
+            "the operators have {arguments} operands and results, which are more than {MAX_OPERANDS}"
         )));
     }
     let names: Vec<Arc<str>> = root

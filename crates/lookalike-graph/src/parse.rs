@@ -238,7 +238,7 @@ impl<'m> Inference<'m> {
                 dims.len()
             )));
         }
-        let elements = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+        let elements = dims.iter().try_fold(1usize, |count, &length| count.checked_mul(length));
         let Some(elements @ 1..) = elements.filter(|&elements| elements <= i32::MAX as usize)
         else {
             return Err(Error::invalid(format!(
@@ -381,16 +381,16 @@ struct Operator<'i, 'm> {
 }
 
 impl<'m> Operator<'_, 'm> {
-    /// Checks the number of operands and of results, and that no operand is left out but the last ones, by a shorter list.
+    /// Checks the number of inputs and of results, and that no input is left out but the last ones, by a shorter list.
     fn arity(&self, inputs: RangeInclusive<usize>, outputs: usize) -> Result<()> {
         self.check_counts(inputs, outputs)?;
         match self.info.inputs.iter().position(Option::is_none) {
             None => Ok(()),
-            Some(place) => Err(Error::invalid(format!("input {place} is missing"))),
+            Some(offset) => Err(Error::invalid(format!("input {offset} is missing"))),
         }
     }
 
-    /// The same for operators whose third operand is a bias, which may be left out in any way.
+    /// The same for operators whose third input is a bias, which may be left out in any way.
     fn arity_with_bias(&self) -> Result<()> {
         self.check_counts(2..=3, 1)
     }
@@ -400,25 +400,25 @@ impl<'m> Operator<'_, 'm> {
         if inputs.contains(&found.0) && outputs == found.1 {
             return Ok(());
         }
-        let most = match *inputs.end() {
+        let max = match *inputs.end() {
             usize::MAX => "any number of".to_owned(),
-            most => most.to_string(),
+            max => max.to_string(),
         };
         Err(Error::invalid(format!(
-            "it has {} inputs and {} outputs, but takes {} to {most} inputs and {outputs} outputs",
+            "it has {} inputs and {} outputs, but takes {} to {max} inputs and {outputs} outputs",
             found.0,
             found.1,
             inputs.start()
         )))
     }
 
-    fn input(&self, place: usize) -> Result<usize> {
-        self.optional_input(place)
-            .ok_or_else(|| Error::invalid(format!("input {place} is missing")))
+    fn input(&self, offset: usize) -> Result<usize> {
+        self.optional_input(offset)
+            .ok_or_else(|| Error::invalid(format!("input {offset} is missing")))
     }
 
-    fn optional_input(&self, place: usize) -> Option<usize> {
-        self.info.inputs.get(place).copied().flatten()
+    fn optional_input(&self, offset: usize) -> Option<usize> {
+        self.info.inputs.get(offset).copied().flatten()
     }
 
     fn output(&self) -> usize {

@@ -176,8 +176,8 @@ fn tiff_chain(count: u32) -> Vec<u8> {
 fn tiff_counts(count: u32) -> Vec<u8> {
     let mut bytes = tiff(8, 8, 0);
     for entry in 0..8 {
-        let place = 10 + 12 * entry + 4;
-        bytes[place..place + 4].copy_from_slice(&count.to_le_bytes());
+        let position = 10 + 12 * entry + 4;
+        bytes[position..position + 4].copy_from_slice(&count.to_le_bytes());
     }
     bytes
 }

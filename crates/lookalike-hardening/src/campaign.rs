@@ -113,7 +113,7 @@ impl Running {
             .arg(&subject.path)
             .args(["--from", &first.to_string(), "--mutations", &subject.mutations.to_string()])
             .args(subject.thin.then_some("--thin"))
-            .args((subject.kind == Kind::Picture).then_some("--picture"))
+            .args((subject.kind == Kind::Image).then_some("--image"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -150,8 +150,8 @@ impl Running {
                 let status = self.child.wait().map_err(|error| error.to_string())?;
                 let letters = broken.unwrap_or_default();
                 let done = letters.split(' ').nth(1).unwrap_or_default().len();
-                let place = backends().get(done).map_or("", |backend| backend.name());
-                Err(format!("{status} on {place}"))
+                let position = backends().get(done).map_or("", |backend| backend.name());
+                Err(format!("{status} on {position}"))
             }
         }
     }
@@ -207,7 +207,7 @@ pub fn table(subjects: &[Subject], tallies: &[Tally]) -> String {
         let name = match (subject.kind, subject.group) {
             (Kind::Model, "public") => subject.name(),
             (Kind::Model, group) => group.to_owned(),
-            (Kind::Picture, group) => format!("images, {group}"),
+            (Kind::Image, group) => format!("images, {group}"),
         };
         match rows.iter_mut().find(|(known, ..)| *known == name) {
             Some((_, _, sum)) => sum.add(tally),

@@ -83,16 +83,16 @@ impl Cases {
             return bytes;
         }
         for _ in 0..=random.below(4) {
-            let place = range.start + random.below(range.len());
+            let position = range.start + random.below(range.len());
             match random.below(6) {
-                0 => bytes[place] ^= 1 << random.below(8),
-                1 => bytes[place] = random.next() as u8,
+                0 => bytes[position] ^= 1 << random.below(8),
+                1 => bytes[position] = random.next() as u8,
                 2 | 3 => {
-                    // An offset, a length or an extent.
+                    // An offset, a length or a size.
                     const ODD: [u32; 8] =
                         [0, 1, 4, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x0001_0000, 0xffff_fffc];
-                    let place = place & !3;
-                    if let Some(number) = bytes.get_mut(place..place + 4) {
+                    let position = position & !3;
+                    if let Some(number) = bytes.get_mut(position..position + 4) {
                         let old = u32::from_le_bytes([number[0], number[1], number[2], number[3]]);
                         let new = match random.below(3) {
                             0 => ODD[random.below(ODD.len())],
@@ -104,12 +104,12 @@ impl Cases {
                 }
                 4 => {
                     let from = range.start + random.below(range.len());
-                    let length = random.below(64).min(bytes.len() - place.max(from));
-                    bytes.copy_within(from..from + length, place);
+                    let length = random.below(64).min(bytes.len() - position.max(from));
+                    bytes.copy_within(from..from + length, position);
                 }
                 _ => {
-                    let end = (place + random.below(64)).min(bytes.len());
-                    bytes[place..end].fill(random.next() as u8);
+                    let end = (position + random.below(64)).min(bytes.len());
+                    bytes[position..end].fill(random.next() as u8);
                 }
             }
         }

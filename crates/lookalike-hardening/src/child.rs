@@ -60,7 +60,7 @@ pub fn serve(subject: &Subject, first: usize, max_bytes: u64) -> Result<()> {
         report.flush()?;
         let bytes = cases.bytes(index);
         match subject.kind {
-            Kind::Picture => {
+            Kind::Image => {
                 let decoded = decode(&bytes, &options());
                 let outcome = if decoded.is_ok() { Outcome::Done } else { Outcome::Refused };
                 write!(report, "{}", outcome.letter())?;

@@ -29,7 +29,7 @@ enum Command {
         models: usize,
         /// Mutations of each image; as many as of models by default
         #[arg(long, value_name = "N")]
-        pictures: Option<usize>,
+        images: Option<usize>,
         /// Take as many truncations as mutations at most
         #[arg(long)]
         thin: bool,
@@ -76,25 +76,25 @@ enum Command {
         #[arg(long)]
         thin: bool,
         #[arg(long)]
-        picture: bool,
+        image: bool,
     },
 }
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
-        Command::Campaign { models, pictures, thin, jobs, report, filter } => {
+        Command::Campaign { models, images, thin, jobs, report, filter } => {
             let mut subjects = subject::all(models, thin)?;
             for subject in &mut subjects {
-                if subject.kind == Kind::Picture {
-                    subject.mutations = pictures.unwrap_or(models);
+                if subject.kind == Kind::Image {
+                    subject.mutations = images.unwrap_or(models);
                 }
             }
             let folder = tempfile::tempdir().context("no folder for temporary files")?;
             for (name, bytes) in bombs::all() {
                 let path = folder.path().join(name);
                 fs::write(&path, bytes)?;
-                let mutations = pictures.unwrap_or(models).min(50);
-                let (kind, group) = (Kind::Picture, "bombs");
+                let mutations = images.unwrap_or(models).min(50);
+                let (kind, group) = (Kind::Image, "bombs");
                 subjects.push(Subject { kind, path, group, mutations, thin: true });
             }
             subjects.retain(|subject| {
@@ -132,8 +132,8 @@ fn main() -> Result<ExitCode> {
             fs::write(output, bytes)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Child { file, from, mutations, thin, picture } => {
-            let kind = if picture { Kind::Picture } else { Kind::Model };
+        Command::Child { file, from, mutations, thin, image } => {
+            let kind = if image { Kind::Image } else { Kind::Model };
             let subject = Subject { kind, path: file, group: "", mutations, thin };
             serve(&subject, from, campaign::MAX_BYTES)?;
             Ok(ExitCode::SUCCESS)

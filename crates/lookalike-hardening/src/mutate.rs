@@ -45,16 +45,16 @@ fn mutate_once(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> 
         }
         2 | 3 => {
             let Some(tensor) = pick(&mut graph.tensors, choices)? else { return Ok(()) };
-            if let Some(extent) = pick(&mut tensor.shape, choices)? {
-                let before = *extent;
-                *extent = number(*extent, choices)?;
+            if let Some(size) = pick(&mut tensor.shape, choices)? {
+                let before = *size;
+                *size = number(*size, choices)?;
                 // The data of a constant follows its shape.
                 if let Some(buffer) = model.buffers.get_mut(tensor.buffer as usize)
                     && before > 0
-                    && (0..64).contains(extent)
+                    && (0..64).contains(size)
                     && buffer.data.len() < 1 << 20
                 {
-                    let length = buffer.data.len() / before as usize * *extent as usize;
+                    let length = buffer.data.len() / before as usize * *size as usize;
                     buffer.data.resize(length, 7);
                 }
             }
@@ -103,15 +103,15 @@ fn mutate_once(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> 
                     }
                     1 if buffer.data.len() >= 4 => {
                         // A 32-bit number in a list of shape, places or axes.
-                        let place = choices.choose_index(buffer.data.len() / 4)? * 4;
+                        let position = choices.choose_index(buffer.data.len() / 4)? * 4;
                         let old = i32::from_le_bytes([
-                            buffer.data[place],
-                            buffer.data[place + 1],
-                            buffer.data[place + 2],
-                            buffer.data[place + 3],
+                            buffer.data[position],
+                            buffer.data[position + 1],
+                            buffer.data[position + 2],
+                            buffer.data[position + 3],
                         ]);
                         let new = number(old, choices)?;
-                        buffer.data[place..place + 4].copy_from_slice(&new.to_le_bytes());
+                        buffer.data[position..position + 4].copy_from_slice(&new.to_le_bytes());
                     }
                     _ => {
                         if let Some(byte) = pick(&mut buffer.data, choices)? {
@@ -333,8 +333,8 @@ fn mutate_options(options: &mut BuiltinOptions, choices: &mut Unstructured<'_>) 
             (of.align_corners, of.half_pixel_centers) = choices.arbitrary()?;
         }
         Of::ReshapeOptions(of) => {
-            if let Some(extent) = pick(&mut of.new_shape, choices)? {
-                *extent = number(*extent, choices)?;
+            if let Some(size) = pick(&mut of.new_shape, choices)? {
+                *size = number(*size, choices)?;
             }
         }
         Of::GatherOptions(of) => change(&mut [&mut of.axis, &mut of.batch_dims], choices)?,

@@ -40,7 +40,7 @@ pub fn subjects() -> Vec<(String, ImageEmbedderOptions)> {
 /// A vector was another one, or there was none.
 pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
     let embedder = options.clone().build()?;
-    let pictures: Vec<(Vec<u8>, usize, usize)> = [(40, 30), (7, 64), (224, 224), (1, 1)]
+    let images: Vec<(Vec<u8>, usize, usize)> = [(40, 30), (7, 64), (224, 224), (1, 1)]
         .into_iter()
         .map(|(width, height)| {
             let bytes = (0..width * height * 3).map(|index| (index * 31 % 251) as u8);
@@ -52,11 +52,11 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
         Ok::<_, lookalike::Error>(result.embeddings.swap_remove(0).feature_vector)
     };
     let expected: Vec<FeatureVector> =
-        pictures.iter().map(|picture| embed(&embedder, picture)).collect::<Result<_, _>>()?;
+        images.iter().map(|image| embed(&embedder, image)).collect::<Result<_, _>>()?;
     let (is_over, count, failure) = (AtomicBool::new(false), AtomicU64::new(0), Mutex::new(None));
-    let check = |embedder: &ImageEmbedder, place: usize| -> Result<()> {
-        let vector = embed(embedder, &pictures[place])?;
-        ensure!(vector == expected[place], "image {place} has another vector");
+    let check = |embedder: &ImageEmbedder, position: usize| -> Result<()> {
+        let vector = embed(embedder, &images[position])?;
+        ensure!(vector == expected[position], "image {position} has another vector");
         count.fetch_add(1, Ordering::Relaxed);
         Ok(())
     };
@@ -68,13 +68,13 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
     };
     let start = Instant::now();
     let is_running = || !is_over.load(Ordering::Relaxed) && start.elapsed() < time;
-    let (embedder, pictures) = (&embedder, &pictures);
+    let (embedder, images) = (&embedder, &images);
     let (check, fail, is_running) = (&check, &fail, &is_running);
     thread::scope(|scope| {
         for thread in 0..SHARING {
             scope.spawn(move || {
                 for turn in (0..).take_while(|_| is_running()) {
-                    if let Err(error) = check(embedder, (thread + turn) % pictures.len()) {
+                    if let Err(error) = check(embedder, (thread + turn) % images.len()) {
                         fail(error);
                     }
                 }
@@ -85,8 +85,8 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
                 for turn in (thread..).take_while(|_| is_running()) {
                     let made = options.clone().build().context("an embedder more");
                     let result = made.and_then(|made| {
-                        check(&made, turn % pictures.len())?;
-                        stream(made, &pictures[turn % pictures.len()])
+                        check(&made, turn % images.len())?;
+                        stream(made, &images[turn % images.len()])
                     });
                     if let Err(error) = result {
                         fail(error);

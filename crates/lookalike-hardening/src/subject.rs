@@ -14,7 +14,7 @@ pub enum Kind {
     /// A model, for every backend.
     Model,
     /// An image, for the decoders.
-    Picture,
+    Image,
 }
 
 /// A file, and how much is done to it.
@@ -33,7 +33,7 @@ pub struct Subject {
 }
 
 const MODELS: &[&str] = &["tflite", "onnx"];
-const PICTURES: &[&str] = &["bmp", "gif", "jpg", "pgm", "png", "ppm", "tif", "webp"];
+const IMAGES: &[&str] = &["bmp", "gif", "jpg", "pgm", "png", "ppm", "tif", "webp"];
 
 impl Subject {
     /// The cases of the file.
@@ -64,7 +64,7 @@ pub fn all(mutations: usize, thin: bool) -> Result<Vec<Subject>> {
             let subject = |path| Subject { kind, path, group, mutations, thin };
             Ok(found.into_iter().map(subject).collect())
         };
-        Ok([subjects(Kind::Model, MODELS)?, subjects(Kind::Picture, PICTURES)?].concat())
+        Ok([subjects(Kind::Model, MODELS)?, subjects(Kind::Image, IMAGES)?].concat())
     };
     let mut all = folder("operators", &fixtures().join("operators"))?;
     all.extend(folder("fixtures", &fixtures())?);

@@ -31,7 +31,7 @@ fn main() -> Result<()> {
             let folder = tempfile::tempdir()?;
             let path = folder.path().join(name);
             fs::write(&path, bytes)?;
-            let (kind, group) = (Kind::Picture, "bombs");
+            let (kind, group) = (Kind::Image, "bombs");
             campaign(&Subject { kind, path, group, mutations: MUTATIONS, thin: true })
         }));
     }

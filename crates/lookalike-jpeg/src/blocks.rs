@@ -13,7 +13,7 @@ pub(crate) type Dequantization = [Step; ZIGZAG.len()];
 /// What becomes of a coefficient.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    pub(crate) place: u8,
+    pub(crate) position: u8,
     pub(crate) factor: u16,
 }
 
@@ -98,7 +98,7 @@ fn decode_baseline_at<'a>(
     let (groups, steps) = (tables.groups, &*tables.steps);
     let mut set = |index: usize, value: i16| {
         let step = steps[index & (steps.len() - 1)];
-        block[usize::from(step.place & 63)] = value.wrapping_mul(step.factor as i16);
+        block[usize::from(step.position & 63)] = value.wrapping_mul(step.factor as i16);
     };
     let mut index = 1;
     while index < END {
@@ -292,8 +292,8 @@ pub(crate) fn refine_progressive_ac<'a>(
         }
     }
     // Nothing is left of a block that was decoded to its end.
-    for place in ZIGZAG.get(index..=band.end).unwrap_or_default() {
-        let value = &mut block[usize::from(*place)];
+    for position in ZIGZAG.get(index..=band.end).unwrap_or_default() {
+        let value = &mut block[usize::from(*position)];
         if *value != 0 {
             refine(bits, cursor, bit, value);
         }
@@ -339,7 +339,7 @@ mod tests {
             let mut symbols = [0x01; 16];
             symbols[length - 1] = 0x00;
             let ac = table(&symbols);
-            let step = |index: usize| Step { place: ZIGZAG[index], factor: 3 };
+            let step = |index: usize| Step { position: ZIGZAG[index], factor: 3 };
             let steps = Box::new(std::array::from_fn(step));
             let (groups, skips) = (ac.groups(), ac.skips());
             let tables = BaselineTables { dc: &dc, ac: &ac, groups, skips: Some(skips), steps };

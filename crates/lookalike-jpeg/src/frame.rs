@@ -9,11 +9,11 @@ use crate::standard;
 /// Where coefficients lie in a block, in the order in which they are coded. Damaged data may run beyond the last one, where stb_image goes on
 /// with the last place; so does this.
 pub(crate) const ZIGZAG: [u8; 128] = {
-    let mut places = [63; 128];
+    let mut positions = [63; 128];
     let (mut row, mut column) = (0_usize, 0_usize);
     let mut index = 0;
     while index < 64 {
-        places[index] = (row * 8 + column) as u8;
+        positions[index] = (row * 8 + column) as u8;
         index += 1;
         // Diagonals, up and to the right where row and column add up to an even number.
         if (row + column) % 2 == 0 {
@@ -30,7 +30,7 @@ pub(crate) const ZIGZAG: [u8; 128] = {
             column = column.saturating_sub(1);
         }
     }
-    places
+    positions
 };
 
 /// Sides of a block.
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn the_zigzag_visits_each_place_once() {
         let mut seen = [false; 64];
-        ZIGZAG[..64].iter().for_each(|&place| seen[usize::from(place)] = true);
+        ZIGZAG[..64].iter().for_each(|&offset| seen[usize::from(offset)] = true);
         assert_eq!(seen, [true; 64]);
         assert_eq!(ZIGZAG[..10], [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]);
         assert_eq!(ZIGZAG[56..63], [53, 60, 61, 54, 47, 55, 62]);

@@ -85,11 +85,11 @@ mod tests {
         fn transforms_give_the_same_samples_whatever_the_coefficients(
             // Those of a photograph, and those of damaged files, whose sums overflow.
             scale in prop::sample::select(vec![50_i16, 2_000, i16::MAX]),
-            places in prop::collection::vec((0..256_usize, any::<i16>()), 0..256),
+            positions in prop::collection::vec((0..256_usize, any::<i16>()), 0..256),
         ) {
             let mut blocks = [[0; 64]; 4];
-            for (place, value) in places {
-                blocks[place / 64][place % 64] = value % scale;
+            for (position, value) in positions {
+                blocks[position / 64][position % 64] = value % scale;
             }
             let transform = |kernels: &Kernels| {
                 let mut samples = [[0; 64]; 4];

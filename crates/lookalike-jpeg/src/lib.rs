@@ -233,8 +233,9 @@ impl<'a> Decoder<'a> {
     }
 
     fn grid<'g>(&self, rows: &'g [u32], columns: &'g [u32]) -> Result<Grid<'g>> {
-        let are_within = |places: &[u32], end: usize| {
-            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|&it| (it as usize) < end)
+        let are_within = |positions: &[u32], end: usize| {
+            positions.is_sorted_by(|a, b| a < b)
+                && positions.last().is_none_or(|&it| (it as usize) < end)
         };
         if are_within(rows, self.frame.height) && are_within(columns, self.frame.width) {
             return Ok(Grid { rows, columns });
@@ -428,8 +429,8 @@ impl State<'_, '_> {
             let mut natural = [1_u16; 64];
             if frame.is_progressive {
                 let table = table.ok_or_else(|| scans::missing("quantization table"))?;
-                for (&place, &factor) in ZIGZAG.iter().zip(table) {
-                    natural[usize::from(place)] = factor;
+                for (&offset, &factor) in ZIGZAG.iter().zip(table) {
+                    natural[usize::from(offset)] = factor;
                 }
             }
             factors.push(natural);

@@ -67,15 +67,15 @@ pub(crate) struct Planes {
     pub(crate) planes: Vec<Plane>,
     pub(crate) kernels: &'static Kernels,
     blocks: [Block; GROUP],
-    places: [Place; GROUP],
+    positions: [Place; GROUP],
     waiting: usize,
 }
 
 impl Planes {
     pub(crate) fn new(components: &[Component], kernels: &'static Kernels) -> Result<Self> {
         let planes = components.iter().map(Plane::new).collect::<Result<_>>()?;
-        let (blocks, places) = ([[0; 64]; GROUP], [Place::default(); GROUP]);
-        Ok(Self { planes, kernels, blocks, places, waiting: 0 })
+        let (blocks, positions) = ([[0; 64]; GROUP], [Place::default(); GROUP]);
+        Ok(Self { planes, kernels, blocks, positions, waiting: 0 })
     }
 
     /// A block of zeros, to be filled and then put with [`Self::put`].
@@ -87,14 +87,14 @@ impl Planes {
     /// Takes the block as that of a row and a column of blocks; `has_ac` says whether there is more in it than a DC coefficient.
     #[inline(always)]
     pub(crate) fn put(&mut self, component: usize, row: usize, column: usize, has_ac: bool) {
-        let place = Place { component, start: self.planes[component].start(row, column) };
+        let position = Place { component, start: self.planes[component].start(row, column) };
         let waiting = self.waiting % GROUP;
         if !has_ac {
             let dc = std::mem::take(&mut self.blocks[waiting][0]);
-            self.fill(place, dc);
+            self.fill(position, dc);
             return;
         }
-        self.places[waiting] = place;
+        self.positions[waiting] = position;
         self.waiting = waiting + 1;
         if self.waiting == GROUP {
             self.flush();
@@ -102,20 +102,20 @@ impl Planes {
     }
 
     /// A block of which every sample is the same.
-    fn fill(&mut self, place: Place, dc: i16) {
+    fn fill(&mut self, position: Place, dc: i16) {
         // What both passes of the transform make of it: times 4, and then an eighth of a quarter, rounded, in the middle of the samples.
         let sample = (((i32::from(dc) + 4) >> 3) + 128).clamp(0, 255) as u8;
-        let plane = &mut self.planes[place.component];
-        (self.kernels.fill)(sample, &mut plane.samples[place.start..], plane.stride);
+        let plane = &mut self.planes[position.component];
+        (self.kernels.fill)(sample, &mut plane.samples[position.start..], plane.stride);
     }
 
     /// Transforms the blocks that wait for others.
     pub(crate) fn flush(&mut self) {
         let mut samples: [Samples; GROUP] = [[0; 64]; GROUP];
         (self.kernels.transform)(&self.blocks, &mut samples);
-        for (place, samples) in self.places.into_iter().zip(&samples).take(self.waiting) {
-            let plane = &mut self.planes[place.component];
-            (self.kernels.store)(samples, &mut plane.samples[place.start..], plane.stride);
+        for (position, samples) in self.positions.into_iter().zip(&samples).take(self.waiting) {
+            let plane = &mut self.planes[position.component];
+            (self.kernels.store)(samples, &mut plane.samples[position.start..], plane.stride);
         }
         self.blocks = [[0; 64]; GROUP];
         self.waiting = 0;

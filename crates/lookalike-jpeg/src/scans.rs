@@ -101,7 +101,7 @@ fn huffman(tables: &[Option<Arc<Table>>; 4], index: usize) -> Result<&Table> {
 fn dequantization(tables: &Tables, component: &Component) -> Result<Box<Dequantization>> {
     let table = tables.quantization[component.quantization].as_ref();
     let table = table.ok_or_else(|| missing("quantization table"))?;
-    let step = |index: usize| Step { place: ZIGZAG[index], factor: table[index.min(63)] };
+    let step = |index: usize| Step { position: ZIGZAG[index], factor: table[index.min(63)] };
     Ok(Box::new(std::array::from_fn(step)))
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use crate::error::Result;
 use crate::huffman::{LONGEST, Table};
 
-/// The table of these codes. Those of the standard are made once for all files: their look-ups take longer to make than a small picture's
+/// The table of these codes. Those of the standard are made once for all files: their look-ups take longer to make than a small image's
 /// blocks take to decode.
 pub(crate) fn table(counts: &[u8; LONGEST], symbols: &[u8]) -> Result<Arc<Table>> {
     let is_wanted = |codes: &&Codes| codes.counts == *counts && codes.symbols == symbols;

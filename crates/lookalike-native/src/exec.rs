@@ -5,7 +5,7 @@ use lookalike_core::{DataRef, Error, Result, Shape, Tensor, TensorRef};
 use crate::graph::Element;
 use crate::kernels::compiled::kernels_for;
 use crate::pack::Aligned;
-use crate::plan::{Operand, Place, Plan, Step};
+use crate::plan::{Argument, Plan, Slot, Step};
 use crate::pool::Pool;
 use crate::runtime::{Inputs, RunContext};
 
@@ -53,25 +53,25 @@ pub(crate) fn run(
 
 /// The bytes of a value.
 fn find<'a>(
-    operand: &'a Operand,
+    argument: &'a Argument,
     inputs: &'a [TensorRef<'_>],
     arena: &'a [u8],
 ) -> Result<&'a [u8]> {
-    match &operand.place {
-        Place::Input(index) => match inputs[*index].data() {
+    match &argument.slot {
+        Slot::Input(index) => match inputs[*index].data() {
             DataRef::F32(floats) => Ok(bytemuck::cast_slice(floats)),
             DataRef::I8(bytes) => Ok(bytemuck::cast_slice(bytes)),
             DataRef::U8(bytes) => Ok(bytes),
             other => Err(Error::unimplemented(format!("an input of type {other:?}"))),
         },
-        Place::Constant => Ok(operand.constant()),
-        Place::Arena(range) => Ok(&arena[range.clone()]),
+        Slot::Constant => Ok(argument.constant()),
+        Slot::Arena(range) => Ok(&arena[range.clone()]),
     }
 }
 
-fn write(operand: &Operand, bytes: &[u8], output: &mut Tensor) -> Result<()> {
-    let shape = Shape::new(&operand.value.dims)?;
-    let data = match operand.value.element {
+fn write(argument: &Argument, bytes: &[u8], output: &mut Tensor) -> Result<()> {
+    let shape = Shape::new(&argument.value.dims)?;
+    let data = match argument.value.element {
         Element::F32 => DataRef::F32(bytemuck::cast_slice(bytes)),
         Element::I8 => DataRef::I8(bytemuck::cast_slice(bytes)),
         Element::U8 => DataRef::U8(bytes),
@@ -87,7 +87,7 @@ fn run_step(
     arena: &mut [u8],
     inputs: &[TensorRef<'_>],
 ) -> Result<()> {
-    let Place::Arena(range) = &step.output.place else {
+    let Slot::Arena(range) = &step.output.slot else {
         return Err(Error::internal("a result is not in the arena"));
     };
     // No input of a step overlaps its output, so that each lies on one of its sides.
@@ -96,8 +96,8 @@ fn run_step(
     let (before, after) = (&*before, &*after);
     let input = |index: usize| {
         let input = &step.inputs[index];
-        match &input.place {
-            Place::Arena(of_input) if of_input.start >= range.end => {
+        match &input.slot {
+            Slot::Arena(of_input) if of_input.start >= range.end => {
                 Ok(&after[of_input.start - range.end..of_input.end - range.end])
             }
             _ => find(input, inputs, before),

@@ -13,14 +13,14 @@ use crate::kernels::elementwise::{Activation, Binary};
 /// Fuses what can be.
 pub(crate) fn fuse(graph: Graph) -> Graph {
     let mut fusion = Fusion::new(graph);
-    for place in 0..fusion.nodes.len() {
-        let _ = fusion.activation(place)
-            || fusion.affine(place)
-            || fusion.silu(place)
-            || fusion.scale_shift(place)
-            || fusion.residual(place)
-            || fusion.prologue(place)
-            || fusion.producer(place);
+    for position in 0..fusion.nodes.len() {
+        let _ = fusion.activation(position)
+            || fusion.affine(position)
+            || fusion.silu(position)
+            || fusion.scale_shift(position)
+            || fusion.residual(position)
+            || fusion.prologue(position)
+            || fusion.producer(position);
     }
     let mut graph = fusion.graph;
     graph.nodes = fusion.nodes.into_iter().flatten().collect();
@@ -40,9 +40,9 @@ impl Fusion {
     fn new(mut graph: Graph) -> Self {
         let mut uses = vec![0; graph.values.len()];
         let mut makers = vec![None; graph.values.len()];
-        for (place, node) in graph.nodes.iter().enumerate() {
+        for (position, node) in graph.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|&input| uses[input] += 1);
-            makers[node.output] = Some(place);
+            makers[node.output] = Some(position);
         }
         graph.outputs.iter().for_each(|&output| uses[output] += 1);
         let nodes = graph.nodes.drain(..).map(Some).collect();
@@ -54,13 +54,13 @@ impl Fusion {
         self.makers[value].filter(|_| self.uses[value] == 1)
     }
 
-    fn node(&self, place: usize) -> Option<&Node> {
-        self.nodes[place].as_ref()
+    fn node(&self, position: usize) -> Option<&Node> {
+        self.nodes[position].as_ref()
     }
 
     /// Lets an operator make the value that another one made of its result.
-    fn absorb(&mut self, maker: usize, place: usize) {
-        let absorbed = self.nodes[place].take();
+    fn absorb(&mut self, maker: usize, position: usize) {
+        let absorbed = self.nodes[position].take();
         if let (Some(node), Some(absorbed)) = (&mut self.nodes[maker], absorbed) {
             node.output = absorbed.output;
             self.makers[absorbed.output] = Some(maker);
@@ -68,8 +68,8 @@ impl Fusion {
     }
 
     /// An activation becomes part of the convolution before it, and bounds become part of what else can have some.
-    fn activation(&mut self, place: usize) -> bool {
-        let Some(Node { op: Op::Activation(activation), inputs, .. }) = self.node(place) else {
+    fn activation(&mut self, position: usize) -> bool {
+        let Some(Node { op: Op::Activation(activation), inputs, .. }) = self.node(position) else {
             return false;
         };
         let (activation, Some(maker)) = (*activation, self.only_maker(inputs[0])) else {
@@ -80,7 +80,7 @@ impl Fusion {
         if let Op::Binary { bounds, .. } | Op::ScaleShift { bounds, .. } = &mut node.op {
             let (Activation::Clamp(low, high), None) = (activation, *bounds) else { return false };
             *bounds = Some((low, high));
-            self.absorb(maker, place);
+            self.absorb(maker, position);
             return true;
         }
         let (Op::Conv(conv) | Op::DepthwiseConv { conv, .. }) = &mut node.op else { return false };
@@ -99,13 +99,13 @@ impl Fusion {
             }
             conv.activation = activation;
         }
-        self.absorb(maker, place);
+        self.absorb(maker, position);
         true
     }
 
     /// A difference becomes part of the product before it.
-    fn affine(&mut self, place: usize) -> bool {
-        let Some(Node { op: Op::Affine { scale, shift: taken }, inputs, .. }) = self.node(place)
+    fn affine(&mut self, position: usize) -> bool {
+        let Some(Node { op: Op::Affine { scale, shift: taken }, inputs, .. }) = self.node(position)
         else {
             return false;
         };
@@ -116,14 +116,14 @@ impl Fusion {
             Some(Node { op: Op::Affine { shift, .. }, .. }) if *shift == 0.0 => *shift = taken,
             _ => return false,
         }
-        self.absorb(maker, place);
+        self.absorb(maker, position);
         true
     }
 
     /// The product of a value with its logistic function becomes one function.
-    fn silu(&mut self, place: usize) -> bool {
+    fn silu(&mut self, position: usize) -> bool {
         let Some(Node { op: Op::Binary { function: Binary::Mul, bounds: None }, inputs, .. }) =
-            self.node(place)
+            self.node(position)
         else {
             return false;
         };
@@ -134,7 +134,7 @@ impl Fusion {
                 self.node(maker),
                 Some(Node { op: Op::Unary(Unary::Logistic), inputs, .. }) if inputs[0] == value
             );
-            if is_gate && let Some(node) = &mut self.nodes[place] {
+            if is_gate && let Some(node) = &mut self.nodes[position] {
                 node.op = Op::Silu;
                 node.inputs = vec![value];
                 self.uses[value] -= 1;
@@ -146,16 +146,16 @@ impl Fusion {
     }
 
     /// A product with a constant for each channel and a sum with another one become one operator.
-    fn scale_shift(&mut self, place: usize) -> bool {
-        let Some((product, addends)) = self.with_channel_constants(place, Binary::Add) else {
+    fn scale_shift(&mut self, position: usize) -> bool {
+        let Some((product, shifts)) = self.with_channel_constants(position, Binary::Add) else {
             return false;
         };
         let Some(maker) = self.only_maker(product) else { return false };
         let Some((input, factors)) = self.with_channel_constants(maker, Binary::Mul) else {
             return false;
         };
-        if let Some(node) = &mut self.nodes[place] {
-            node.op = Op::ScaleShift { factors, addends, bounds: None };
+        if let Some(node) = &mut self.nodes[position] {
+            node.op = Op::ScaleShift { factors, shifts, bounds: None };
             node.inputs = vec![input];
         }
         self.nodes[maker] = None;
@@ -165,11 +165,11 @@ impl Fusion {
     /// The other input of an operator on a value and a constant for each of its channels, and that constant.
     fn with_channel_constants(
         &self,
-        place: usize,
+        position: usize,
         wanted: Binary,
     ) -> Option<(ValueId, Arc<Constant>)> {
         let Node { op: Op::Binary { function, bounds: None }, inputs, output } =
-            self.node(place)?
+            self.node(position)?
         else {
             return None;
         };
@@ -187,10 +187,10 @@ impl Fusion {
         })
     }
 
-    /// A sum becomes part of the convolution that makes one of its operands.
-    fn residual(&mut self, place: usize) -> bool {
+    /// A sum becomes part of the convolution that makes one of its inputs.
+    fn residual(&mut self, position: usize) -> bool {
         let Some(Node { op: Op::Binary { function: Binary::Add, bounds: None }, inputs, output }) =
-            self.node(place)
+            self.node(position)
         else {
             return false;
         };
@@ -207,10 +207,10 @@ impl Fusion {
                     if inputs.len() == 1 && matches!(conv.weights, Weights::Floats { .. })
             );
             if is_fitting && let Some(mut node) = self.nodes[maker].take() {
-                // It takes the place of the sum: by then the other operand is there.
+                // It takes the place of the sum: by then the other input is there.
                 node.inputs.push(residual);
                 node.output = output;
-                self.nodes[place] = Some(node);
+                self.nodes[position] = Some(node);
                 return true;
             }
         }
@@ -218,8 +218,10 @@ impl Fusion {
     }
 
     /// A factor and a difference are applied to the rows of an image as a convolution takes them up.
-    fn prologue(&mut self, place: usize) -> bool {
-        let Some(Node { op: Op::Conv(conv), inputs, .. }) = self.node(place) else { return false };
+    fn prologue(&mut self, position: usize) -> bool {
+        let Some(Node { op: Op::Conv(conv), inputs, .. }) = self.node(position) else {
+            return false;
+        };
         let window = &conv.window;
         let is_fitting = matches!(conv.weights, Weights::Floats { .. })
             && !(window.rows.is_pointwise() && window.columns.is_pointwise());
@@ -228,7 +230,7 @@ impl Fusion {
             return false;
         };
         let (affine, input) = (Some((*scale, *shift)), inputs[0]);
-        if let Some(Node { op: Op::Conv(conv), inputs, .. }) = &mut self.nodes[place] {
+        if let Some(Node { op: Op::Conv(conv), inputs, .. }) = &mut self.nodes[position] {
             conv.affine = affine;
             inputs[0] = input;
         }
@@ -237,8 +239,9 @@ impl Fusion {
     }
 
     /// A convolution makes the rows that a depthwise one takes up.
-    fn producer(&mut self, place: usize) -> bool {
-        let Some(Node { op: Op::DepthwiseConv { conv, .. }, inputs, .. }) = self.node(place) else {
+    fn producer(&mut self, position: usize) -> bool {
+        let Some(Node { op: Op::DepthwiseConv { conv, .. }, inputs, .. }) = self.node(position)
+        else {
             return false;
         };
         let is_fitting = conv.outputs == conv.window.channels;
@@ -259,7 +262,7 @@ impl Fusion {
             && let Some(Node { op: Op::Conv(before), inputs: sources, .. }) =
                 self.nodes[maker].take()
             && let Some(Node { op: Op::DepthwiseConv { producer, .. }, inputs, .. }) =
-                &mut self.nodes[place]
+                &mut self.nodes[position]
         {
             *producer = Some(before);
             *inputs = sources;

@@ -17,7 +17,7 @@ use crate::quantized::{Quantized, QuantizedBinary, SumScale};
 /// A value's place in the graph.
 pub(crate) type ValueId = usize;
 
-/// Values and operators, in an order in which each operator's operands come before it.
+/// Values and operators, in an order in which each operator's inputs come before it.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     pub(crate) values: Vec<Value>,
@@ -149,7 +149,7 @@ impl Constant {
     }
 }
 
-/// An operator with its operands and its result.
+/// An operator with its inputs and its result.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) op: Op,
@@ -160,7 +160,7 @@ pub(crate) struct Node {
 /// What an operator does.
 #[derive(Debug)]
 pub(crate) enum Op {
-    /// Weights over windows, of floats or of bytes. A second operand is added to the result.
+    /// Weights over windows, of floats or of bytes. A second input is added to the result.
     Conv(Box<Conv>),
     /// The same where each channel is on its own. With a convolution in front, which makes its input.
     DepthwiseConv {
@@ -177,7 +177,7 @@ pub(crate) enum Op {
         window: Window2,
         activation: Activation,
     },
-    /// `[outer, rows, depth]` by `[outer, depth, columns]`; the outer indices of the operands for each of the result. The result is of floats, or
+    /// `[outer, rows, depth]` by `[outer, depth, columns]`; the outer indices of the inputs for each of the result. The result is of floats, or
     /// of 32-bit integers where the floats are integers.
     MatMul {
         pairs: Vec<(usize, usize)>,
@@ -203,10 +203,10 @@ pub(crate) enum Op {
     },
     /// `x / (1 + exp(-x))`.
     Silu,
-    /// Each value times the factor of its channel, and the addend of its channel added to it.
+    /// Each value times the factor of its channel, and with the shift of its channel added.
     ScaleShift {
         factors: Arc<Constant>,
-        addends: Arc<Constant>,
+        shifts: Arc<Constant>,
         bounds: Option<Bounds>,
     },
     /// Of bytes, in integers.
@@ -259,7 +259,7 @@ pub(crate) enum Op {
         on: Vec<u8>,
         off: Vec<u8>,
     },
-    /// An element of the second operand where the first one is true, otherwise one of the third.
+    /// An element of the second input where the first one is true, otherwise one of the third.
     Select,
     Quantize,
     /// Rows of floats become bytes, each row with a scale of its own: all scales, then all bytes.
@@ -336,7 +336,7 @@ pub(crate) struct Conv {
     pub(crate) groups: usize,
     pub(crate) weights: Weights,
     pub(crate) activation: Activation,
-    /// Bounds of the sum, where a second operand is added.
+    /// Bounds of the sum, where a second input is added.
     pub(crate) post_add_bounds: Option<Bounds>,
     /// Is done to the input before all else: a factor, and what is taken off.
     pub(crate) affine: Option<(f32, f32)>,
@@ -352,8 +352,8 @@ impl Conv {
         // A weight of bytes may have four places of 16 bits for itself.
         let bytes = if matches!(self.weights, Weights::Floats { .. }) { 4 } else { 8 };
         let weights = rows_of_weights.saturating_mul(outputs).saturating_mul(bytes);
-        let places = if self.is_depthwise { rows.output.saturating_mul(rows.size) } else { 0 };
-        weights.saturating_add(places.saturating_mul(size_of::<usize>()))
+        let positions = if self.is_depthwise { rows.output.saturating_mul(rows.size) } else { 0 };
+        weights.saturating_add(positions.saturating_mul(size_of::<usize>()))
     }
 }
 

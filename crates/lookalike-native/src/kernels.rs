@@ -55,7 +55,7 @@ pub(crate) struct Kernels {
     pub(crate) affine: unsafe fn(&[f32], f32, f32, &mut [f32]),
     /// Applies an activation.
     pub(crate) activate: unsafe fn(Activation, &[f32], &mut [f32]),
-    /// Two operands of one length.
+    /// Two inputs of one length.
     pub(crate) binary: unsafe fn(Binary, &[f32], &[f32], &mut [f32]),
     /// A row and a number.
     pub(crate) binary_with_number: unsafe fn(Binary, &[f32], f32, &mut [f32]),
@@ -137,9 +137,9 @@ impl Kernels {
         unsafe { (self.binary_with_number)(it, left, right, to) };
     }
 
-    pub(crate) fn accumulate(&self, rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+    pub(crate) fn accumulate(&self, rows: Rows, keeps_max: bool, from: &[f32], sums: &mut [f32]) {
         // SAFETY: the set is there.
-        unsafe { (self.accumulate)(rows, most, from, sums) };
+        unsafe { (self.accumulate)(rows, keeps_max, from, sums) };
     }
 
     pub(crate) fn average(&self, rows: &Taps<'_>, factor: f32, to: &mut [f32]) {
@@ -315,9 +315,9 @@ macro_rules! kernels {
                 elementwise::binary_with_number(it, left, right, to);
             }
             $(#[$feature])?
-            pub(super) unsafe fn accumulate(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+            pub(super) unsafe fn accumulate(rows: Rows, keeps_max: bool, from: &[f32], sums: &mut [f32]) {
                 // SAFETY: the caller's.
-                unsafe { rows::accumulate::<V>(rows, most, from, sums) }
+                unsafe { rows::accumulate::<V>(rows, keeps_max, from, sums) }
             }
             $(#[$feature])?
             pub(super) unsafe fn average(it: &Taps<'_>, factor: f32, to: &mut [f32]) {

@@ -106,8 +106,8 @@ pub(crate) fn prepare(
             Box::new(FloatBinary { binary: function, bounds, broadcast })
         }
         Op::Silu => floats(Kernels::silu),
-        Op::ScaleShift { factors, addends, bounds } => {
-            Box::new(ScaleShift { factors, addends, bounds })
+        Op::ScaleShift { factors, shifts, bounds } => {
+            Box::new(ScaleShift { factors, shifts, bounds })
         }
         Op::QuantizedBinary(binary) => {
             let broadcast = Broadcast::new([&inputs[0].dims, &inputs[1].dims, &output.dims]);
@@ -154,13 +154,14 @@ pub(crate) fn prepare(
         Op::OneHot { depth, inner, on, off } => bytes(move |_, from, to| {
             let (sizes, values) = ((depth, inner), (&*on, &*off));
             if input.element == Element::I64 {
-                let places: &[[u8; 8]] = from.as_chunks().0;
-                let places = places.iter().map(|&place| i64::from_ne_bytes(place));
-                logic::one_hot(sizes, values, places, to);
+                let positions: &[[u8; 8]] = from.as_chunks().0;
+                let positions = positions.iter().map(|&position| i64::from_ne_bytes(position));
+                logic::one_hot(sizes, values, positions, to);
             } else {
-                let places: &[[u8; 4]] = from.as_chunks().0;
-                let places = places.iter().map(|&place| i32::from_ne_bytes(place).into());
-                logic::one_hot(sizes, values, places, to);
+                let positions: &[[u8; 4]] = from.as_chunks().0;
+                let positions =
+                    positions.iter().map(|&position| i32::from_ne_bytes(position).into());
+                logic::one_hot(sizes, values, positions, to);
             }
         }),
         Op::Select => Box::new(Select(output.element.size())),
@@ -186,13 +187,13 @@ pub(crate) fn prepare(
 }
 
 fn prepare_arg_max(from: Element, to: Element, sizes: (usize, usize)) -> Box<dyn PreparedOp> {
-    bytes(move |_, values, places| {
+    bytes(move |_, values, positions| {
         let size = to.size();
-        let mut store = |index: usize, place: usize| {
-            let place = (place as i64).to_ne_bytes();
+        let mut store = |index: usize, position: usize| {
+            let position = (position as i64).to_ne_bytes();
             // The lower half of a place, which is all there is of it.
             let start = if cfg!(target_endian = "big") { 8 - size } else { 0 };
-            places[index * size..][..size].copy_from_slice(&place[start..][..size]);
+            positions[index * size..][..size].copy_from_slice(&position[start..][..size]);
         };
         match from {
             Element::I8 => logic::arg_max(sizes, values, |[byte]| byte as i8, &mut store),

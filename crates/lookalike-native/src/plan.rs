@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use lookalike_core::{Error, ErrorKind, InstructionSet, Result};
 
-use self::arena::{LINE, Places, check_bytes};
+use self::arena::{LINE, Slots, check_bytes};
 use crate::fuse::fuse;
 use crate::graph::{Constant, Graph, Node, Op, Value, ValueId};
 use crate::kernels::compiled::kernels_for;
 use crate::ops::prepare;
 use crate::runtime::{PreparedOp, Scratch};
 
-pub(crate) use self::arena::Place;
+pub(crate) use self::arena::Slot;
 
 /// A model planned for inputs of certain shapes. Sessions share it.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) set: InstructionSet,
     pub(crate) steps: Vec<Step>,
     pub(crate) input_dims: Vec<Vec<usize>>,
-    pub(crate) outputs: Vec<Operand>,
+    pub(crate) outputs: Vec<Argument>,
     /// Floats of the arena.
     pub(crate) arena: usize,
     /// What each thread needs for itself.
@@ -32,14 +32,14 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) op: Box<dyn PreparedOp>,
-    pub(crate) inputs: Vec<Operand>,
-    pub(crate) output: Operand,
+    pub(crate) inputs: Vec<Argument>,
+    pub(crate) output: Argument,
 }
 
 /// A value and where it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Operand {
-    pub(crate) place: Place,
+pub(crate) struct Argument {
+    pub(crate) slot: Slot,
     pub(crate) value: Value,
 }
 
@@ -60,11 +60,11 @@ impl Plan {
         fuses: bool,
     ) -> Result<Self> {
         let graph = without_unused(if fuses { fuse(graph) } else { graph });
-        let places = Places::new(&graph)?;
-        let operand = |value: ValueId| {
-            let constant = graph.values[places.holder[value]].constant.clone();
+        let slots = Slots::new(&graph)?;
+        let argument = |value: ValueId| {
+            let constant = graph.values[slots.holder[value]].constant.clone();
             let value_there = Value { constant, ..graph.values[value].clone() };
-            Operand { place: places.of_value[value].clone(), value: value_there }
+            Argument { slot: slots.of_value[value].clone(), value: value_there }
         };
         let kernels = kernels_for(set);
         check_bytes(packed_bytes(&graph, kernels.lanes))?;
@@ -72,10 +72,10 @@ impl Plan {
         let mut initialized = 0_u64;
         let mut steps = Vec::new();
         for Node { op, inputs, output } in graph.nodes {
-            let inputs: Vec<Operand> = inputs.into_iter().map(operand).collect();
-            let output = operand(output);
+            let inputs: Vec<Argument> = inputs.into_iter().map(argument).collect();
+            let output = argument(output);
             // They are the same bytes.
-            if matches!(op, Op::Reshape) && inputs[0].place == output.place {
+            if matches!(op, Op::Reshape) && inputs[0].slot == output.slot {
                 continue;
             }
             let values: Vec<&Value> = inputs.iter().map(|input| &input.value).collect();
@@ -101,8 +101,8 @@ impl Plan {
             set,
             steps,
             input_dims: graph.inputs.iter().map(dims).collect(),
-            outputs: graph.outputs.iter().copied().map(operand).collect(),
-            arena: places.bytes / size_of::<f32>(),
+            outputs: graph.outputs.iter().copied().map(argument).collect(),
+            arena: slots.bytes / size_of::<f32>(),
             scratch,
         })
     }
@@ -137,7 +137,7 @@ fn without_unused(mut graph: Graph) -> Graph {
     graph
 }
 
-impl Operand {
+impl Argument {
     /// The bytes of a constant.
     pub(crate) fn constant(&self) -> &[u8] {
         self.value.constant.as_ref().map_or(&[], |constant: &Arc<Constant>| constant.bytes())

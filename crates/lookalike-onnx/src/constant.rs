@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use lookalike_core::{Error, Quantization, Result, TensorType};
 use lookalike_graph::{Graph as Source, SliceRange, TensorId, elements};
 
-/// Extents and elements of a constant.
+/// Sizes and elements of a constant.
 #[derive(Clone, Debug)]
 pub(crate) struct Constant {
     pub(crate) dims: Vec<usize>,
@@ -106,7 +106,7 @@ impl Constant {
         Self { dims: dims.to_vec(), values }
     }
 
-    /// Dimensions of extent 1 put in front, up to a rank.
+    /// Dimensions of size 1 put in front, up to a rank.
     pub(crate) fn with_rank(&self, rank: usize) -> Cow<'_, Self> {
         let missing = rank.saturating_sub(self.dims.len());
         if missing == 0 {
@@ -143,9 +143,9 @@ impl Constant {
             return Self { dims, values }.sliced(ranges);
         }
         let strides = self.strides();
-        let places = || ranges.iter().zip(&strides);
-        let start = places().map(|(range, stride)| range.begin as isize * stride).sum();
-        let steps: Vec<isize> = places().map(|(range, stride)| range.step * stride).collect();
+        let positions = || ranges.iter().zip(&strides);
+        let start = positions().map(|(range, stride)| range.begin as isize * stride).sum();
+        let steps: Vec<isize> = positions().map(|(range, stride)| range.step * stride).collect();
         self.gathered(ranges.iter().map(|range| range.count).collect(), start, &steps)
     }
 
@@ -179,18 +179,18 @@ fn gather<T: Copy>(values: &[T], dims: &[usize], start: isize, steps: &[isize]) 
     else {
         return values.to_vec();
     };
-    let mut place = vec![0; outer.len()];
+    let mut cell = vec![0; outer.len()];
     let mut offset = start;
     while gathered.len() < count {
         gathered.extend((0..inner as isize).map(|index| values[(offset + index * step) as usize]));
         for axis in (0..outer.len()).rev() {
-            place[axis] += 1;
+            cell[axis] += 1;
             offset += outer_steps[axis];
-            if place[axis] < outer[axis] {
+            if cell[axis] < outer[axis] {
                 break;
             }
             offset -= outer_steps[axis] * outer[axis] as isize;
-            place[axis] = 0;
+            cell[axis] = 0;
         }
     }
     gathered

@@ -190,7 +190,7 @@ impl<'m> Graph<'m> {
         }
     }
 
-    /// The layout in which operands can meet.
+    /// The layout in which inputs can meet.
     pub(crate) fn common_layout(&mut self, tensors: &[usize]) -> Result<Layout> {
         let mut common = Layout::Plain;
         for &tensor in tensors {
@@ -400,7 +400,7 @@ impl<'m> Graph<'m> {
                 (element_code(*element_type)?, values.iter().flat_map(bytes).collect())
             }
         };
-        let dims: Vec<i64> = constant.dims.iter().map(|&extent| extent as i64).collect();
+        let dims: Vec<i64> = constant.dims.iter().map(|&size| size as i64).collect();
         // Scales and shapes come up again and again.
         let known = self.initializers.iter().rev().take(256).find(|known| {
             raw_data.len() <= 64
@@ -429,7 +429,7 @@ impl<'m> Graph<'m> {
 
     /// Reshapes to shape of the same count.
     pub(crate) fn reshape(&mut self, name: &str, dims: &[usize]) -> Result<String> {
-        let dims: Vec<i64> = dims.iter().map(|&extent| extent as i64).collect();
+        let dims: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
         let shape = self.list(&dims)?;
         Ok(self.node("Reshape", &[name, &shape], vec![]))
     }
@@ -492,8 +492,7 @@ fn scales(scale: &[f32]) -> Constant {
 }
 
 fn value_info(name: String, element_type: TensorType, dims: &[usize]) -> Result<ValueInfoProto> {
-    let dim =
-        dims.iter().map(|&extent| DimensionProto { dim_value: Some(extent as i64) }).collect();
+    let dim = dims.iter().map(|&size| DimensionProto { dim_value: Some(size as i64) }).collect();
     let tensor_type = TensorTypeProto {
         elem_type: element_code(element_type)?,
         shape: Some(TensorShapeProto { dim }),

@@ -159,7 +159,7 @@ pub(crate) struct TensorShapeProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct DimensionProto {
-    /// Missing for an extent that is left open.
+    /// Missing for a size that is left open.
     #[prost(int64, optional, tag = "1")]
     pub(crate) dim_value: Option<i64>,
 }

@@ -98,12 +98,12 @@ fn shape(value: &ValueInfoProto) -> Result<Vec<i32>> {
     let Some(shape) = tensor_type.and_then(|of| of.shape.as_ref()) else {
         return Err(Error::invalid_argument(format!("`{}` has no known shape", value.name)));
     };
-    let extent = |(axis, extent): (usize, Option<i64>)| match extent.map(i32::try_from) {
-        Some(Ok(extent)) if extent >= 0 => Ok(extent),
+    let size = |(axis, size): (usize, Option<i64>)| match size.map(i32::try_from) {
+        Some(Ok(size)) if size >= 0 => Ok(size),
         None => Ok(if axis == 0 { 1 } else { -1 }),
-        _ => Err(Error::invalid_argument(format!("`{}` has the extent {extent:?}", value.name))),
+        _ => Err(Error::invalid_argument(format!("`{}` has the extent {size:?}", value.name))),
     };
-    shape.dim.iter().map(|dim| dim.dim_value).enumerate().map(extent).collect()
+    shape.dim.iter().map(|dim| dim.dim_value).enumerate().map(size).collect()
 }
 
 fn tensor(value: &ValueInfoProto, shape: Vec<i32>) -> Result<TensorInfo> {
@@ -226,13 +226,13 @@ mod tests {
 
     #[test]
     fn colours_come_last_in_the_signature() {
-        let picture = |dims: [i64; 4]| dims.map(Some);
-        let first = outline(&picture([1, 3, 224, 200]), &picture([1, 512, 1, 1]));
+        let image = |dims: [i64; 4]| dims.map(Some);
+        let first = outline(&image([1, 3, 224, 200]), &image([1, 512, 1, 1]));
         assert_eq!(shapes(&first), (vec![1, 224, 200, 3], vec![1, 1, 1, 512]));
-        let last = outline(&picture([1, 224, 200, 3]), &[Some(1), Some(512)]);
+        let last = outline(&image([1, 224, 200, 3]), &[Some(1), Some(512)]);
         assert_eq!(shapes(&last), (vec![1, 224, 200, 3], vec![1, 512]));
         // Three rows of three pixels: TensorFlow Lite's order is the one that is not recognized but assumed.
-        let both = outline(&picture([1, 3, 3, 3]), &[Some(1), Some(512)]);
+        let both = outline(&image([1, 3, 3, 3]), &[Some(1), Some(512)]);
         assert_eq!(shapes(&both).0, [1, 3, 3, 3]);
     }
 

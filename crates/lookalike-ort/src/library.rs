@@ -57,14 +57,14 @@ impl Library {
         let environment = builder
             .with_name("lookalike")
             .with_telemetry(false)
-            .with_logger(std::sync::Arc::new(|level, category, _, place, message| {
+            .with_logger(std::sync::Arc::new(|level, category, _, position, message| {
                 // What ONNX Runtime says of a failure comes back as an error too.
                 let level = match level {
                     LogLevel::Verbose => log::Level::Trace,
                     LogLevel::Info | LogLevel::Warning => log::Level::Debug,
                     LogLevel::Error | LogLevel::Fatal => log::Level::Warn,
                 };
-                log::log!(target: "onnxruntime", level, "{category} {place}: {message}");
+                log::log!(target: "onnxruntime", level, "{category} {position}: {message}");
             }))
             .build()
             .map_err(|error| unusable(&path, &error.to_string()))?;

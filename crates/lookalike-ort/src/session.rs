@@ -56,7 +56,7 @@ impl Input {
     /// A translated model has its channels last.
     fn new(outlet: &Outlet, is_translated: bool) -> Self {
         let shape = match outlet.dtype() {
-            ValueType::Tensor { shape, .. } => shape.iter().map(|&extent| extent as i32).collect(),
+            ValueType::Tensor { shape, .. } => shape.iter().map(|&length| length as i32).collect(),
             _ => Vec::new(),
         };
         let has_channels_first = !is_translated && lookalike_onnx::has_channels_first(&shape);
@@ -196,11 +196,11 @@ fn to_ort<'a>(declared: &Input, input: &'a TensorRef<'a>) -> ort::Result<Session
 }
 
 /// Images of as many values each, their colors taken apart.
-fn channels_first<T: Copy>(pictures: &[T], size: usize, channels: usize) -> Vec<T> {
-    let mut apart = Vec::with_capacity(pictures.len());
-    for picture in pictures.chunks(size.max(1)) {
+fn channels_first<T: Copy>(images: &[T], size: usize, channels: usize) -> Vec<T> {
+    let mut apart = Vec::with_capacity(images.len());
+    for image in images.chunks(size.max(1)) {
         for channel in 0..channels {
-            apart.extend(picture.iter().skip(channel).step_by(channels));
+            apart.extend(image.iter().skip(channel).step_by(channels));
         }
     }
     apart
@@ -210,7 +210,7 @@ fn from_ort(result: &DynValue, output: &mut Tensor) -> ort::Result<Result<()>> {
     let ValueType::Tensor { ty, shape, .. } = result.dtype() else {
         return Ok(Err(Error::internal("ONNX Runtime gave something that is no tensor")));
     };
-    let dims: Vec<usize> = shape.iter().map(|&extent| extent.max(0) as usize).collect();
+    let dims: Vec<usize> = shape.iter().map(|&length| length.max(0) as usize).collect();
     let shape = match Shape::new(&dims) {
         Ok(shape) => shape,
         Err(error) => return Ok(Err(error)),

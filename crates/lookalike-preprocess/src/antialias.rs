@@ -103,9 +103,9 @@ impl Preprocessor for Antialias {
 /// Resizes into the target. All images are resized as RGBA, since the resizer compiles hundreds of functions for each type of pixel.
 fn resize(upright: &Upright<'_>, size: Size, crop: &Crop, target: &mut Target<'_>) -> Result<()> {
     let stored = target.stored_size();
-    let side = |extent: usize| {
-        u32::try_from(extent)
-            .map_err(|_| Error::invalid_argument(format!("a side of {extent} pixels is too long")))
+    let side = |length: usize| {
+        u32::try_from(length)
+            .map_err(|_| Error::invalid_argument(format!("a side of {length} pixels is too long")))
     };
     let failure = |error: &dyn std::fmt::Display| {
         Error::internal(format!("the image could not be resized: {error}"))
@@ -172,7 +172,7 @@ impl Crop {
     /// Whole pixels after a turn, one at least.
     fn size(&self, turn: Orientation) -> Size {
         let [width, height] =
-            [self.width, self.height].map(|extent| (extent.round() as usize).max(1));
+            [self.width, self.height].map(|length| (length.round() as usize).max(1));
         if turn.swaps_axes() {
             Size { width: height, height: width }
         } else {

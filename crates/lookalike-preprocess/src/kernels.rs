@@ -252,7 +252,7 @@ mod tests {
         #[test]
         fn sampling_is_the_same_on_every_set(
             (width, height) in (1..40usize, 1..40usize),
-            places in prop::collection::vec((0..40u32, 0..40u32, 0..=32u8, 0..=32u8), 0..70),
+            offsets in prop::collection::vec((0..40u32, 0..40u32, 0..=32u8, 0..=32u8), 0..70),
             (skip, padding) in (0..9usize, 0..9usize),
             seed: u64,
         ) {
@@ -263,7 +263,7 @@ mod tests {
                     (state >> 56) as u8
                 })
                 .collect();
-            let taps: Vec<Tap> = places
+            let taps: Vec<Tap> = offsets
                 .into_iter()
                 .map(|(left, top, right_weight, bottom_weight)| Tap {
                     left: left % width as u32,

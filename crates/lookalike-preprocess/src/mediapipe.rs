@@ -63,7 +63,7 @@ impl MediaPipe {
         spec: &InputSpec,
         input: &mut Tensor,
     ) -> Result<()> {
-        let Plan { target: size, places } = plan;
+        let Plan { target: size, positions } = plan;
         let upright = Upright::new(image);
         let table = NormalizationTable::stretched;
         let orientation = Orientation::TopLeft;
@@ -72,7 +72,7 @@ impl MediaPipe {
             lines.map(|lines| (Lines::indices(&lines.columns), Lines::indices(&lines.rows)));
         let (mut taps, mut row) = (vec![Tap::default(); size.width], vec![0; size.width * 3]);
         for y in 0..size.height {
-            places.row(y, &mut taps);
+            positions.row(y, &mut taps);
             if let Some((columns, rows)) = &indices {
                 for tap in &mut taps {
                     tap.left = columns[tap.left as usize];
@@ -138,7 +138,7 @@ impl Preprocessor for MediaPipe {
 #[derive(Debug)]
 struct Plan {
     target: Size,
-    places: Places,
+    positions: Places,
 }
 
 impl Plan {
@@ -162,12 +162,12 @@ impl Plan {
             height: spec.height.unwrap_or(open.height),
         };
         check_size(target)?;
-        Ok(Self { target, places: Places::new(size, target, rectangle.inverse_map(target)) })
+        Ok(Self { target, positions: Places::new(size, target, rectangle.inverse_map(target)) })
     }
 
     /// The lines of the upright image that the tensor is made of; `None` if more than half of the pixels may lie on them.
     fn lines(&self) -> Option<Lines> {
-        let (Size { width, height }, source) = (self.target, self.places.source);
+        let (Size { width, height }, source) = (self.target, self.positions.source);
         // Each pixel of the tensor may have two lines of its own.
         if 2 * (2 * width * 2 * height) > source.width * source.height {
             return None;
@@ -176,13 +176,14 @@ impl Plan {
             Lines { rows: vec![false; source.height], columns: vec![false; source.width] };
         let mut taps = vec![Tap::default(); width];
         for y in 0..height {
-            self.places.row(y, &mut taps);
+            self.positions.row(y, &mut taps);
             // Where lines stay lines, all rows have the same columns, and all taps of a row the same top.
-            let is_known = self.places.columns.is_some() && y > 0;
+            let is_known = self.positions.columns.is_some() && y > 0;
             for tap in if is_known { &taps[..1] } else { &taps } {
-                for (places, at) in [(&mut lines.rows, tap.top), (&mut lines.columns, tap.left)] {
-                    let next = (at as usize + 1).min(places.len() - 1);
-                    (places[at as usize], places[next]) = (true, true);
+                for (positions, at) in [(&mut lines.rows, tap.top), (&mut lines.columns, tap.left)]
+                {
+                    let next = (at as usize + 1).min(positions.len() - 1);
+                    (positions[at as usize], positions[next]) = (true, true);
                 }
             }
         }
@@ -244,7 +245,7 @@ impl Rectangle {
         // A rotation that no image can have is reported before a region.
         processing.orientation(Orientation::TopLeft)?;
         let [width, height] = [image.width as f32, image.height as f32];
-        let (mut centre, mut extent) = ([0.5f32; 2], [1f32; 2]);
+        let (mut centre, mut length) = ([0.5f32; 2], [1f32; 2]);
         if let Some(region) = processing.region_of_interest {
             let [left, top, right, bottom] = match region {
                 // A region of less than a pixel is no error here.
@@ -263,24 +264,24 @@ impl Rectangle {
                 }
             };
             centre = [(left + right) / 2.0, (top + bottom) / 2.0];
-            extent = [right - left, bottom - top];
+            length = [right - left, bottom - top];
         }
         let rotation = processing.rotation_degrees;
         if rotation % 180 != 0 {
-            extent = [extent[1] * height / width, extent[0] * width / height];
+            length = [length[1] * height / width, length[0] * width / height];
         }
         let radians = (-f64::from(rotation) * PI / 180.0) as f32;
         let degrees = (f64::from(radians * 180.0) / PI) as f32;
         Ok(Self {
             centre: [centre[0] * width, centre[1] * height],
-            size: [extent[0] * width, extent[1] * height],
+            size: [length[0] * width, length[1] * height],
             degrees,
         })
     }
 
     /// Whole pixels, one at least.
     fn size(&self) -> Size {
-        let [width, height] = self.size.map(|extent| (extent.round() as usize).max(1));
+        let [width, height] = self.size.map(|length| (length.round() as usize).max(1));
         Size { width, height }
     }
 
@@ -388,14 +389,14 @@ impl Places {
     fn new(source: Size, target: Size, map: Matrix) -> Self {
         let block_height = target.height.clamp(1, 16);
         let block = (1024 / block_height).min(target.width).max(1);
-        let mut places = Self { source, map, block, columns: None };
+        let mut positions = Self { source, map, block, columns: None };
         let is_straight =
             map[0][1] == 0.0 && map[1][0] == 0.0 && map[2][0] == 0.0 && map[2][1] == 0.0;
         if is_straight {
-            let column = |x| neighbour(places.at(x, 0).0, source.width);
-            places.columns = Some((0..target.width).map(column).collect());
+            let column = |x| neighbour(positions.at(x, 0).0, source.width);
+            positions.columns = Some((0..target.width).map(column).collect());
         }
-        places
+        positions
     }
 
     /// Column and row in 32nds of a pixel, rounded half to even.
@@ -406,8 +407,8 @@ impl Places {
         let depth = along(self.map[2]);
         let scale = if depth == 0.0 { 0.0 } else { 32.0 / depth };
         // Casting saturates.
-        let place = |line: [f64; 3]| (along(line) * scale).round_ties_even() as i32;
-        (place(self.map[0]), place(self.map[1]))
+        let position = |line: [f64; 3]| (along(line) * scale).round_ties_even() as i32;
+        (position(self.map[0]), position(self.map[1]))
     }
 
     fn row(&self, y: usize, taps: &mut [Tap]) {
@@ -428,16 +429,16 @@ impl Places {
 }
 
 /// The nearer neighbor of a place along a side, and the weight of the next one in 32nds. Beyond the border the image repeats it.
-fn neighbour(place: i32, extent: usize) -> (u32, u8) {
-    let whole = place >> 5;
-    let last = i32::try_from(extent - 1).unwrap_or(i32::MAX);
+fn neighbour(position: i32, length: usize) -> (u32, u8) {
+    let whole = position >> 5;
+    let last = i32::try_from(length - 1).unwrap_or(i32::MAX);
     if whole < 0 {
         (0, 0)
     } else if whole >= last {
         // The last pixel, as the second of a pair where there is one.
         if last == 0 { (0, 0) } else { (last as u32 - 1, 32) }
     } else {
-        (whole as u32, (place & 31) as u8)
+        (whole as u32, (position & 31) as u8)
     }
 }
 

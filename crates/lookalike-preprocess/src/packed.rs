@@ -67,8 +67,8 @@ impl<'a, const C: usize> Rows<'a, C> {
 }
 
 /// Where a place is in a list of places, which holds it.
-fn index(places: &[u32], place: usize) -> usize {
-    places.partition_point(|&other| (other as usize) < place)
+fn index(positions: &[u32], offset: usize) -> usize {
+    positions.partition_point(|&other| (other as usize) < offset)
 }
 
 /// How the mean of 2x2 pixels is rounded when an image shrinks by even factors.
@@ -137,10 +137,10 @@ pub(crate) fn lines(source: Size, target: Size) -> Option<Lines> {
 }
 
 fn all_lines(source: Size, target: Size) -> Option<Lines> {
-    let places = |axis: Axis, count: usize, extent: usize| {
-        (0..count).map(move |index| whole(axis.at(index), extent))
+    let positions = |axis: Axis, count: usize, length: usize| {
+        (0..count).map(move |index| whole(axis.at(index), length))
     };
-    let with_next = |extent: usize| move |place: usize| [place, (place + 1).min(extent - 1)];
+    let with_next = |length: usize| move |offset: usize| [offset, (offset + 1).min(length - 1)];
     match Way::new(source, target) {
         Way::Copy | Way::Vertical { .. } | Way::Enlarge { .. } => None,
         Way::Boxes { step_x, step_y } => {
@@ -150,13 +150,13 @@ fn all_lines(source: Size, target: Size) -> Option<Lines> {
             Some(Lines::new(pairs(step_y, target.height), pairs(step_x, target.width)))
         }
         Way::Nearest { x, y } => Some(Lines::new(
-            places(y, target.height, source.height),
-            places(x, target.width, source.width),
+            positions(y, target.height, source.height),
+            positions(x, target.width, source.width),
         )),
         Way::Shrink { x, y, .. } => {
             let last = (source.height as i64 - 1) << 16;
             let rows = (0..target.height).map(|row| whole(y.at(row).min(last), source.height));
-            let columns = places(x, target.width, source.width);
+            let columns = positions(x, target.width, source.width);
             Some(Lines::new(
                 rows.flat_map(with_next(source.height)),
                 columns.flat_map(with_next(source.width)),

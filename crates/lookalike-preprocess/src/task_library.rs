@@ -148,7 +148,8 @@ impl Plan {
 
     /// Lines of the region as lines of the image.
     fn grid(&self, lines: &Lines) -> SampleGrid {
-        let moved = |places: &[u32], by: usize| places.iter().map(|at| at + by as u32).collect();
+        let moved =
+            |positions: &[u32], by: usize| positions.iter().map(|at| at + by as u32).collect();
         SampleGrid::new(moved(&lines.rows, self.crop.y), moved(&lines.columns, self.crop.x))
     }
 }

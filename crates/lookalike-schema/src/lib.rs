@@ -151,7 +151,7 @@ impl metadata::ModelMetadata {
 
 fn finish(root: &impl Pack, identifier: &str) -> Vec<u8> {
     let mut builder = FlatBufferBuilder::new();
-    // The file is as aligned as its most demanding part, and constant data wants 16 bytes.
+    // The file is as aligned as its most demanding part, and constant data needs 16 bytes.
     builder.push(Aligned16);
     let root = root.pack(&mut builder);
     builder.finish(root, Some(identifier));

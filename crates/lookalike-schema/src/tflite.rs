@@ -262,7 +262,7 @@ tables! {
 
     /// A tensor: shape, type and, for constants, where its data is.
     table Tensor, TensorRef {
-        /// Extents, outermost first; unknown ones are stored as 1.
+        /// Sizes, outermost first; unknown ones are stored as 1.
         0 shape: required_list(i32),
         /// Element type.
         1 element_type: code(TensorType, i8 = 0),
@@ -276,7 +276,7 @@ tables! {
         5 is_variable: scalar(bool = false),
         /// How the elements of a sparse tensor are stored.
         6 sparsity: table(SparsityParameters, SparsityParametersRef),
-        /// Extents with unknown ones as -1.
+        /// Sizes with unknown ones as -1.
         7 shape_signature: list(i32),
         /// Whether the rank is known although the shape is empty.
         8 has_rank: scalar(bool = false),
@@ -480,13 +480,13 @@ tables! {
 
     /// Parameters of MEAN, SUM and the other reductions.
     table ReducerOptions, ReducerOptionsRef {
-        /// Whether reduced dimensions stay, with extent 1.
+        /// Whether reduced dimensions stay, with size 1.
         0 keep_dims: scalar(bool = false),
     }
 
     /// Parameters of SQUEEZE.
     table SqueezeOptions, SqueezeOptionsRef {
-        /// The dimensions to drop; all of extent 1 if empty.
+        /// The dimensions to drop; all of size 1 if empty.
         0 squeeze_dims: list(i32),
     }
 
@@ -520,9 +520,9 @@ tables! {
 
     /// Parameters of BATCH_MATMUL.
     table BatchMatMulOptions, BatchMatMulOptionsRef {
-        /// Whether the first operand is transposed.
+        /// Whether the first input is transposed.
         0 adj_x: scalar(bool = false),
-        /// Whether the second operand is transposed.
+        /// Whether the second input is transposed.
         1 adj_y: scalar(bool = false),
         /// Whether inputs are quantized asymmetrically at run time.
         2 asymmetric_quantize_inputs: scalar(bool = false),

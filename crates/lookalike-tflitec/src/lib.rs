@@ -30,12 +30,12 @@ impl InferenceBackend for TfLiteC {
         info.library = library();
         // The options of the XNNPACK delegate have another layout in later versions.
         if !info.version.starts_with("2.9.") {
-            let place = info.library.map(|path| format!(" ({})", path.display()));
+            let position = info.library.map(|path| format!(" ({})", path.display()));
             return Err(Error::new(
                 ErrorKind::FailedPrecondition,
                 format!(
                     "the TensorFlow Lite library{} has version {}, and this build needs 2.9; run `cargo xtask runtimes`",
-                    place.unwrap_or_default(),
+                    position.unwrap_or_default(),
                     info.version
                 ),
             ));
@@ -43,7 +43,7 @@ impl InferenceBackend for TfLiteC {
         Ok(info)
     }
 
-    /// The library has more of them, but no operator is run whose operands cannot be checked.
+    /// The library has more of them, but no operator is run whose inputs cannot be checked.
     fn has_operator(&self, operator: &OperatorInfo) -> bool {
         operator.is_known()
     }

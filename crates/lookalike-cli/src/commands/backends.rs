@@ -60,8 +60,8 @@ pub(crate) fn run(arguments: &BackendsArguments) -> Result<Outcome> {
             (Some(error), _) => error.clone(),
             (None, version) => {
                 let version = version.as_deref().unwrap_or("unknown");
-                let place = row.library.as_deref().unwrap_or("part of this program");
-                format!("usable, version {version}, {place}")
+                let position = row.library.as_deref().unwrap_or("part of this program");
+                format!("usable, version {version}, {position}")
             }
         };
         pipe::line(&format!("{:<12} {}", row.name, pipe::printable(&details)))?;

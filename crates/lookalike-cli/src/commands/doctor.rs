@@ -211,8 +211,8 @@ fn images() -> Vec<Image> {
         if (x / 9 + y / 5).is_multiple_of(2) { [230, 40, 20] } else { [10, 60, 200] }
     };
     let pixels = |width: usize, height: usize, pixel: &mut dyn FnMut(usize, usize) -> [u8; 3]| {
-        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-        let data = places.flat_map(|(x, y)| pixel(x, y)).collect();
+        let positions = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let data = positions.flat_map(|(x, y)| pixel(x, y)).collect();
         Image::rgb(data, width, height).ok()
     };
     [

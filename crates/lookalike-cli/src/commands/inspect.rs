@@ -339,8 +339,8 @@ impl EmbedderReport {
             Ok(described) => described,
             Err(error) => return Self::Refused(format!("{error:#}")),
         };
-        let extent =
-            |extent: Option<usize>| extent.map_or("any".to_owned(), |extent| extent.to_string());
+        let length =
+            |length: Option<usize>| length.map_or("any".to_owned(), |length| length.to_string());
         let element = match input.element {
             InputElement::F32(normalization) => {
                 format!("float32, mean {:?} std {:?}", normalization.mean(), normalization.std())
@@ -358,7 +358,7 @@ impl EmbedderReport {
             _ => "uint8".to_owned(),
         };
         let input =
-            format!("image {} x {} RGB, {element}", extent(input.width), extent(input.height));
+            format!("image {} x {} RGB, {element}", length(input.width), length(input.height));
         let heads = heads.iter().map(|head| {
             let name = head.name.as_deref().map(|name| format!(" `{name}`")).unwrap_or_default();
             format!("head {}{name}: {} values", head.index, head.dimension)

@@ -86,8 +86,8 @@ impl Report {
         model: String,
         preprocess: &'static str,
     ) -> Self {
-        let lines = |places: fn(&SampleGrid) -> &[u32], all: usize| {
-            info.grid.as_ref().map_or(all, |grid| places(grid).len())
+        let lines = |positions: fn(&SampleGrid) -> &[u32], all: usize| {
+            info.grid.as_ref().map_or(all, |grid| positions(grid).len())
         };
         Self {
             path: path.display().to_string(),

@@ -6,14 +6,14 @@ use super::{ANY, Kind, Operator, REAL, activation};
 use crate::error::{Error, Result};
 use crate::op::{Activation, Binary, Comparison, Logical, Op, Unary};
 
-/// Extents of a result whose operands have these: the smaller one is repeated.
+/// Sizes of a result whose inputs have these: the smaller one is repeated.
 pub(super) fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
     let rank = left.len().max(right.len());
-    let extent = |dims: &[usize], axis: usize| {
+    let size = |dims: &[usize], axis: usize| {
         (axis + dims.len()).checked_sub(rank).map_or(1, |axis| dims[axis])
     };
     (0..rank)
-        .map(|axis| match (extent(left, axis), extent(right, axis)) {
+        .map(|axis| match (size(left, axis), size(right, axis)) {
             (left, right) if left == right || right == 1 => Ok(left),
             (1, right) => Ok(right),
             _ => Err(Error::invalid(format!("{left:?} and {right:?} do not go together"))),
@@ -153,7 +153,7 @@ pub(super) fn sub(op: &mut Operator<'_, '_>) -> Result<Op> {
     arithmetic(op, Binary::Sub, i64::checked_sub)
 }
 
-/// Differences of integers are squared in the scale of twice the larger operand, with 7 bits behind the point.
+/// Differences of integers are squared in the scale of twice the larger input, with 7 bits behind the point.
 pub(super) fn squared_difference(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=2, 1)?;
     let (left, right, output) = (op.input(0)?, op.input(1)?, op.output());
@@ -168,7 +168,7 @@ pub(super) fn squared_difference(op: &mut Operator<'_, '_>) -> Result<Op> {
     numeric(op, Binary::SquaredDifference)
 }
 
-/// Sums of integers are taken in the scale of twice the larger operand, with these bits behind the point; the reference ends the
+/// Sums of integers are taken in the scale of twice the larger input, with these bits behind the point; the reference ends the
 /// process where a step of the result is finer.
 fn check_sum(op: &Operator<'_, '_>) -> Result<()> {
     op.arity(2..=2, 1)?;
@@ -317,7 +317,7 @@ pub(super) fn select(op: &mut Operator<'_, '_>) -> Result<Op> {
     select_v2(op)
 }
 
-/// Extents of a value as 32- or 64-bit integers.
+/// Sizes of a value as 32- or 64-bit integers.
 pub(super) fn shape(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(1..=1, 1)?;
     let output = op.output();
@@ -334,7 +334,7 @@ pub(super) fn shape(op: &mut Operator<'_, '_>) -> Result<Op> {
         )));
     }
     let dims = op.dims(op.input(0)?)?;
-    let extents = dims.iter().map(|&extent| extent as i64).collect();
-    op.define_integers(vec![dims.len()], Some(extents))?;
+    let sizes = dims.iter().map(|&size| size as i64).collect();
+    op.define_integers(vec![dims.len()], Some(sizes))?;
     Ok(Op::Shape)
 }

@@ -12,7 +12,7 @@ fn reshape_to(op: &mut Operator<'_, '_>, dims: Vec<usize>) -> Result<Op> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
     let from = op.count(input)?;
-    let to = dims.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+    let to = dims.iter().try_fold(1usize, |count, &side| count.checked_mul(side));
     if to != Some(from) {
         return Err(Error::invalid(format!("{from} elements do not fill {dims:?}")));
     }
@@ -36,16 +36,16 @@ pub(super) fn reshape(op: &mut Operator<'_, '_>) -> Result<Op> {
         _ => return Err(op.wrong_options()),
     };
     let count = op.count(op.input(0)?)?;
-    let mut known = wanted.iter().filter(|&&extent| extent != -1);
-    let known = known.try_fold(1usize, |count, &extent| {
-        usize::try_from(extent).ok().and_then(|extent| count.checked_mul(extent))
+    let mut known = wanted.iter().filter(|&&side| side != -1);
+    let known = known.try_fold(1usize, |count, &side| {
+        usize::try_from(side).ok().and_then(|side| count.checked_mul(side))
     });
-    let dims = wanted.iter().map(|&extent| match usize::try_from(extent) {
-        Ok(extent) => Some(extent),
+    let dims = wanted.iter().map(|&side| match usize::try_from(side) {
+        Ok(side) => Some(side),
         Err(_) => known.and_then(|known| count.checked_div(known)),
     });
     let dims = dims.collect::<Option<Vec<usize>>>();
-    let dims = dims.filter(|_| wanted.iter().filter(|&&extent| extent == -1).count() <= 1);
+    let dims = dims.filter(|_| wanted.iter().filter(|&&side| side == -1).count() <= 1);
     let dims = dims.ok_or_else(|| {
         Error::invalid(format!("{count} elements cannot have the shape {wanted:?}"))
     })?;
@@ -63,11 +63,11 @@ pub(super) fn squeeze(op: &mut Operator<'_, '_>) -> Result<Op> {
             .collect::<Result<_>>()?,
         _ => return Err(op.wrong_options()),
     };
-    let is_dropped = |place: usize, extent: usize| {
-        if dropped.is_empty() { extent == 1 } else { dropped.contains(&place) }
+    let is_dropped = |position: usize, side: usize| {
+        if dropped.is_empty() { side == 1 } else { dropped.contains(&position) }
     };
-    let kept = dims.iter().enumerate().filter(|&(place, &extent)| !is_dropped(place, extent));
-    let kept = kept.map(|(_, &extent)| extent).collect();
+    let kept = dims.iter().enumerate().filter(|&(position, &side)| !is_dropped(position, side));
+    let kept = kept.map(|(_, &side)| side).collect();
     reshape_to(op, kept)
 }
 
@@ -78,8 +78,8 @@ pub(super) fn expand_dims(op: &mut Operator<'_, '_>) -> Result<Op> {
     let &[stated] = stated.as_slice() else {
         return Err(Error::invalid("the dimension to insert must be one number"));
     };
-    let place = axis(stated, dims.len() + 1)?;
-    dims.insert(place, 1);
+    let position = axis(stated, dims.len() + 1)?;
+    dims.insert(position, 1);
     reshape_to(op, dims)
 }
 
@@ -112,7 +112,7 @@ fn concatenate(op: &mut Operator<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> 
     dims[axis] = 0;
     for part in parts {
         let is_fitting = part.len() == dims.len()
-            && (0..dims.len()).all(|place| place == axis || part[place] == dims[place]);
+            && (0..dims.len()).all(|position| position == axis || part[position] == dims[position]);
         if !is_fitting {
             return Err(Error::invalid(format!(
                 "an input of shape {part:?} cannot be concatenated with one of shape {:?}",
@@ -139,7 +139,7 @@ fn concatenate(op: &mut Operator<'_, '_>, axis: usize, parts: &[Vec<usize>]) -> 
 
 fn parts(op: &Operator<'_, '_>) -> Result<Vec<Vec<usize>>> {
     op.arity(1..=usize::MAX, 1)?;
-    (0..op.info.inputs.len()).map(|place| op.dims(op.input(place)?)).collect()
+    (0..op.info.inputs.len()).map(|position| op.dims(op.input(position)?)).collect()
 }
 
 pub(super) fn concatenation(op: &mut Operator<'_, '_>) -> Result<Op> {
@@ -262,9 +262,9 @@ pub(super) fn slice(op: &mut Operator<'_, '_>) -> Result<Op> {
     if begins.len() != dims.len() || sizes.len() != dims.len() {
         return Err(Error::invalid("it does not have a begin and a size for each dimension"));
     }
-    let ranges = dims.iter().zip(begins.iter().zip(&sizes)).map(|(&extent, (&begin, &size))| {
-        let size = if size == -1 { (extent as i64).checked_sub(begin)? } else { size };
-        let is_inside = begin >= 0 && size >= 0 && begin.checked_add(size)? <= extent as i64;
+    let ranges = dims.iter().zip(begins.iter().zip(&sizes)).map(|(&side, (&begin, &size))| {
+        let size = if size == -1 { (side as i64).checked_sub(begin)? } else { size };
+        let is_inside = begin >= 0 && size >= 0 && begin.checked_add(size)? <= side as i64;
         is_inside.then_some(SliceRange { begin: begin as usize, step: 1, count: size as usize })
     });
     let ranges = ranges.collect::<Option<Vec<SliceRange>>>().ok_or_else(|| {
@@ -314,9 +314,9 @@ fn strided_ranges(
     for entry in 0..entries {
         if is_ellipsis(entry) {
             for _ in 0..unnamed {
-                let Some(&extent) = dims.get(ranges.len()) else { break };
-                ranges.push(SliceRange::all(extent));
-                result.push(extent);
+                let Some(&side) = dims.get(ranges.len()) else { break };
+                ranges.push(SliceRange::all(side));
+                result.push(side);
             }
             continue;
         }
@@ -324,28 +324,33 @@ fn strided_ranges(
             result.push(1);
             continue;
         }
-        let Some(&extent) = dims.get(ranges.len()) else {
+        let Some(&side) = dims.get(ranges.len()) else {
             return Err(Error::invalid("it has more than one ellipsis"));
         };
-        let extent = extent as i64;
+        let side = side as i64;
         let (begin, end, step) = (begins[entry], ends[entry], steps[entry]);
-        let from_start = |place: i64| if place < 0 { place.saturating_add(extent) } else { place };
+        let from_start =
+            |position: i64| if position < 0 { position.saturating_add(side) } else { position };
         if has(options.shrink_axis_mask(), entry) {
-            let place = from_start(begin);
-            if !(0..extent).contains(&place) {
-                return Err(Error::invalid(format!("there is no element {begin} of {extent}")));
+            let position = from_start(begin);
+            if !(0..side).contains(&position) {
+                return Err(Error::invalid(format!("there is no element {begin} of {side}")));
             }
             if step != 1 {
                 return Err(Error::invalid("a dimension that is dropped has a step"));
             }
-            ranges.push(SliceRange { begin: place as usize, step: 1, count: 1 });
+            ranges.push(SliceRange { begin: position as usize, step: 1, count: 1 });
             continue;
         }
         // Going backwards, the places before the first one and behind the last one change roles.
-        let (least, most) = if step > 0 { (0, extent) } else { (-1, extent - 1) };
-        let (first, last) = if step > 0 { (least, most) } else { (most, least) };
-        let masked = |mask: i32, place: i64, open: i64| {
-            if has(mask, entry) { open } else { from_start(place).clamp(least, most.max(least)) }
+        let (lower, upper) = if step > 0 { (0, side) } else { (-1, side - 1) };
+        let (first, last) = if step > 0 { (lower, upper) } else { (upper, lower) };
+        let masked = |mask: i32, position: i64, open: i64| {
+            if has(mask, entry) {
+                open
+            } else {
+                from_start(position).clamp(lower, upper.max(lower))
+            }
         };
         let begin = masked(options.begin_mask(), begin, first);
         let end = masked(options.end_mask(), end, last);
@@ -360,9 +365,9 @@ fn strided_ranges(
         ranges.push(SliceRange { begin: begin.max(0) as usize, step, count });
         result.push(count);
     }
-    for &extent in dims.iter().skip(ranges.len()) {
-        ranges.push(SliceRange::all(extent));
-        result.push(extent);
+    for &side in dims.iter().skip(ranges.len()) {
+        ranges.push(SliceRange::all(side));
+        result.push(side);
     }
     Ok((ranges, result))
 }
@@ -382,7 +387,7 @@ pub(super) fn strided_slice(op: &mut Operator<'_, '_>) -> Result<Op> {
         [op.integers(lists[0])?, op.integers(lists[1])?, op.integers(lists[2])?];
     // The reference computes the shape of the result in 32-bit floats, which are exact up to here.
     const LARGEST: u64 = 1 << 24;
-    let longest = dims.iter().max().map_or(1, |&extent| extent as u64);
+    let longest = dims.iter().max().map_or(1, |&side| side as u64);
     if longest > LARGEST {
         return Err(Error::invalid(format!("{dims:?} is longer than {LARGEST}")));
     }
@@ -459,7 +464,7 @@ fn padded(dims: &[usize], padding: &[(usize, usize)]) -> Vec<usize> {
         .collect()
 }
 
-/// PAD, and PADV2 with the value as third operand.
+/// PAD, and PADV2 with the value as third input.
 pub(super) fn pad(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(2..=3, 1)?;
     let input = op.input(0)?;
@@ -485,10 +490,10 @@ pub(super) fn mirror_pad(op: &mut Operator<'_, '_>) -> Result<Op> {
     let input = op.input(0)?;
     op.alike(&[input, op.output()], ANY)?;
     let (dims, padding) = (op.dims(input)?, paddings(op)?);
-    for (&extent, &(before, after)) in dims.iter().zip(&padding) {
-        if before.max(after) > 0 && before.max(after) + offset > extent {
+    for (&side, &(before, after)) in dims.iter().zip(&padding) {
+        if before.max(after) > 0 && before.max(after) + offset > side {
             return Err(Error::invalid(format!(
-                "{extent} elements have no mirror image of {}",
+                "{side} elements have no mirror image of {}",
                 before.max(after)
             )));
         }

@@ -19,7 +19,7 @@ pub(super) fn gather(op: &mut Operator<'_, '_>) -> Result<Op> {
     }
     let mut dims = op.dims(input)?;
     let axis = axis(stated.into(), dims.len())?;
-    let indices = places(op, list, dims[axis])?;
+    let indices = positions(op, list, dims[axis])?;
     let integers = match (op.known_integers(input), dims.len()) {
         (Some(integers), 1) => Some(indices.iter().map(|&index| integers[index]).collect()),
         _ => None,
@@ -30,13 +30,13 @@ pub(super) fn gather(op: &mut Operator<'_, '_>) -> Result<Op> {
 }
 
 /// Places within a dimension.
-fn places(op: &Operator<'_, '_>, list: usize, size: usize) -> Result<Vec<usize>> {
+fn positions(op: &Operator<'_, '_>, list: usize, size: usize) -> Result<Vec<usize>> {
     op.require(list, &[Kind::Integer])?;
-    let place = |&place: &i64| {
-        let found = usize::try_from(place).ok().filter(|&place| place < size);
-        found.ok_or_else(|| Error::invalid(format!("there is no element {place} of {size}")))
+    let position = |&position: &i64| {
+        let found = usize::try_from(position).ok().filter(|&position| position < size);
+        found.ok_or_else(|| Error::invalid(format!("there is no element {position} of {size}")))
     };
-    op.long_integers(list)?.iter().map(place).collect()
+    op.long_integers(list)?.iter().map(position).collect()
 }
 
 pub(super) fn embedding_lookup(op: &mut Operator<'_, '_>) -> Result<Op> {
@@ -47,7 +47,7 @@ pub(super) fn embedding_lookup(op: &mut Operator<'_, '_>) -> Result<Op> {
     if dims.len() < 2 || op.dims(list)?.len() != 1 {
         return Err(Error::invalid("it looks up a list of rows in a table"));
     }
-    let indices = places(op, list, dims[0])?;
+    let indices = positions(op, list, dims[0])?;
     dims[0] = indices.len();
     op.define(dims)?;
     Ok(Op::EmbeddingLookup { indices })
@@ -67,8 +67,8 @@ pub(super) fn gather_nd(op: &mut Operator<'_, '_>) -> Result<Op> {
         return Err(Error::invalid("its places have no numbers"));
     }
     let (indexed, slice) = dims.split_at(depth);
-    let index = |place: &[i64]| {
-        place.iter().zip(indexed).try_fold(0, |index, (&number, &size)| {
+    let index = |position: &[i64]| {
+        position.iter().zip(indexed).try_fold(0, |index, (&number, &size)| {
             let number = usize::try_from(number).ok().filter(|&number| number < size)?;
             Some(index * size + number)
         })

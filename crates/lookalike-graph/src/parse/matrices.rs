@@ -12,13 +12,13 @@ pub(super) struct Weights {
     pub(super) outputs: usize,
     pub(super) axis: i32,
     /// Places of the input, the weights and the bias among the operator's inputs.
-    pub(super) places: [usize; 3],
+    pub(super) positions: [usize; 3],
 }
 
 impl Weights {
     /// Those of an operator with its input first, then weights and bias.
     pub(super) fn new(outputs: usize, axis: i32) -> Self {
-        Self { outputs, axis, places: [0, 1, 2] }
+        Self { outputs, axis, positions: [0, 1, 2] }
     }
 }
 
@@ -28,7 +28,7 @@ impl Weights {
 /// bytes and a bias of 32 or 64 bits. Only signed weights have a scale for each result.
 pub(super) fn check_weights(op: &Operator<'_, '_>, weights: Weights) -> Result<()> {
     use TensorType as Type;
-    let [input, filter, bias] = weights.places;
+    let [input, filter, bias] = weights.positions;
     let (input, filter, output) = (op.input(input)?, op.input(filter)?, op.output());
     op.alike(&[input, output], REAL)?;
     op.require(filter, &[Kind::Float, Kind::Quantized, Kind::PerChannel])?;
@@ -139,7 +139,7 @@ pub(super) fn batch_matmul(op: &mut Operator<'_, '_>) -> Result<Op> {
         )));
     }
     let mut dims = broadcast(left_outer, right_outer)?;
-    let batches = dims.iter().fold(1usize, |count, &extent| count.saturating_mul(extent));
+    let batches = dims.iter().fold(1usize, |count, &size| count.saturating_mul(size));
     op.work(&[batches, *rows, *columns, *depth])?;
     let elements = op.count(left)?.saturating_add(op.count(right)?);
     op.scratch(&[elements, size_of::<f32>()]);

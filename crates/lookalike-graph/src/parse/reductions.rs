@@ -42,9 +42,9 @@ fn reduce_to(
         matches!(op.options, BuiltinOptionsRef::ReducerOptions(options) if options.keep_dims());
     op.work(&[op.count(input)?])?;
     op.scratch(&[op.count(input)?, size_of::<i64>()]);
-    let reduced = dims.iter().enumerate().filter_map(|(axis, &extent)| {
+    let reduced = dims.iter().enumerate().filter_map(|(axis, &size)| {
         match (axes.contains(&axis), keeps_dims) {
-            (false, _) => Some(extent),
+            (false, _) => Some(size),
             (true, true) => Some(1),
             (true, false) => None,
         }

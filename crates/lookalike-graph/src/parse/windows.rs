@@ -157,12 +157,12 @@ pub(super) fn transpose_conv(op: &mut Operator<'_, '_>) -> Result<Op> {
             "its weights are for {depth} channels, and its input has {channels}"
         )));
     }
-    check_weights(op, Weights { outputs, axis: 0, places: [2, 1, 3] })?;
+    check_weights(op, Weights { outputs, axis: 0, positions: [2, 1, 3] })?;
     let activation = activation(options.fused_activation_function())?;
     op.require(stated, &[Kind::Integer])?;
     let shape = op.integers(stated)?;
-    let size = |place: usize| {
-        let size = shape.get(place).copied().and_then(|size| i32::try_from(size).ok());
+    let size = |position: usize| {
+        let size = shape.get(position).copied().and_then(|size| i32::try_from(size).ok());
         size.and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0)
     };
     let (Some(to_rows), Some(to_columns), 4) = (size(1), size(2), shape.len()) else {
@@ -214,9 +214,9 @@ pub(super) fn pool(op: &mut Operator<'_, '_>, pool: Pool) -> Result<Op> {
 /// Height and width that a resizing operator is to give.
 fn target(op: &Operator<'_, '_>) -> Result<[usize; 2]> {
     let size = op.integers(op.input(1)?)?;
-    let extent = |extent: i64| i32::try_from(extent).ok().filter(|&extent| extent > 0);
+    let length = |length: i64| i32::try_from(length).ok().filter(|&length| length > 0);
     match size[..] {
-        [height, width] => extent(height).zip(extent(width)),
+        [height, width] => length(height).zip(length(width)),
         _ => None,
     }
     .map(|(height, width)| [height as usize, width as usize])

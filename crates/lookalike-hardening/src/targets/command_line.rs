@@ -19,7 +19,7 @@ pub fn parse_arguments(data: &[u8]) {
 }
 
 #[derive(Arbitrary, Debug)]
-struct Picture {
+struct Image {
     path: Vec<u8>,
     name: Option<String>,
     values: [f32; 3],
@@ -29,41 +29,41 @@ struct Picture {
 /// Writes vectors of images of any names in every format, and reads the files again: nothing may be lost or mixed up.
 pub fn write_vectors(data: &[u8]) {
     let mut choices = Unstructured::new(data);
-    let Ok((is_quantized, pictures)) = <(bool, Vec<Picture>)>::arbitrary(&mut choices) else {
+    let Ok((is_quantized, images)) = <(bool, Vec<Image>)>::arbitrary(&mut choices) else {
         return;
     };
-    if pictures.is_empty() {
+    if images.is_empty() {
         return;
     }
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
-    let embedding = |picture: &Picture| {
+    let embedding = |image: &Image| {
         let vector = if is_quantized {
-            FeatureVector::Quantized(picture.bytes.to_vec())
+            FeatureVector::Quantized(image.bytes.to_vec())
         } else {
-            FeatureVector::Float(picture.values.to_vec())
+            FeatureVector::Float(image.values.to_vec())
         };
-        Embedding::new(0, picture.name.as_deref().map(Into::into), vector)
+        Embedding::new(0, image.name.as_deref().map(Into::into), vector)
     };
     let write = |name: &str| {
-        let rows = pictures.iter().map(|picture| {
-            (PathBuf::from(OsString::from_vec(picture.path.clone())), vec![embedding(picture)])
+        let rows = images.iter().map(|image| {
+            (PathBuf::from(OsString::from_vec(image.path.clone())), vec![embedding(image)])
         });
         let file = folder.path().join(name);
         lookalike_cli::write_embeddings(&file, rows).expect("vectors can be written");
         fs::read(file).expect("the file is there")
     };
-    let values = |picture: &Picture| -> Vec<f32> {
-        let bytes = picture.bytes.iter().map(|&byte| byte.into());
-        if is_quantized { bytes.collect() } else { picture.values.to_vec() }
+    let values = |image: &Image| -> Vec<f32> {
+        let bytes = image.bytes.iter().map(|&byte| byte.into());
+        if is_quantized { bytes.collect() } else { image.values.to_vec() }
     };
-    let expected: Vec<f32> = pictures.iter().flat_map(values).collect();
+    let expected: Vec<f32> = images.iter().flat_map(values).collect();
 
     let lines = write("vectors.jsonl");
     let lines: Vec<serde_json::Value> = serde_json::Deserializer::from_slice(&lines)
         .into_iter()
         .collect::<Result<_, _>>()
         .expect("each line is JSON");
-    assert_eq!(lines.len(), pictures.len());
+    assert_eq!(lines.len(), images.len());
     let read = lines.iter().flat_map(|line| {
         let values = line["embeddings"][0]["values"].as_array().expect("there are values").iter();
         // JSON has no word for what is no number.
@@ -72,8 +72,8 @@ pub fn write_vectors(data: &[u8]) {
     for (read, &expected) in read.zip(&expected) {
         assert!(read == expected || !expected.is_finite(), "{read} instead of {expected}");
     }
-    for (line, picture) in lines.iter().zip(&pictures) {
-        assert_eq!(line["path"].as_str(), Some(&*String::from_utf8_lossy(&picture.path)));
+    for (line, image) in lines.iter().zip(&images) {
+        assert_eq!(line["path"].as_str(), Some(&*String::from_utf8_lossy(&image.path)));
     }
 
     let table = write("vectors.csv");
@@ -82,19 +82,19 @@ pub fn write_vectors(data: &[u8]) {
     // A path need not be text.
     let rows: Vec<csv::ByteRecord> =
         reader.byte_records().collect::<Result<_, _>>().expect("the table can be read");
-    assert_eq!(rows.len(), pictures.len());
-    for (row, picture) in rows.iter().zip(&pictures) {
-        assert_eq!(row.get(0), Some(&*picture.path));
-        assert_eq!(row.get(2), Some(picture.name.as_deref().unwrap_or_default().as_bytes()));
+    assert_eq!(rows.len(), images.len());
+    for (row, image) in rows.iter().zip(&images) {
+        assert_eq!(row.get(0), Some(&*image.path));
+        assert_eq!(row.get(2), Some(image.name.as_deref().unwrap_or_default().as_bytes()));
         let number = |value: &[u8]| str::from_utf8(value).ok()?.parse().ok();
         let read: Option<Vec<f32>> = row.iter().skip(3).map(number).collect();
         let read = read.expect("numbers");
-        assert!(is_equal(&read, &values(picture)), "{read:?}");
+        assert!(is_equal(&read, &values(image)), "{read:?}");
     }
 
     let array = write("vectors.npy");
     let array = npyz::NpyFile::new(&array[..]).expect("the array can be read");
-    assert_eq!(array.shape(), [pictures.len() as u64, 3]);
+    assert_eq!(array.shape(), [images.len() as u64, 3]);
     let read: Vec<f32> = if is_quantized {
         array.into_vec::<i8>().expect("bytes").into_iter().map(f32::from).collect()
     } else {

@@ -60,10 +60,10 @@ fn check(file: &[u8], choices: &[u8]) {
         Err(_) => {}
     }
     let mut choices = Unstructured::new(choices);
-    let mut lines = |extent: usize| -> Vec<u32> {
+    let mut lines = |size: usize| -> Vec<u32> {
         let mut lines: Vec<u32> = (0..choices.int_in_range(1..=6).unwrap_or(1))
-            .map_while(|_| choices.int_in_range(0..=extent as u32 - 1).ok())
-            .flat_map(|at| [at, (at + 1).min(extent as u32 - 1)])
+            .map_while(|_| choices.int_in_range(0..=size as u32 - 1).ok())
+            .flat_map(|at| [at, (at + 1).min(size as u32 - 1)])
             .collect();
         lines.sort_unstable();
         lines.dedup();
@@ -80,9 +80,10 @@ fn check(file: &[u8], choices: &[u8]) {
 
 /// The pixels of an image where rows and columns meet.
 fn at(image: &Pixels, rows: &[u32], columns: &[u32]) -> Vec<u8> {
-    let places = rows.iter().flat_map(|&y| columns.iter().map(move |&x| (y as usize, x as usize)));
+    let positions =
+        rows.iter().flat_map(|&y| columns.iter().map(move |&x| (y as usize, x as usize)));
     let start = |(y, x)| (y * image.width + x) * image.channels;
-    places.flat_map(|place| &image.pixels[start(place)..][..image.channels]).copied().collect()
+    positions.flat_map(|offset| &image.pixels[start(offset)..][..image.channels]).copied().collect()
 }
 
 /// The files that the decoder is tested on.
@@ -105,8 +106,8 @@ fn changed(choices: &mut Unstructured<'_>) -> Result<Vec<u8>> {
             // Numbers of a segment, or entropy-coded data.
             0..=3 => {
                 let length = segments[at].len();
-                let place = choices.choose_index(length)?;
-                segments[at][place] = choices.arbitrary()?;
+                let offset = choices.choose_index(length)?;
+                segments[at][offset] = choices.arbitrary()?;
             }
             4 => {
                 segments.remove(at);

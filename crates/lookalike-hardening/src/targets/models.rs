@@ -85,8 +85,8 @@ pub fn run(backend: &dyn InferenceBackend, model: &Model) -> lookalike::Result<V
     // Open sizes other than the batch are given some pixels.
     let dims = |input: &TensorInfo| -> lookalike::Result<Vec<usize>> {
         let is_open = |axis: usize| axis > 0 && input.shape_signature.get(axis) == Some(&-1);
-        let extents = input.dims()?.into_iter().enumerate();
-        Ok(extents.map(|(axis, extent)| if is_open(axis) { 5 } else { extent }).collect())
+        let sizes = input.dims()?.into_iter().enumerate();
+        Ok(sizes.map(|(axis, size)| if is_open(axis) { 5 } else { size }).collect())
     };
     let declared = model.io().inputs.iter();
     let dims = declared.clone().map(dims).collect::<lookalike::Result<Vec<_>>>()?;

@@ -41,7 +41,7 @@ pub fn prepare_tensor(data: &[u8]) {
     let Ok(request) = Request::arbitrary(&mut Unstructured::new(data)) else { return };
     let processing = request.processing();
     let spec = request.spec();
-    let (width, height) = request.extents();
+    let (width, height) = request.sizes();
     let format = FORMATS[usize::from(request.format) % FORMATS.len()];
     let planes: Vec<(Vec<u8>, usize)> = (0..3).map(|index| request.plane(format, index)).collect();
     let count = match format {
@@ -94,14 +94,14 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
 
 impl Request {
     /// Mostly small, now and then a long side, so that both ways of resizing are taken.
-    fn extents(&self) -> (usize, usize) {
+    fn sizes(&self) -> (usize, usize) {
         let side =
             |size: u8, stretch: u8| usize::from(size % 80) * if stretch > 250 { 16 } else { 1 };
         (side(self.size[0], self.stretch[0]), side(self.size[1], self.stretch[1]))
     }
 
     fn plane(&self, format: PixelFormat, index: usize) -> (Vec<u8>, usize) {
-        let (width, height) = self.extents();
+        let (width, height) = self.sizes();
         let (columns, rows) = match (format, index) {
             (PixelFormat::Rgb, _) => (3 * width, height),
             (PixelFormat::Rgba, _) => (4 * width, height),
@@ -115,9 +115,9 @@ impl Request {
         // The last row has no padding behind it.
         let length = row_stride * rows.saturating_sub(1) + columns;
         let [start, step, turn, noise] = self.pixels;
-        let pixel = |place: usize| {
-            let ramp = (place as u8).wrapping_mul(step).wrapping_add(start);
-            ramp ^ ((place >> (turn % 16)) as u8 & noise)
+        let pixel = |position: usize| {
+            let ramp = (position as u8).wrapping_mul(step).wrapping_add(start);
+            ramp ^ ((position >> (turn % 16)) as u8 & noise)
         };
         ((0..length).map(pixel).collect(), row_stride)
     }

@@ -195,21 +195,21 @@ const PIXELS: usize = 32;
 fn store_interleaved(channels: [__m256i; 3], to: &mut [u8]) {
     /// For each third of what sixteen pixels become and each channel, which of its bytes goes where.
     const PLACES: [[[i8; 16]; 3]; 3] = {
-        let mut places = [[[-1; 16]; 3]; 3];
+        let mut positions = [[[-1; 16]; 3]; 3];
         let mut at = 0;
         while at < 48 {
-            places[at / 16][at % 3][at % 16] = (at / 3) as i8;
+            positions[at / 16][at % 3][at % 16] = (at / 3) as i8;
             at += 1;
         }
-        places
+        positions
     };
     let to = &mut to[..3 * PIXELS];
-    for (third, places) in PLACES.iter().enumerate() {
+    for (third, positions) in PLACES.iter().enumerate() {
         // SAFETY: the lists have 16 bytes each, and the result has six times as many.
         unsafe {
             let bytes = |channel: usize| {
-                let places = _mm_loadu_si128(places[channel].as_ptr().cast());
-                _mm256_shuffle_epi8(channels[channel], _mm256_broadcastsi128_si256(places))
+                let positions = _mm_loadu_si128(positions[channel].as_ptr().cast());
+                _mm256_shuffle_epi8(channels[channel], _mm256_broadcastsi128_si256(positions))
             };
             let bytes = _mm256_or_si256(_mm256_or_si256(bytes(0), bytes(1)), bytes(2));
             let (low, high) = (_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));

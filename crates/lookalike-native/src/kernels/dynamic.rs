@@ -62,13 +62,17 @@ pub(crate) unsafe fn quantize_rows<V: Vector>(
             let zero_point = scale.zero_point;
             let (low, high) = (V::splat(-zero_point as f32), V::splat((255 - zero_point) as f32));
             let (factor, zero_point) = (V::splat(factor), V::splat_int(zero_point));
-            let mut place = 0;
-            while place < length {
-                let lanes = (length - place).min(V::LANES);
-                let value = V::load_part(from.as_ptr().add(place), lanes).mul(factor);
+            let mut position = 0;
+            while position < length {
+                let lanes = (length - position).min(V::LANES);
+                let value = V::load_part(from.as_ptr().add(position), lanes).mul(factor);
                 let steps = value.max(low).min(high).round();
-                V::store_bytes(V::add_ints(steps, zero_point), to.as_mut_ptr().add(place), lanes);
-                place += lanes;
+                V::store_bytes(
+                    V::add_ints(steps, zero_point),
+                    to.as_mut_ptr().add(position),
+                    lanes,
+                );
+                position += lanes;
             }
         }
     }
@@ -81,17 +85,18 @@ pub(crate) unsafe fn quantize_rows<V: Vector>(
 /// The processor has the set of `V`.
 #[inline(always)]
 pub(crate) unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
-    const MOST: usize = super::bytes::MAX_LANES;
-    let (mut mins, mut maxs) = ([0.0; MOST], [0.0; MOST]);
+    const MAX: usize = super::bytes::MAX_LANES;
+    let (mut mins, mut maxs) = ([0.0; MAX], [0.0; MAX]);
     // SAFETY: the elements of the row are there; the set is the caller's, and has no more lanes.
     unsafe {
         let (mut min, mut max) = (V::splat(0.0), V::splat(0.0));
-        let mut place = 0;
-        while place < row.len() {
+        let mut position = 0;
+        while position < row.len() {
             // Lanes that are left over are 0.
-            let value = V::load_part(row.as_ptr().add(place), (row.len() - place).min(V::LANES));
+            let value =
+                V::load_part(row.as_ptr().add(position), (row.len() - position).min(V::LANES));
             (min, max) = (value.min(min), value.max(max));
-            place += V::LANES;
+            position += V::LANES;
         }
         min.store(mins.as_mut_ptr());
         max.store(maxs.as_mut_ptr());
@@ -141,11 +146,11 @@ pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
             let (low, high) = (V::splat(tile.bounds.0), V::splat(tile.bounds.1));
             for pixel in 0..tile.pixels {
                 let row = tile.row_scales[if has_one_scale { 0 } else { pixel }];
-                let place = tile.output.add(pixel * tile.stride + channel);
-                let sum = V::load_part(place, lanes).bits();
+                let position = tile.output.add(pixel * tile.stride + channel);
+                let sum = V::load_part(position, lanes).bits();
                 let zero = V::mul_ints(weight_sum, V::splat_int(-row.zero_point));
                 let value = V::to_floats(V::add_ints(sum, zero)).mul(V::splat(row.step));
-                value.mul_add(scale, bias).max(low).min(high).store_part(place, lanes);
+                value.mul_add(scale, bias).max(low).min(high).store_part(position, lanes);
             }
         }
         channel += lanes;
@@ -159,7 +164,7 @@ pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
 /// The processor has the set of `V`.
 #[inline(always)]
 pub(crate) unsafe fn scale_in_place<V: Vector>(
-    ScaleShift { factors: scales, addends: biases, bounds }: ScaleShift<'_>,
+    ScaleShift { factors: scales, shifts: biases, bounds }: ScaleShift<'_>,
     step: f32,
     sums: &mut [f32],
 ) {

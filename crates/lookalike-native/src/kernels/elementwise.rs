@@ -55,7 +55,7 @@ pub(crate) enum Binary {
 }
 
 impl Binary {
-    /// The same operator for operands that have changed places.
+    /// The same operator for inputs that have changed places.
     pub(crate) fn swapped(self) -> Option<Self> {
         Some(match self {
             Self::Add | Self::Mul | Self::Max | Self::Min | Self::SquaredDifference => self,
@@ -178,11 +178,11 @@ pub(crate) fn dequantize(
 
 #[inline(always)]
 pub(crate) fn quantize(from: &[f32], is_signed: bool, zero_point: i32, scale: f32, to: &mut [u8]) {
-    let (least, most) = if is_signed { (-128.0, 127.0) } else { (0.0, 255.0) };
+    let (min, max) = if is_signed { (-128.0, 127.0) } else { (0.0, 255.0) };
     for (to, &value) in to.iter_mut().zip(from) {
         // Half steps go away from 0.
         let steps = (value / scale).round() + zero_point as f32;
-        *to = clamp(steps, least, most) as i32 as u8;
+        *to = clamp(steps, min, max) as i32 as u8;
     }
 }
 

@@ -42,7 +42,7 @@ fn each(from: &[f32], to: &mut [f32], apply: impl Fn(f32) -> f32) {
 /// Keeps values within bounds, and what is not a number as it is.
 #[inline(always)]
 unsafe fn bounded<V: Vector>(value: V, low: f32, high: f32) -> V {
-    // SAFETY: the caller's. Of a comparison that fails, the second operand is the result.
+    // SAFETY: the caller's. Of a comparison that fails, the second input is the result.
     unsafe { V::splat(high).min(V::splat(low).max(value)) }
 }
 
@@ -193,11 +193,11 @@ pub(crate) unsafe fn softmax<V: Vector>(beta: f32, from: &[f32], to: &mut [f32])
     unsafe {
         map::<V>(from, to, &Exponent { max, beta });
         let factor = V::splat(1.0 / sum::<V>(to));
-        let mut place = 0;
-        while place < to.len() {
-            let (lanes, at) = ((to.len() - place).min(V::LANES), to.as_mut_ptr().add(place));
+        let mut position = 0;
+        while position < to.len() {
+            let (lanes, at) = ((to.len() - position).min(V::LANES), to.as_mut_ptr().add(position));
             V::load_part(at, lanes).mul(factor).store_part(at, lanes);
-            place += lanes;
+            position += lanes;
         }
     }
 }
@@ -223,18 +223,18 @@ fn max(row: &[f32]) -> f32 {
 #[inline(always)]
 pub(crate) unsafe fn sum<V: Vector>(row: &[f32]) -> f32 {
     const SUMS: usize = 2;
-    const MOST: usize = MAX_LANES;
-    let mut lanes = [0.0; MOST];
+    const MAX: usize = MAX_LANES;
+    let mut lanes = [0.0; MAX];
     // SAFETY: the elements of the row are there; the set is the caller's, and its lanes divide `MOST`.
     unsafe {
-        let count = MOST / V::LANES;
+        let count = MAX / V::LANES;
         let mut sums = [[V::splat(0.0); 2]; SUMS];
-        let mut place = 0;
-        while row.len() - place >= SUMS * MOST {
+        let mut position = 0;
+        while row.len() - position >= SUMS * MAX {
             for sum in &mut sums {
                 for part in &mut sum[..count] {
-                    *part = part.add(V::load(row.as_ptr().add(place)));
-                    place += V::LANES;
+                    *part = part.add(V::load(row.as_ptr().add(position)));
+                    position += V::LANES;
                 }
             }
         }
@@ -242,18 +242,18 @@ pub(crate) unsafe fn sum<V: Vector>(row: &[f32]) -> f32 {
         for (part, other) in first[..count].iter_mut().zip(second) {
             *part = part.add(*other);
         }
-        while place < row.len() {
+        while position < row.len() {
             for part in &mut sums[0][..count] {
-                let lanes = row.len().saturating_sub(place).min(V::LANES);
-                *part = part.add(V::load_part(row.as_ptr().add(place.min(row.len())), lanes));
-                place += V::LANES;
+                let lanes = row.len().saturating_sub(position).min(V::LANES);
+                *part = part.add(V::load_part(row.as_ptr().add(position.min(row.len())), lanes));
+                position += V::LANES;
             }
         }
         for (part, sum) in sums[0][..count].iter().enumerate() {
             sum.store(lanes.as_mut_ptr().add(part * V::LANES));
         }
     }
-    let mut width = MOST;
+    let mut width = MAX;
     while width > 1 {
         width /= 2;
         for lane in 0..width {

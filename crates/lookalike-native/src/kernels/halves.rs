@@ -56,13 +56,13 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
                 }
             });
             activate(tile.activation, &mut pairs);
-            let place = |m: usize| (first + m) * tile.output_stride + N * tile.vector_stride;
+            let position = |m: usize| (first + m) * tile.output_stride + N * tile.vector_stride;
             if !tile.residual.is_null() {
                 each!(m < M, {
                     if m.is_multiple_of(2) {
                         let next = (m + 1).min(M - 1);
                         let residuals =
-                            (tile.residual.add(place(m)), tile.residual.add(place(next)));
+                            (tile.residual.add(position(m)), tile.residual.add(position(next)));
                         let residuals = V::load_halves(residuals.0, residuals.1, tile.last_lanes);
                         pairs[m][0] = pairs[m][0].add(residuals);
                     }
@@ -70,7 +70,7 @@ pub(crate) unsafe fn multiply<V: Halves, const M: usize, const N: usize>(tile: &
                 clamp(tile.post_add_bounds, &mut pairs);
             }
             each!(m < M, {
-                let output = tile.output.add(place(m));
+                let output = tile.output.add(position(m));
                 if m.is_multiple_of(2) {
                     pairs[m][0].store_lower(output, tile.last_lanes);
                 } else {

@@ -32,7 +32,12 @@ const VECTORS: usize = 4;
 ///
 /// The processor has the set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32], sums: &mut [f32]) {
+pub(crate) unsafe fn accumulate<V: Vector>(
+    rows: Rows,
+    keeps_max: bool,
+    from: &[f32],
+    sums: &mut [f32],
+) {
     assert!(rows.lie_within(from.len()) && sums.len() >= rows.length, "rows that are not there");
     let mut column = 0;
     // SAFETY: all elements of the rows and of the sums are there, as was just seen; the set is the caller's.
@@ -48,7 +53,7 @@ pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32],
                     let from = from.add(row * rows.stride);
                     each!(n < VECTORS of 0 1 2 3, {
                         let value = V::load(from.add(n * V::LANES));
-                        sums[n] = if most { sums[n].max(value) } else { sums[n].add(value) };
+                        sums[n] = if keeps_max { sums[n].max(value) } else { sums[n].add(value) };
                     });
                 }
                 each!(n < VECTORS of 0 1 2 3, { sums[n].store(to.add(n * V::LANES)) });
@@ -59,7 +64,7 @@ pub(crate) unsafe fn accumulate<V: Vector>(rows: Rows, most: bool, from: &[f32],
             let mut sum = V::load_part(to, lanes);
             for row in 0..rows.count {
                 let value = V::load_part(from.add(row * rows.stride), lanes);
-                sum = if most { sum.max(value) } else { sum.add(value) };
+                sum = if keeps_max { sum.max(value) } else { sum.add(value) };
             }
             sum.store_part(to, lanes);
             column += lanes;
@@ -73,11 +78,11 @@ pub(crate) const SUMMED_AT_ONCE: usize = 9;
 /// Rows, as many as there are.
 pub(crate) type Taps<'a> = [Option<&'a [f32]>; SUMMED_AT_ONCE];
 
-/// A factor and an addend for each channel, and bounds of the sum, if there are any.
+/// A factor and a shift for each channel, and bounds of the sum, if there are any.
 #[derive(Clone, Copy)]
 pub(crate) struct ScaleShift<'a> {
     pub(crate) factors: &'a [f32],
-    pub(crate) addends: &'a [f32],
+    pub(crate) shifts: &'a [f32],
     pub(crate) bounds: Option<Bounds>,
 }
 
@@ -146,11 +151,11 @@ pub(crate) unsafe fn scale<V: Vector>(from: &[f32], factors: &[f32], to: &mut [f
 #[inline(always)]
 pub(crate) unsafe fn scale_shift<V: Vector>(
     from: &[f32],
-    ScaleShift { factors, addends, bounds }: ScaleShift<'_>,
+    ScaleShift { factors, shifts, bounds }: ScaleShift<'_>,
     to: &mut [f32],
 ) {
     let length = factors.len();
-    assert!(addends.len() == length && to.len() == from.len(), "rows that are not there");
+    assert!(shifts.len() == length && to.len() == from.len(), "rows that are not there");
     for (from, to) in from.chunks_exact(length).zip(to.chunks_exact_mut(length)) {
         let mut column = 0;
         // SAFETY: all elements of the rows are there; the set is the caller's.
@@ -159,7 +164,7 @@ pub(crate) unsafe fn scale_shift<V: Vector>(
             while column < length {
                 let lanes = (length - column).min(V::LANES);
                 let part = |row: &[f32]| V::load_part(row.as_ptr().add(column), lanes);
-                let value = part(from).mul(part(factors)).add(part(addends));
+                let value = part(from).mul(part(factors)).add(part(shifts));
                 let value = match &clamp {
                     Some(clamp) => clamp.apply(value),
                     None => value,
@@ -234,14 +239,14 @@ pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], function: &imp
     // SAFETY: places below the count are there; the set is the caller's.
     unsafe {
         let (from, to) = (from.as_ptr(), to.as_mut_ptr());
-        let mut place = 0;
-        while place < whole {
-            function.apply(V::load(from.add(place))).store(to.add(place));
-            place += V::LANES;
+        let mut position = 0;
+        while position < whole {
+            function.apply(V::load(from.add(position))).store(to.add(position));
+            position += V::LANES;
         }
-        if place < count {
-            let value = V::load_part(from.add(place), count - place);
-            function.apply(value).store_part(to.add(place), count - place);
+        if position < count {
+            let value = V::load_part(from.add(position), count - position);
+            function.apply(value).store_part(to.add(position), count - position);
         }
     }
 }

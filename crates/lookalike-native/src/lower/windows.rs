@@ -22,7 +22,7 @@ pub(super) struct Source {
     pub(super) input: TensorId,
     pub(super) weights: TensorId,
     pub(super) bias: Option<TensorId>,
-    /// Of a transposed convolution the offsets of the input with zeros between and around its pixels. Windows are turned around.
+    /// Of a transposed convolution the offsets of the input with zeros between and around its pixels. Windows are rotated by half a turn.
     pub(super) spread: Option<Vec<Vec<usize>>>,
 }
 
@@ -57,7 +57,7 @@ impl Lowering<'_> {
         Window2 { batch, rows: side(&window.rows), columns: side(&window.columns), channels }
     }
 
-    /// A transposed convolution: one whose window, turned around, moves over the input with zeros between its pixels.
+    /// A transposed convolution: one whose window, rotated by half a turn, moves over the input with zeros between its pixels.
     pub(super) fn transpose_conv(&mut self, node: &Node, conv: &TransposeConv2d) -> Result<()> {
         let &TransposeConv2d { rows, columns, activation } = conv;
         let (input, weights) = (node.input(2), node.input(1));
@@ -65,9 +65,9 @@ impl Lowering<'_> {
         let [outputs, ..] = self.source.image_dims(weights);
         let spread = |side: TransposedSide, stride: usize| {
             let first = side.size - 1 - side.before;
-            let offset = |place: usize| match place.checked_sub(first) {
-                Some(place) if place % side.stride == 0 && place / side.stride < side.input => {
-                    place / side.stride * stride
+            let offset = |pixel: usize| match pixel.checked_sub(first) {
+                Some(pixel) if pixel % side.stride == 0 && pixel / side.stride < side.input => {
+                    pixel / side.stride * stride
                 }
                 _ => PADDING,
             };
@@ -234,7 +234,7 @@ impl Lowering<'_> {
         Ok((0..outputs).map(|channel| scales[if scales.len() == 1 { 0 } else { channel }]))
     }
 
-    /// Weights whose windows are turned around: their pixels are in the opposite order.
+    /// Weights whose windows are rotated by half a turn: their pixels are in the opposite order.
     fn turned<T: Copy>(&self, tensor: TensorId, weights: &[T]) -> Vec<T> {
         let [_, height, width, channels] = self.source.image_dims(tensor);
         let windows = weights.chunks_exact(height * width * channels);

@@ -62,7 +62,7 @@ impl PreparedOp for DynamicDepthwise {
         let (steps_of_images, steps) = inputs.floats(0)?.split_at(self.images);
         self.conv.run(context, Inputs(&|_| Ok(bytemuck::cast_slice(steps))), output)?;
         let (kernels, bounds) = (context.kernels, self.bounds);
-        let scales = ScaleShift { factors: &self.scales, addends: &self.biases, bounds };
+        let scales = ScaleShift { factors: &self.scales, shifts: &self.biases, bounds };
         let output: &mut [f32] = bytemuck::cast_slice_mut(output);
         let image = output.len() / self.images;
         for (&step, sums) in steps_of_images.iter().zip(output.chunks_exact_mut(image)) {

@@ -71,11 +71,11 @@ impl PreparedOp for FloatBinary {
     }
 }
 
-/// A factor and an addend for each channel.
+/// A factor and a shift for each channel.
 #[derive(Debug)]
 pub(super) struct ScaleShift {
     pub(super) factors: Arc<Constant>,
-    pub(super) addends: Arc<Constant>,
+    pub(super) shifts: Arc<Constant>,
     pub(super) bounds: Option<Bounds>,
 }
 
@@ -86,8 +86,8 @@ impl PreparedOp for ScaleShift {
         inputs: Inputs<'_, '_>,
         output: &mut [u8],
     ) -> Result<()> {
-        let (factors, addends) = (self.factors.floats(), self.addends.floats());
-        let it = rows::ScaleShift { factors, addends, bounds: self.bounds };
+        let (factors, shifts) = (self.factors.floats(), self.shifts.floats());
+        let it = rows::ScaleShift { factors, shifts, bounds: self.bounds };
         let (kernels, output) = (context.kernels, bytemuck::cast_slice_mut(output));
         context.rows(factors.len(), inputs.floats(0)?, output, &|from, to| {
             kernels.scale_shift(from, it, to);

@@ -125,10 +125,10 @@ pub(super) fn cumulative_sum(
             let mut sum = 0.0;
             for index in 0..size {
                 let index = if is_reversed { size - 1 - index } else { index };
-                let place = index * inner + column;
+                let position = index * inner + column;
                 let before = sum;
-                sum += from[place];
-                to[place] = if is_exclusive { before } else { sum };
+                sum += from[position];
+                to[position] = if is_exclusive { before } else { sum };
             }
         }
     }
@@ -138,16 +138,17 @@ pub(super) fn cumulative_sum(
 pub(super) fn one_hot(
     (depth, inner): (usize, usize),
     (on, off): (&[u8], &[u8]),
-    places: impl Iterator<Item = i64>,
+    positions: impl Iterator<Item = i64>,
     to: &mut [u8],
 ) {
     let size = on.len();
     to.chunks_exact_mut(size).for_each(|to| to.copy_from_slice(off));
-    for (index, place) in places.enumerate() {
-        let Some(place) = usize::try_from(place).ok().filter(|&place| place < depth) else {
+    for (index, position) in positions.enumerate() {
+        let Some(position) = usize::try_from(position).ok().filter(|&position| position < depth)
+        else {
             continue;
         };
-        let element = (index / inner * depth + place) * inner + index % inner;
+        let element = (index / inner * depth + position) * inner + index % inner;
         to[element * size..][..size].copy_from_slice(on);
     }
 }
@@ -178,9 +179,9 @@ mod tests {
     #[test]
     fn the_first_of_the_largest_is_found() {
         let from = [3, 1, 5, 9, 5, 0];
-        let mut places = [9; 2];
-        arg_max((3, 2), &from, |[byte]| byte, |index, place| places[index] = place);
-        assert_eq!(places, [1, 1]);
+        let mut positions = [9; 2];
+        arg_max((3, 2), &from, |[byte]| byte, |index, position| positions[index] = position);
+        assert_eq!(positions, [1, 1]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::graph::{Graph, Op, ValueId};
 
 /// Where a value is.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum Slot {
     /// An input of the model.
     Input(usize),
     Constant,
@@ -20,21 +20,21 @@ pub(crate) enum Place {
 pub(super) const LINE: usize = 64;
 
 /// The places of all values.
-pub(super) struct Places {
-    pub(super) of_value: Vec<Place>,
+pub(super) struct Slots {
+    pub(super) of_value: Vec<Slot>,
     /// The value that each is a reshaped form of, or itself.
     pub(super) holder: Vec<ValueId>,
     pub(super) bytes: usize,
 }
 
-impl Places {
+impl Slots {
     /// Goes through the operators in their order, and gives each result the first gap that is large enough among the values that
     /// are still needed.
     pub(super) fn new(graph: &Graph) -> Result<Self> {
         let count = graph.values.len();
-        let mut of_value = vec![Place::Constant; count];
+        let mut of_value = vec![Slot::Constant; count];
         for (index, &input) in graph.inputs.iter().enumerate() {
-            of_value[input] = Place::Input(index);
+            of_value[input] = Slot::Input(index);
         }
         let mut holder: Vec<ValueId> = (0..count).collect();
         for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape)) {
@@ -57,10 +57,10 @@ impl Places {
             live.retain(|(_, until)| *until >= position);
             let size = graph.values[node.output].bytes().next_multiple_of(LINE);
             let mut start = 0;
-            let mut place = live.len();
+            let mut position = live.len();
             for (index, (range, _)) in live.iter().enumerate() {
                 if range.start >= start + size {
-                    place = index;
+                    position = index;
                     break;
                 }
                 start = range.end;
@@ -68,8 +68,8 @@ impl Places {
             let range = start..start + size;
             bytes = bytes.max(range.end);
             check_bytes(bytes)?;
-            live.insert(place, (range, last_use[node.output].max(position)));
-            of_value[node.output] = Place::Arena(start..start + graph.values[node.output].bytes());
+            live.insert(position, (range, last_use[node.output].max(position)));
+            of_value[node.output] = Slot::Arena(start..start + graph.values[node.output].bytes());
         }
         // Bytes are read in quads, the last of which may reach beyond its value.
         Ok(Self { of_value, holder, bytes: bytes + LINE })

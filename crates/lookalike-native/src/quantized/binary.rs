@@ -149,15 +149,15 @@ impl QuantizedBinary {
                 (InputSteps::<V>::new(self.inputs[0]), InputSteps::<V>::new(self.inputs[1]));
             let zero_point = V::splat_int(self.output_zero_point);
             let (low, high) = (V::splat_int(self.bounds.0), V::splat_int(self.bounds.1));
-            let mut place = 0;
-            while place < to.len() {
-                let lanes = (to.len() - place).min(V::LANES);
-                let left = inputs.0.steps(left, place, lanes);
-                let right = inputs.1.steps(right, place, lanes);
+            let mut position = 0;
+            while position < to.len() {
+                let lanes = (to.len() - position).min(V::LANES);
+                let left = inputs.0.steps(left, position, lanes);
+                let right = inputs.1.steps(right, position, lanes);
                 let bytes = V::add_ints(function.apply(left, right), zero_point);
                 let bytes = V::clamp_ints(bytes, low, high);
-                V::store_bytes(bytes, to.as_mut_ptr().add(place), lanes);
-                place += lanes;
+                V::store_bytes(bytes, to.as_mut_ptr().add(position), lanes);
+                position += lanes;
             }
         }
     }
@@ -227,13 +227,13 @@ impl<V: Vector> InputSteps<V> {
     ///
     /// The processor has the set of `V`, and the elements are there.
     #[inline(always)]
-    unsafe fn steps(&self, row: &[u8], place: usize, lanes: usize) -> V::Ints {
+    unsafe fn steps(&self, row: &[u8], position: usize, lanes: usize) -> V::Ints {
         // SAFETY: the caller's.
         unsafe {
             let bytes = if row.len() == 1 {
                 V::splat_int(row[0].into())
             } else {
-                V::load_bytes(row.as_ptr().add(place), lanes)
+                V::load_bytes(row.as_ptr().add(position), lanes)
             };
             V::add_ints(V::flip_ints(bytes, self.flip), self.minus_zero_point)
         }

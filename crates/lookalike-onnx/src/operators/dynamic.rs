@@ -37,13 +37,13 @@ pub(super) fn rounded(
     let (zero, steps) = (graph.number(0.0)?, graph.number(255.0)?);
     let (low, high) = (graph.number(-128.0)?, graph.number(127.0)?);
     // Zeros alone stay zeros, whatever they are multiplied with.
-    let least = graph.number(f32::MIN_POSITIVE * 1e6)?;
+    let lower = graph.number(f32::MIN_POSITIVE * 1e6)?;
     let min = reduce(graph, "ReduceMin");
     let min = graph.node("Min", &[&min, &zero], vec![]);
     let max = reduce(graph, "ReduceMax");
     let max = graph.node("Max", &[&max, &zero], vec![]);
     let range = graph.node("Sub", &[&max, &min], vec![]);
-    let range = graph.node("Max", &[&range, &least], vec![]);
+    let range = graph.node("Max", &[&range, &lower], vec![]);
     let factor = graph.node("Div", &[&steps, &range], vec![]);
     let (first, last) =
         (graph.node("Mul", &[&min, &factor], vec![]), graph.node("Mul", &[&max, &factor], vec![]));

@@ -141,7 +141,7 @@ pub(super) fn squared_difference(graph: &mut Graph<'_>, node: &Node) -> Result<(
     })
 }
 
-/// Defines the result from the floats of two operands, of which the smaller one is repeated.
+/// Defines the result from the floats of two inputs, of which the smaller one is repeated.
 fn combine(
     graph: &mut Graph<'_>,
     node: &Node,

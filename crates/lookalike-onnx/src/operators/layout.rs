@@ -77,8 +77,8 @@ pub(super) fn concatenate(
         });
     }
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
-    let place = Attribute::Int(layout.axis(axis) as i64);
-    let result = graph.node("Concat", &values, vec![("axis", place)]);
+    let position = Attribute::Int(layout.axis(axis) as i64);
+    let result = graph.node("Concat", &values, vec![("axis", position)]);
     if is_stored {
         graph.define_stored(output, layout, result);
         return Ok(());
@@ -99,8 +99,8 @@ fn split_evenly(
     let size = graph.dims(input)[axis] / count;
     let value = graph.stored(input, layout)?;
     let sizes = graph.list(&vec![size as i64; count])?;
-    let place = Attribute::Int(layout.axis(axis) as i64);
-    Ok(graph.node_of("Split", &[&value, &sizes], vec![("axis", place)], count))
+    let position = Attribute::Int(layout.axis(axis) as i64);
+    Ok(graph.node_of("Split", &[&value, &sizes], vec![("axis", position)], count))
 }
 
 pub(super) fn split(graph: &mut Graph<'_>, node: &Node, axis: usize) -> Result<()> {
@@ -180,8 +180,8 @@ pub(super) fn gather(
 ) -> Result<()> {
     let value = graph.stored(input, Layout::Plain)?;
     let indices = graph.stored(indices, Layout::Plain)?;
-    let place = Attribute::Int(axis as i64);
-    let value = graph.node("Gather", &[&value, &indices], vec![("axis", place)]);
+    let position = Attribute::Int(axis as i64);
+    let value = graph.node("Gather", &[&value, &indices], vec![("axis", position)]);
     graph.define_stored(node.output(), Layout::Plain, value);
     Ok(())
 }
@@ -286,11 +286,11 @@ pub(super) fn mirror_pad(
 /// The longest side that is picked pixel by pixel: the list of its places must not fill the memory.
 const LONGEST_PICKED: usize = 1 << 20;
 
-fn check_side(extent: usize) -> Result<()> {
-    if extent <= LONGEST_PICKED {
+fn check_side(length: usize) -> Result<()> {
+    if length <= LONGEST_PICKED {
         return Ok(());
     }
-    Err(Error::invalid_argument(format!("a side of {extent} is longer than {LONGEST_PICKED}")))
+    Err(Error::invalid_argument(format!("a side of {length} is longer than {LONGEST_PICKED}")))
 }
 
 pub(super) fn resize_bilinear(
@@ -315,7 +315,7 @@ pub(super) fn resize_bilinear(
         ("mode", Attribute::Text("linear")),
         ("coordinate_transformation_mode", Attribute::Text(mode)),
     ];
-    let sizes = [batch, channels, height, width].map(|extent| extent as i64);
+    let sizes = [batch, channels, height, width].map(|length| length as i64);
     let sizes = graph.list(&sizes)?;
     let result = graph.node("Resize", &[&value, "", "", &sizes], attributes);
     graph.define(output, Layout::ChannelsFirst, result)

@@ -57,12 +57,12 @@ pub(super) fn arg_max(graph: &mut Graph<'_>, node: &Node, axis: usize) -> Result
     let (input, output) = (node.input(0), node.output());
     let value = graph.float(input, Layout::Plain)?;
     let attributes = vec![("axis", Attribute::Int(axis as i64)), ("keepdims", Attribute::Int(0))];
-    let mut places = graph.node("ArgMax", &[&value], attributes);
+    let mut positions = graph.node("ArgMax", &[&value], attributes);
     if graph.element_type(output) != TensorType::INT64 {
         let code = Attribute::Int(element_code(graph.element_type(output))?.into());
-        places = graph.node("Cast", &[&places], vec![("to", code)]);
+        positions = graph.node("Cast", &[&positions], vec![("to", code)]);
     }
-    graph.define_stored(output, Layout::Plain, places);
+    graph.define_stored(output, Layout::Plain, positions);
     Ok(())
 }
 
@@ -89,13 +89,13 @@ pub(super) fn one_hot(graph: &mut Graph<'_>, node: &Node, axis: usize, depth: us
     let (input, output) = (node.input(0), node.output());
     let mut dims = graph.dims(input).to_vec();
     dims.insert(axis, 1);
-    let places = graph.stored(input, Layout::Plain)?;
-    let places = graph.reshape(&places, &dims)?;
+    let positions = graph.stored(input, Layout::Plain)?;
+    let positions = graph.reshape(&positions, &dims)?;
     let mut dims = vec![1; dims.len()];
     dims[axis] = depth;
     let all = Constant::ints_of(dims, (0..depth as i64).collect(), graph.element_type(input));
     let all = graph.initializer(&all)?;
-    let is_on = graph.node("Equal", &[&places, &all], vec![]);
+    let is_on = graph.node("Equal", &[&positions, &all], vec![]);
     let on = graph.stored(node.input(2), Layout::Plain)?;
     let off = graph.stored(node.input(3), Layout::Plain)?;
     let result = graph.node("Where", &[&is_on, &on, &off], vec![]);

@@ -43,16 +43,16 @@ pub(super) fn reduce(
     let (input, output) = (node.input(0), node.output());
     let layout = if keeps_dims { graph.layout(input) } else { Layout::Plain };
     let value = graph.float(input, layout)?;
-    let places: Vec<i64> = axes.iter().map(|&axis| layout.axis(axis) as i64).collect();
+    let positions: Vec<i64> = axes.iter().map(|&axis| layout.axis(axis) as i64).collect();
     let keep = ("keepdims", Attribute::Int(keeps_dims.into()));
     let result = if axes.is_empty() {
         // To ONNX no axes are all axes.
         value
     } else if operator == "ReduceSum" {
-        let places = graph.list(&places)?;
-        graph.node(operator, &[&value, &places], vec![keep])
+        let positions = graph.list(&positions)?;
+        graph.node(operator, &[&value, &positions], vec![keep])
     } else {
-        graph.node(operator, &[&value], vec![("axes", Attribute::Ints(places)), keep])
+        graph.node(operator, &[&value], vec![("axes", Attribute::Ints(positions)), keep])
     };
     graph.define(output, layout, result)
 }

@@ -295,12 +295,12 @@ fn pack_with_half(
 ) {
     let (biases, packed) = packed.split_at_mut(whole + lanes);
     // Where the weight, or the bias, of a channel lies among those of a number of values.
-    let place = |channel: usize, value: usize, values: usize| match channel.checked_sub(whole) {
+    let position = |channel: usize, value: usize, values: usize| match channel.checked_sub(whole) {
         None => value * whole + channel,
         Some(lane) => values * whole + 2 * lane + value,
     };
     for (channel, &bias) in bias.iter().enumerate() {
-        biases[place(channel, 0, 1)] = bias;
+        biases[position(channel, 0, 1)] = bias;
     }
     let of_pair = 2 * whole + lanes;
     let of_segment = length / 2 * of_pair + length % 2 * (whole + lanes);
@@ -308,7 +308,7 @@ fn pack_with_half(
         for (segment, packed) in row.chunks_exact(length).zip(packed.chunks_exact_mut(of_segment)) {
             for (pair, packed) in segment.chunks(2).zip(packed.chunks_mut(of_pair)) {
                 for (value, &weight) in pair.iter().enumerate() {
-                    packed[place(channel, value, pair.len())] = weight;
+                    packed[position(channel, value, pair.len())] = weight;
                 }
             }
         }

@@ -87,18 +87,19 @@ impl ByteProducts {
             sum_factors.push(if can_move { 0 } else { -source.zero_point });
             for (lane, channel) in channels.enumerate() {
                 for (index, &weight) in source.row(channel).iter().enumerate() {
-                    let (segment, place) = (index / length, index % length);
-                    let quad = segment * length.div_ceil(QUAD) + place / QUAD;
+                    let (segment, position) = (index / length, index % length);
+                    let quad = segment * length.div_ceil(QUAD) + position / QUAD;
                     let (vector, lane) = (quad * block.vectors + lane / lanes, lane % lanes);
                     let packed = if can_move { moved(weight) } else { i32::from(weight) };
                     let [low, high, ..] = packed.to_le_bytes().map(|byte| byte as i8);
                     if is_wide {
-                        let half = vector * 2 + place % 2;
+                        let half = vector * 2 + position % 2;
                         let column =
-                            block.offset + 2 * (2 * (half * lanes + lane) + place % QUAD / 2);
+                            block.offset + 2 * (2 * (half * lanes + lane) + position % QUAD / 2);
                         weights[column..][..2].copy_from_slice(&[low, high]);
                     } else {
-                        weights[block.offset + QUAD * (vector * lanes + lane) + place % QUAD] = low;
+                        weights[block.offset + QUAD * (vector * lanes + lane) + position % QUAD] =
+                            low;
                     }
                 }
             }
@@ -107,7 +108,7 @@ impl ByteProducts {
         if sum_factors.iter().any(|&factor| factor != 0) {
             for quad in 0..quads {
                 let left = length - quad % length.div_ceil(QUAD) * QUAD;
-                let quad: [i8; QUAD] = std::array::from_fn(|place| i8::from(place < left));
+                let quad: [i8; QUAD] = std::array::from_fn(|position| i8::from(position < left));
                 valid_mask.extend(quad.repeat(lanes));
             }
         }

@@ -96,8 +96,8 @@ impl ByteConv {
         // SAFETY: the caller's.
         unsafe {
             let results = |pixel: usize| {
-                let place = output.add((first + pixel) * outputs + channel);
-                Results::Bytes(self.requantizing.at(lane, place, outputs))
+                let position = output.add((first + pixel) * outputs + channel);
+                Results::Bytes(self.requantizing.at(lane, position, outputs))
             };
             self.products.tiles(kernels, block, input, segments, count, results);
         }
