@@ -93,10 +93,15 @@ pub(crate) fn check() -> Result<()> {
         }
     }
     let sources = shell::output("git", &["ls-files", "crates/*/src/*.rs"])?;
-    for file in sources.lines().filter(|file| !UNPUBLISHED.iter().any(|part| file.contains(part))) {
+    for file in sources.lines() {
+        let is_published = !UNPUBLISHED.iter().any(|part| file.contains(part));
         let text = fs::read_to_string(paths::root().join(file))?;
         for (number, line) in text.lines().enumerate() {
-            let Some(name) = public_name(line) else { continue };
+            let inside = words_inside(line).filter(|(word, _)| !is_right(file, word));
+            found.extend(inside.map(|(word, better)| {
+                format!("{file}:{}: `{word}`, write `{better}`", number + 1)
+            }));
+            let Some(name) = public_name(line).filter(|_| is_published) else { continue };
             let spoken = spoken(name);
             let replaced = words(&spoken, WORDS).chain(words(&spoken, NAMES));
             found.extend(replaced.map(|word| format!("{file}:{}: {word} in `{name}`", number + 1)));
@@ -109,15 +114,59 @@ pub(crate) fn check() -> Result<()> {
 /// Crates that nobody outside uses.
 const UNPUBLISHED: [&str; 2] = ["lookalike-hardening", "lookalike-conformance"];
 
-/// The words of the list in a line, each with what to write.
-fn words(line: &str, list: &'static [(&str, &str)]) -> impl Iterator<Item = String> + use<> {
+/// Words that identifiers inside the crates do not have either.
+const IDENTIFIERS: &[(&str, &str)] = &[
+    ("flip", "sign mask, xor"),
+    ("least", "min"),
+    ("meet", "broadcast"),
+    ("most", "max"),
+    ("place", "offset, slot, index, position"),
+    ("shares", "tasks, chunks"),
+];
+
+/// Where a word is right: in the files whose path has this part.
+const RIGHT: &[(&str, &str)] = &[
+    // Paths, strings and threads are joined.
+    ("", "join"),
+    // Elements within ranges.
+    ("lookalike-graph/src/parse/layout.rs", "sliced"),
+    ("lookalike-onnx/src/constant.rs", "sliced"),
+    ("lookalike-onnx/src/operators/layout.rs", "sliced"),
+];
+
+fn is_right(file: &str, word: &str) -> bool {
+    RIGHT.iter().any(|&(part, right)| word == right && file.contains(part))
+}
+
+/// The words of the lists in a line of a source file: in its comment those of prose, in its code those of identifiers.
+fn words_inside(line: &str) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let (code, comment) = line.split_once("//").unwrap_or((line, ""));
+    // What stands in quotes is for users, and is checked where they read it.
+    let code: String = code.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+    let code = spoken(&code);
+    let in_code: Vec<_> = matches(&code, WORDS)
+        .chain(matches(&code, IDENTIFIERS))
+        .chain(matches(comment, WORDS))
+        .collect();
+    in_code.into_iter()
+}
+
+/// The entries of a list whose words are in a line.
+fn matches(
+    line: &str,
+    list: &'static [(&str, &str)],
+) -> impl Iterator<Item = &'static (&'static str, &'static str)> + use<> {
     let line = format!(
         " {} ",
         line.to_lowercase()
             .replace(|letter: char| !letter.is_alphanumeric() && letter != '\'', " ")
     );
-    let found = list.iter().filter(move |(word, _)| line.contains(&format!(" {word} ")));
-    found.map(|(word, better)| format!("`{word}`, write `{better}`"))
+    list.iter().filter(move |(word, _)| line.contains(&format!(" {word} ")))
+}
+
+/// The words of the list in a line, each with what to write.
+fn words(line: &str, list: &'static [(&str, &str)]) -> impl Iterator<Item = String> + use<> {
+    matches(line, list).map(|(word, better)| format!("`{word}`, write `{better}`"))
 }
 
 /// The name that a line makes public.
@@ -166,5 +215,10 @@ mod tests {
         assert_eq!(public_name("    pub(crate) fn hidden() {"), None);
         assert_eq!(words(&spoken("PictureFormat"), WORDS).count(), 1);
         assert_eq!(words(&spoken("most_values"), NAMES).count(), 1);
+        let found = |line| words_inside(line).map(|(word, _)| *word).collect::<Vec<_>>();
+        assert_eq!(
+            found("let most_rows = extent(\"a grey place\"); // The operand."),
+            ["extent", "most", "operand"]
+        );
     }
 }

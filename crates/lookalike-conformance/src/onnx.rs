@@ -1,4 +1,4 @@
-//! Models in ONNX, taken as they are by the backends that can.
+//! ONNX models, run as they are by the backends that can.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) fn cases(
         }
         let fixtures = folders.fixtures.clone();
         cases.push(Case::of(backend, "onnx/channels_first.onnx", move |_| {
-            colours_are_taken_apart(backend, &fixtures)
+            colors_are_taken_apart(backend, &fixtures)
         }));
     }
     cases
@@ -58,7 +58,7 @@ fn converted_is_equal(subject: &Subject, backend: Backend) -> Result<()> {
 }
 
 /// The same values as those of a model that gives its image back, but one color after the other.
-fn colours_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
+fn colors_are_taken_apart(backend: Backend, fixtures: &Path) -> Result<()> {
     let photo = read_image(fixtures, "landscape.png")?;
     let vector = |model: &str| -> Result<Vec<f32>> {
         let options =

@@ -282,7 +282,7 @@ fn committed(folders: &Folders) -> Result<Golden> {
 #[derive(Deserialize)]
 struct PublicGolden {
     cases: Vec<PublicCase>,
-    /// Of MediaPipe; those of the Task Library are told in other terms.
+    /// Of MediaPipe; the Task Library reports them in other terms.
     #[serde(default)]
     cosine: Vec<serde_json::Value>,
 }

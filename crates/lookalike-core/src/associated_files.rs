@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_entries_are_found_in_place_behind_other_bytes() {
+    fn stored_entries_are_found_behind_other_bytes() {
         let bytes = archive(b"model", &[("labels.txt", b"cat\ndog\n"), ("empty", b"")]);
         let files = locate(&bytes).unwrap();
         assert_eq!(&bytes[files["labels.txt"].clone()], b"cat\ndog\n");

@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_between_characters() {
+    fn long_text_is_truncated_between_characters() {
         assert_eq!(one_line(&"é ".repeat(1000)).chars().count(), 301);
         assert_eq!(one_line(" a\n b "), "a b");
     }

@@ -431,13 +431,13 @@ mod tests {
     }
 
     #[test]
-    fn quantisation_rounds_half_away_from_zero_and_saturates() {
+    fn quantization_rounds_half_away_from_zero_and_saturates() {
         let values = [0.5 / 128.0, -0.5 / 128.0, 1.0, -1.0, 7.0, -7.0, 0.499 / 128.0, f32::NAN];
         assert_eq!(scalar_quantize(&values), [1, -1, 127, -128, 127, -128, 0, 0]);
     }
 
     #[test]
-    fn l2_normalisation_keeps_a_zero_vector() {
+    fn l2_normalization_keeps_a_zero_vector() {
         let mut zero = [0.0; 3];
         l2_normalize(&mut zero);
         assert_eq!(zero, [0.0; 3]);

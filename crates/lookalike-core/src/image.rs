@@ -28,7 +28,7 @@ impl PixelFormat {
     /// The Task Library's name for [`PixelFormat::I420`].
     pub const YV21: Self = Self::I420;
 
-    /// Extent of each plane of an image of this size: samples in a row, rows, bytes a sample.
+    /// Size of each plane of an image of this size: samples in a row, rows, bytes a sample.
     fn planes(self, width: usize, height: usize) -> Vec<(usize, usize, usize)> {
         let (chroma_width, chroma_height) = (width.div_ceil(2), height.div_ceil(2));
         match self {
@@ -126,20 +126,20 @@ impl Orientation {
         }
     }
 
-    /// This turn, followed by another one.
+    /// This rotation, followed by another one.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
-        // A turn is known by where it sends two neighboring corners of an image.
-        let image = |corner| next.turn_corner(self.turn_corner(corner));
+        // A rotation is known by where it sends two neighboring corners of an image.
+        let image = |corner| next.rotate_corner(self.rotate_corner(corner));
         let found = Self::ALL.into_iter().find(|candidate| {
-            candidate.turn_corner((0, 0)) == image((0, 0))
-                && candidate.turn_corner((1, 0)) == image((1, 0))
+            candidate.rotate_corner((0, 0)) == image((0, 0))
+                && candidate.rotate_corner((1, 0)) == image((1, 0))
         });
         found.unwrap_or_default()
     }
 
-    /// Where a corner, given as (right, bottom), lies after the turn.
-    fn turn_corner(self, (x, y): (u8, u8)) -> (u8, u8) {
+    /// Where a corner, given as (right, bottom), lies after the rotation.
+    fn rotate_corner(self, (x, y): (u8, u8)) -> (u8, u8) {
         match self {
             Self::TopLeft => (x, y),
             Self::TopRight => (1 - x, y),
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_compose() {
+    fn rotations_compose() {
         use Orientation::*;
         assert_eq!(RightTop.then(RightTop), BottomRight);
         assert_eq!(RightTop.then(LeftBottom), TopLeft);
@@ -580,8 +580,8 @@ mod tests {
             for second in Orientation::ALL {
                 for corner in [(0, 0), (1, 0), (0, 1), (1, 1)] {
                     assert_eq!(
-                        first.then(second).turn_corner(corner),
-                        second.turn_corner(first.turn_corner(corner)),
+                        first.then(second).rotate_corner(corner),
+                        second.rotate_corner(first.rotate_corner(corner)),
                     );
                 }
             }

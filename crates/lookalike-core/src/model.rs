@@ -438,7 +438,7 @@ fn model_metadata(root: tflite::ModelRef<'_>) -> Result<Option<ModelMetadata>> {
     })
 }
 
-/// The error for a graph that cannot be read, in the reference's words; limits speak for themselves.
+/// The error for a graph that cannot be read, with the reference's error message; limits speak for themselves.
 fn broken_graph(error: lookalike_graph::Error) -> Error {
     match error {
         lookalike_graph::Error::LimitExceeded(_) => error.into(),

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normalised_region_is_rounded_to_pixels() {
+    fn a_normalized_region_is_rounded_to_pixels() {
         let region = |left, top, right, bottom| {
             Region::Normalized { left, top, right, bottom }.to_pixels(480, 325)
         };

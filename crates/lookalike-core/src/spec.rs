@@ -219,17 +219,17 @@ impl InputSpec {
             }
             _ => InputElement::U8,
         };
-        let extent = |dimension: usize, stored: i32, name: &str| {
+        let size = |dimension: usize, stored: i32, name: &str| {
             if input.shape_signature.get(dimension) == Some(&-1) {
                 return Ok(None);
             }
             match usize::try_from(stored) {
-                Ok(extent) if extent > 0 => Ok(Some(extent)),
+                Ok(size) if size > 0 => Ok(Some(size)),
                 _ => Err(wrong_dimensions(format!("The input {name} should be positive."))),
             }
         };
-        let width = extent(2, width, "width")?;
-        let height = extent(1, height, "height")?;
+        let width = size(2, width, "width")?;
+        let height = size(1, height, "height")?;
         Ok(Self { height, width, element })
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn check_webp(bytes: &[u8]) -> Result<()> {
             let name = String::from_utf8_lossy(&header[..4]).escape_debug().to_string();
             return Err(broken(format!("the file ends within its chunk `{name}`")));
         }
-        // Chunks begin at even places.
+        // Chunks begin at even offsets.
         at = at.saturating_add(8 + size + size % 2);
     }
     Ok(())

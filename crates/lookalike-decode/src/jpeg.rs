@@ -97,7 +97,7 @@ fn decoder<'b>(bytes: &'b [u8], options: &DecodeOptions) -> Result<Option<Decode
     }
 }
 
-/// The image that a header tells of.
+/// The image that a header describes.
 fn outline(decoder: &Decoder<'_>, exif: Exif) -> ImageOutline {
     let info = decoder.info();
     // Broken EXIF data says nothing about the image.

@@ -145,7 +145,7 @@ pub fn read(stream: impl Read, options: &DecodeOptions) -> io::Result<Vec<u8>> {
 }
 
 fn read_into(stream: impl Read, options: &DecodeOptions, bytes: &mut Vec<u8>) -> io::Result<()> {
-    // One byte more than allowed tells a stream that is too long from one that just fits.
+    // One byte more than allowed distinguishes a stream that is too long from one that just fits.
     stream.take(options.limits.max_image_bytes.saturating_add(1)).read_to_end(bytes)?;
     Ok(())
 }

@@ -64,18 +64,18 @@ fn samples_of_16_bits_keep_their_high_byte() {
         image::ImageBuffer::from_fn(2, 1, |x, _| Rgb([0x12ff_u16, 0x80ff, x as u16 * 0xffff]));
     let photo = decoded(&encode(&DynamicImage::ImageRgb16(image), ImageFormat::Png));
     assert_eq!(photo.pixels(), [0x12, 0x80, 0, 0x12, 0x80, 0xff]);
-    let grey = image::ImageBuffer::from_pixel(1, 1, image::LumaA([0x34ff_u16, 7]));
-    let photo = decoded(&encode(&DynamicImage::ImageLumaA16(grey), ImageFormat::Png));
+    let gray_image = image::ImageBuffer::from_pixel(1, 1, image::LumaA([0x34ff_u16, 7]));
+    let photo = decoded(&encode(&DynamicImage::ImageLumaA16(gray_image), ImageFormat::Png));
     assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Gray, &[0x34][..]));
 }
 
 #[test]
-fn grey_drops_its_alpha_and_colour_keeps_it_for_later() {
-    let grey = image::ImageBuffer::from_pixel(2, 1, image::LumaA([9u8, 0]));
-    let photo = decoded(&encode(&DynamicImage::ImageLumaA8(grey), ImageFormat::Png));
+fn gray_drops_its_alpha_and_color_keeps_it_for_later() {
+    let gray_image = image::ImageBuffer::from_pixel(2, 1, image::LumaA([9u8, 0]));
+    let photo = decoded(&encode(&DynamicImage::ImageLumaA8(gray_image), ImageFormat::Png));
     assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Gray, &[9, 9][..]));
-    let colour = image::RgbaImage::from_pixel(1, 1, image::Rgba([1, 2, 3, 0]));
-    let photo = decoded(&encode(&DynamicImage::ImageRgba8(colour), ImageFormat::Png));
+    let color_image = image::RgbaImage::from_pixel(1, 1, image::Rgba([1, 2, 3, 0]));
+    let photo = decoded(&encode(&DynamicImage::ImageRgba8(color_image), ImageFormat::Png));
     assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Rgba, &[1, 2, 3, 0][..]));
 }
 
@@ -121,7 +121,7 @@ fn png(width: u32, depth: u8, color: u8, chunks: &[Vec<u8>], row: &[u8]) -> Vec<
 }
 
 #[test]
-fn palettes_and_grey_of_few_bits_are_expanded() {
+fn palettes_and_gray_of_few_bits_are_expanded() {
     let palette = chunk(b"PLTE", &[10, 20, 30, 40, 50, 60]);
     let photo = decoded(&png(2, 8, 3, std::slice::from_ref(&palette), &[1, 0]));
     assert_eq!((photo.format(), photo.pixels()), (PixelFormat::Rgb, &[40, 50, 60, 10, 20, 30][..]));
@@ -275,7 +275,7 @@ fn exif_orientation_is_read_from_webp_and_tiff() {
 }
 
 #[test]
-fn broken_exif_leaves_the_picture_alone() {
+fn broken_exif_leaves_the_image_alone() {
     for data in
         [exif(0), exif(9), exif(6)[..14].to_vec(), b"II*\0\xff\xff\xff\xff".to_vec(), vec![0]]
     {
@@ -315,7 +315,7 @@ fn limits_hold_before_anything_is_allocated() {
 }
 
 #[test]
-fn what_is_no_picture_is_said_so() {
+fn what_is_no_image_is_said_so() {
     for bytes in [&b""[..], b"hello", b"TFL3TFL3TFL3", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"] {
         let error = decode(bytes, &DecodeOptions::default()).unwrap_err();
         assert!(error.to_string().starts_with("An error occurred while decoding image"), "{error}");
@@ -455,7 +455,7 @@ fn tiff_of_pieces(entries: &[(u16, &[u32])], behind: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
+fn pieces_of_a_tiff_are_no_larger_than_an_image() {
     let refusal = |bytes: &[u8]| {
         let error = decode(bytes, &DecodeOptions::default()).unwrap_err().to_string();
         assert!(!error.contains("panicked"), "{error}");
@@ -479,7 +479,7 @@ fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
     assert!(refusal(&shared).contains("may share them four times"));
 
     // A JPEG of 20x12 pixels: where it belongs, and in place of a smaller one.
-    let jpeg = encode(&DynamicImage::ImageLuma8(gradient_of_grey()), ImageFormat::Jpeg);
+    let jpeg = encode(&DynamicImage::ImageLuma8(gradient_of_gray()), ImageFormat::Jpeg);
     let in_strip = |width: &'static u32, height: &'static u32| {
         let rest: [(u16, &[u32]); 2] = [(259, &[7]), (262, &[1])];
         let offset = [8 + 2 + 12 * 8 + 4];
@@ -493,7 +493,7 @@ fn pieces_of_a_tiff_are_no_larger_than_a_picture() {
     assert!(said.contains("a strip or tile of 20x11 pixels holds a larger JPEG"), "{said}");
 }
 
-fn gradient_of_grey() -> image::GrayImage {
+fn gradient_of_gray() -> image::GrayImage {
     DynamicImage::ImageRgb8(gradient()).into_luma8()
 }
 
@@ -554,10 +554,10 @@ fn jpeg_strips_that_end_early_are_refused() {
     let jpeg = encode(&gray, ImageFormat::Jpeg);
     let whole = tiff_of_a_strip(20, 12, 7, &jpeg);
     assert!(decode(&whole, &DecodeOptions::default()).is_ok());
-    // Cut off, or with part of a JPEG where the directory says that it is all.
-    let cut = &whole[..whole.len() - jpeg.len() / 3];
+    // Truncated, or with part of a JPEG where the directory says that it is all.
+    let truncated = &whole[..whole.len() - jpeg.len() / 3];
     let part = tiff_of_a_strip(20, 12, 7, &jpeg[..jpeg.len() / 2]);
-    for file in [cut, &part] {
+    for file in [truncated, &part] {
         let error = decode(file, &DecodeOptions::default()).unwrap_err();
         assert!(error.to_string().contains("expected marker"), "{error}");
     }

@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use lookalike_schema::tflite::*;
 
-/// Changes a model in a few places, as the bytes choose.
+/// Changes a model at a few offsets, as the bytes choose.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ fn mutate_once(model: &mut Model, choices: &mut Unstructured<'_>) -> Result<()> 
                         buffer.data.pop();
                     }
                     1 if buffer.data.len() >= 4 => {
-                        // A 32-bit number in a list of shape, places or axes.
+                        // A 32-bit number in a list of sizes, indices or axes.
                         let position = choices.choose_index(buffer.data.len() / 4)? * 4;
                         let old = i32::from_le_bytes([
                             buffer.data[position],

@@ -73,8 +73,8 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
     thread::scope(|scope| {
         for thread in 0..SHARING {
             scope.spawn(move || {
-                for turn in (0..).take_while(|_| is_running()) {
-                    if let Err(error) = check(embedder, (thread + turn) % images.len()) {
+                for round in (0..).take_while(|_| is_running()) {
+                    if let Err(error) = check(embedder, (thread + round) % images.len()) {
                         fail(error);
                     }
                 }
@@ -82,11 +82,11 @@ pub fn stress(options: &ImageEmbedderOptions, time: Duration) -> Result<u64> {
         }
         for thread in 0..MAKING {
             scope.spawn(move || {
-                for turn in (thread..).take_while(|_| is_running()) {
+                for round in (thread..).take_while(|_| is_running()) {
                     let made = options.clone().build().context("an embedder more");
                     let result = made.and_then(|made| {
-                        check(&made, turn % images.len())?;
-                        stream(made, &images[turn % images.len()])
+                        check(&made, round % images.len())?;
+                        stream(made, &images[round % images.len()])
                     });
                     if let Err(error) = result {
                         fail(error);

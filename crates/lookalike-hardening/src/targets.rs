@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn own_files_are_told_from_those_of_dependencies() {
+    fn own_files_differ_from_those_of_dependencies() {
         assert!(is_own(file!()));
         assert!(is_own("/home/somebody/checkout/crates/lookalike-decode/src/lib.rs"));
         assert!(!is_own(

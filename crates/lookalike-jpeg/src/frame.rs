@@ -119,12 +119,12 @@ impl Frame {
                 return invalid("bad TQ");
             }
         }
-        let most_across = parameters.iter().map(|it| factors(it).0).max().unwrap_or(1);
-        let most_down = parameters.iter().map(|it| factors(it).1).max().unwrap_or(1);
+        let max_across = parameters.iter().map(|it| factors(it).0).max().unwrap_or(1);
+        let max_down = parameters.iter().map(|it| factors(it).1).max().unwrap_or(1);
         // stb_image reads beyond its rows here; later versions of it refuse such files.
         let is_whole = |it: &[u8; 3]| {
             let (across, down) = factors(it);
-            most_across.is_multiple_of(across) && most_down.is_multiple_of(down)
+            max_across.is_multiple_of(across) && max_down.is_multiple_of(down)
         };
         if !parameters.iter().all(is_whole) {
             return Err(Error::unsupported("sampling factors that do not divide the largest"));
@@ -132,9 +132,9 @@ impl Frame {
         // A scan of one component has MCUs of one block, whatever its factors are.
         let is_alone = parameters.len() == 1;
         let factors = |it: &[u8; 3]| if is_alone { (1, 1) } else { factors(it) };
-        let (most_across, most_down) = if is_alone { (1, 1) } else { (most_across, most_down) };
-        let mcus_across = width.div_ceil(most_across * BLOCK);
-        let mcus_down = height.div_ceil(most_down * BLOCK);
+        let (max_across, max_down) = if is_alone { (1, 1) } else { (max_across, max_down) };
+        let mcus_across = width.div_ceil(max_across * BLOCK);
+        let mcus_down = height.div_ceil(max_down * BLOCK);
         let component = |it: &[u8; 3]| {
             let (horizontal, vertical) = factors(it);
             Component {
@@ -142,12 +142,12 @@ impl Frame {
                 horizontal,
                 vertical,
                 quantization: it[2].into(),
-                width: (width * horizontal).div_ceil(most_across),
-                height: (height * vertical).div_ceil(most_down),
+                width: (width * horizontal).div_ceil(max_across),
+                height: (height * vertical).div_ceil(max_down),
                 blocks_across: mcus_across * horizontal,
                 blocks_down: mcus_down * vertical,
-                step_across: most_across / horizontal,
-                step_down: most_down / vertical,
+                step_across: max_across / horizontal,
+                step_down: max_down / vertical,
             }
         };
         let components: Vec<Component> = parameters.iter().map(component).collect();
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_zigzag_visits_each_place_once() {
+    fn the_zigzag_visits_each_index_once() {
         let mut seen = [false; 64];
         ZIGZAG[..64].iter().for_each(|&offset| seen[usize::from(offset)] = true);
         assert_eq!(seen, [true; 64]);

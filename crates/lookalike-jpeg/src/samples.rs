@@ -55,7 +55,7 @@ impl Plane {
 
 /// Where the samples of a block belong.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct Offset {
     component: usize,
     /// Offset in the plane of the component.
     start: usize,
@@ -67,14 +67,14 @@ pub(crate) struct Planes {
     pub(crate) planes: Vec<Plane>,
     pub(crate) kernels: &'static Kernels,
     blocks: [Block; GROUP],
-    positions: [Place; GROUP],
+    positions: [Offset; GROUP],
     waiting: usize,
 }
 
 impl Planes {
     pub(crate) fn new(components: &[Component], kernels: &'static Kernels) -> Result<Self> {
         let planes = components.iter().map(Plane::new).collect::<Result<_>>()?;
-        let (blocks, positions) = ([[0; 64]; GROUP], [Place::default(); GROUP]);
+        let (blocks, positions) = ([[0; 64]; GROUP], [Offset::default(); GROUP]);
         Ok(Self { planes, kernels, blocks, positions, waiting: 0 })
     }
 
@@ -87,7 +87,7 @@ impl Planes {
     /// Takes the block as that of a row and a column of blocks; `has_ac` says whether there is more in it than a DC coefficient.
     #[inline(always)]
     pub(crate) fn put(&mut self, component: usize, row: usize, column: usize, has_ac: bool) {
-        let position = Place { component, start: self.planes[component].start(row, column) };
+        let position = Offset { component, start: self.planes[component].start(row, column) };
         let waiting = self.waiting % GROUP;
         if !has_ac {
             let dc = std::mem::take(&mut self.blocks[waiting][0]);
@@ -102,7 +102,7 @@ impl Planes {
     }
 
     /// A block of which every sample is the same.
-    fn fill(&mut self, position: Place, dc: i16) {
+    fn fill(&mut self, position: Offset, dc: i16) {
         // What both passes of the transform make of it: times 4, and then an eighth of a quarter, rounded, in the middle of the samples.
         let sample = (((i32::from(dc) + 4) >> 3) + 128).clamp(0, 255) as u8;
         let plane = &mut self.planes[position.component];

@@ -233,7 +233,7 @@ pub(crate) enum Op {
         columns: Interpolation,
     },
     Remap(Box<Remap>),
-    /// Operands side by side: how often, and the length of each.
+    /// Inputs side by side: how often, and the length of each.
     Concatenation {
         outer: usize,
         inner: Vec<usize>,
@@ -277,7 +277,7 @@ pub(crate) enum Op {
 pub(crate) struct Side {
     /// Pixels of the image.
     pub(crate) input: usize,
-    /// Places of the window.
+    /// Positions of the window.
     pub(crate) output: usize,
     pub(crate) size: usize,
     pub(crate) stride: usize,
@@ -297,7 +297,7 @@ impl Side {
         self.reach().min(self.input)
     }
 
-    /// Pixels that all places of the window reach over, padding included.
+    /// Pixels that all positions of the window reach over, padding included.
     pub(crate) fn padded(&self) -> usize {
         (self.output - 1) * self.stride + self.reach()
     }
@@ -343,13 +343,13 @@ pub(crate) struct Conv {
 }
 
 impl Conv {
-    /// Most bytes of packed weights and biases, and of places that are known before, where each group's channels fill whole vectors of this many lanes.
+    /// Most bytes of packed weights and biases, and of offsets that are known before, where each group's channels fill whole vectors of this many lanes.
     pub(crate) fn packed_bytes(&self, lanes: usize) -> usize {
         let Window2 { rows, columns, channels, .. } = self.window;
         let seen = if self.is_depthwise { 1 } else { channels / self.groups };
         let rows_of_weights = 1 + rows.size * columns.size * seen;
         let outputs = (self.outputs / self.groups).next_multiple_of(lanes) * self.groups;
-        // A weight of bytes may have four places of 16 bits for itself.
+        // A weight of bytes may have four slots of 16 bits for itself.
         let bytes = if matches!(self.weights, Weights::Floats { .. }) { 4 } else { 8 };
         let weights = rows_of_weights.saturating_mul(outputs).saturating_mul(bytes);
         let positions = if self.is_depthwise { rows.output.saturating_mul(rows.size) } else { 0 };

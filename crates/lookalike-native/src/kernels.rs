@@ -92,7 +92,7 @@ pub(crate) struct Kernels {
     /// The steps of a row that is quantized by a factor and a zero point.
     pub(crate) step_row: unsafe fn(&[f32], f32, f32, &mut [f32]),
     /// Makes floats of sums of steps, by scales and biases of channels and a step.
-    pub(crate) scale_in_place: unsafe fn(ScaleShift<'_>, f32, &mut [f32]),
+    pub(crate) rescale: unsafe fn(ScaleShift<'_>, f32, &mut [f32]),
     /// Makes floats of sums of bytes.
     pub(crate) finish_sums: unsafe fn(&SumTile<'_>),
 }
@@ -232,9 +232,9 @@ impl Kernels {
         unsafe { (self.step_row)(from, factor, zero_point, to) };
     }
 
-    pub(crate) fn scale_in_place(&self, it: ScaleShift<'_>, step: f32, sums: &mut [f32]) {
+    pub(crate) fn rescale(&self, it: ScaleShift<'_>, step: f32, sums: &mut [f32]) {
         // SAFETY: the set is there.
-        unsafe { (self.scale_in_place)(it, step, sums) };
+        unsafe { (self.rescale)(it, step, sums) };
     }
 
     pub(crate) fn quantize_rows(
@@ -390,9 +390,9 @@ macro_rules! kernels {
                 elementwise::step_row(from, factor, zero_point, to);
             }
             $(#[$feature])?
-            pub(super) unsafe fn scale_in_place(it: ScaleShift<'_>, step: f32, sums: &mut [f32]) {
+            pub(super) unsafe fn rescale(it: ScaleShift<'_>, step: f32, sums: &mut [f32]) {
                 // SAFETY: the caller's.
-                unsafe { dynamic::scale_in_place::<V>(it, step, sums) }
+                unsafe { dynamic::rescale::<V>(it, step, sums) }
             }
             $(#[$feature])?
             pub(super) unsafe fn finish_sums(it: &SumTile<'_>) {
@@ -445,7 +445,7 @@ macro_rules! kernels {
             scale_sums: compiled::scale_sums,
             extremes: compiled::extremes,
             step_row: compiled::step_row,
-            scale_in_place: compiled::scale_in_place,
+            rescale: compiled::rescale,
             finish_sums: compiled::finish_sums,
         };
     };

@@ -1,9 +1,9 @@
-//! Threads that share the work of an operator.
+//! Threads that chunk the work of an operator.
 //!
 //! An inference has some fifty operators and takes less than a millisecond, so that a thread must begin within a microsecond: it
 //! spins for a while after each operator, and parks when nothing comes any more. Word from one core to another takes a fifth of
-//! a microsecond, so that as little as possible is said: each thread has a range of shares of its own, and touches what belongs to
-//! another one only when it has done them. As ranges are of neighboring shares, a thread finds in its cache what it made before.
+//! a microsecond, so that as little as possible is said: each thread has a range of chunks of its own, and touches what belongs to
+//! another one only when it has done them. As ranges are of neighboring chunks, a thread finds in its cache what it made before.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -21,44 +21,44 @@ const SPINS: usize = 4_000;
 /// caller's core sees that there are two who want to run, and moves one of them.
 const YIELDS: usize = 2_000;
 
-/// A share of an operator's work: who does it, and which.
+/// A chunk of an operator's work: who does it, and which.
 type Work<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// The caller and some threads beside it.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    /// Shares of all operators until now.
-    shares: usize,
+    /// Chunks of all operators until now.
+    chunks: usize,
 }
 
 struct Shared {
-    /// What is done with a share that has been taken.
+    /// What is done with a chunk that has been taken.
     work: UnsafeCell<Work<'static>>,
     /// What belongs to each thread, the caller first.
     seats: Box<[Seat]>,
     is_over: AtomicBool,
-    /// What the first share that panicked said.
+    /// What the first chunk that panicked said.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 // SAFETY: the work is written after all earlier tasks are done; only a thread holding a claimed task reads it.
-#[expect(unsafe_code, reason = "who has taken a share reads the work without a lock")]
+#[expect(unsafe_code, reason = "who has taken a chunk reads the work without a lock")]
 unsafe impl Sync for Shared {}
 
 /// What belongs to a thread, in cache lines of its own.
 #[repr(align(128))]
 struct Seat {
-    /// The shares that are left of its range, as [`Shares::pack`] has them.
+    /// The chunks that are left of its range, as [`Chunks::pack`] has them.
     range: AtomicU64,
     done: Done,
 }
 
-/// How many shares a thread has done: all it ever did.
+/// How many chunks a thread has done: all it ever did.
 #[repr(align(128))]
 struct Done(AtomicUsize);
 
-/// Counts a share as done when it is dropped.
+/// Counts a chunk as done when it is dropped.
 struct Counted<'a>(&'a Done);
 
 impl Drop for Counted<'_> {
@@ -67,14 +67,14 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Shares that nobody has taken.
+/// Chunks that nobody has taken.
 #[derive(Clone, Copy)]
-struct Shares {
+struct Chunks {
     next: u32,
     end: u32,
 }
 
-impl Shares {
+impl Chunks {
     fn pack(self) -> u64 {
         u64::from(self.end) << 32 | u64::from(self.next)
     }
@@ -106,7 +106,7 @@ impl Pool {
                 .ok()
         };
         let threads = (1..threads).map_while(start).collect();
-        Self { shared, threads, shares: 0 }
+        Self { shared, threads, chunks: 0 }
     }
 
     /// Threads, the caller included.
@@ -114,26 +114,26 @@ impl Pool {
         self.threads.len() + 1
     }
 
-    /// Does all shares of some work, each once: neighbors on one thread, as far as threads come in time.
-    pub(crate) fn run(&mut self, shares: usize, work: Work<'_>) {
-        if self.threads.is_empty() || shares < 2 {
-            (0..shares).for_each(|share| work(0, share));
+    /// Does all chunks of some work, each once: neighbors on one thread, as far as threads come in time.
+    pub(crate) fn run(&mut self, chunks: usize, work: Work<'_>) {
+        if self.threads.is_empty() || chunks < 2 {
+            (0..chunks).for_each(|chunk| work(0, chunk));
             return;
         }
         let (width, shared) = (self.width(), &self.shared);
-        assert!(u32::try_from(shares).is_ok(), "more shares than can be counted");
-        let bound = |thread: usize| (shares * thread / width) as u32;
+        assert!(u32::try_from(chunks).is_ok(), "more chunks than can be counted");
+        let bound = |thread: usize| (chunks * thread / width) as u32;
         lend(shared, work);
         for (thread, seat) in shared.seats[..width].iter().enumerate() {
-            let range = Shares { next: bound(thread), end: bound(thread + 1) };
+            let range = Chunks { next: bound(thread), end: bound(thread + 1) };
             seat.range.store(range.pack(), Ordering::Release);
         }
         self.threads.iter().map(JoinHandle::thread).for_each(Thread::unpark);
-        shared.take_shares(0, width);
-        self.shares = self.shares.wrapping_add(shares);
+        shared.claim_chunks(0, width);
+        self.chunks = self.chunks.wrapping_add(chunks);
         let done = |seat: &Seat| seat.done.0.load(Ordering::Acquire);
         let mut spins = 0;
-        while shared.seats.iter().map(done).fold(0, usize::wrapping_add) != self.shares {
+        while shared.seats.iter().map(done).fold(0, usize::wrapping_add) != self.chunks {
             spins += 1;
             if spins < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
@@ -143,33 +143,33 @@ impl Pool {
     }
 }
 
-/// Puts some work where threads find it that have taken a share.
+/// Puts some work where threads find it that have taken a chunk.
 ///
-/// [`Pool::run`], which alone calls this, does not return, nor unwind, before all shares have been done. Nobody reads the work after that
-/// who has not taken a share of the next one.
+/// [`Pool::run`], which alone calls this, does not return, nor unwind, before all chunks have been done. Nobody reads the work after that
+/// who has not taken a chunk of the next one.
 #[expect(unsafe_code, reason = "threads outlive the work, which they are lent for one call")]
 fn lend(shared: &Shared, work: Work<'_>) {
-    // SAFETY: see above: nobody touches the work when it is over, and nobody has taken a share of the next one, which is written here.
+    // SAFETY: see above: nobody touches the work when it is over, and nobody has taken a chunk of the next one, which is written here.
     unsafe { *shared.work.get() = std::mem::transmute::<Work<'_>, Work<'static>>(work) }
 }
 
 impl Seat {
-    /// Takes the next share of the range.
+    /// Takes the next chunk of the range.
     fn take(&self) -> Option<usize> {
         let mut packed = self.range.load(Ordering::Relaxed);
         loop {
-            let shares = Shares::unpack(packed);
-            if shares.is_empty() {
+            let chunks = Chunks::unpack(packed);
+            if chunks.is_empty() {
                 return None;
             }
-            let left = Shares { next: shares.next + 1, ..shares }.pack();
+            let left = Chunks { next: chunks.next + 1, ..chunks }.pack();
             match self.range.compare_exchange_weak(
                 packed,
                 left,
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Some(shares.next as usize),
+                Ok(_) => return Some(chunks.next as usize),
                 Err(found) => packed = found,
             }
         }
@@ -177,16 +177,16 @@ impl Seat {
 }
 
 impl Shared {
-    /// Does the shares of a thread's own range, then those that are left of others.
-    fn take_shares(&self, thread: usize, width: usize) {
+    /// Does the chunks of a thread's own range, then those that are left of others.
+    fn claim_chunks(&self, thread: usize, width: usize) {
         for seat in (0..width).map(|step| &self.seats[(thread + step) % width]) {
-            while let Some(share) = seat.take() {
-                // SAFETY: the share that has been taken is one of this work, which stays for as long as the share is not done.
+            while let Some(chunk) = seat.take() {
+                // SAFETY: the chunk that has been taken is one of this work, which stays for as long as the chunk is not done.
                 #[expect(unsafe_code, reason = "see `lend`")]
                 let work = unsafe { *self.work.get() };
-                // Counted however the share ends: the caller waits for it.
+                // Counted however the chunk ends: the caller waits for it.
                 let _counted = Counted(&self.seats[thread].done);
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(thread, share))) {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(thread, chunk))) {
                     self.keep(panic);
                 }
             }
@@ -194,7 +194,7 @@ impl Shared {
     }
 
     /// Keeps the first panic for the caller. Others are dropped, and if that panics as well, what comes of it is leaked: nothing may unwind
-    /// from here while other threads do shares.
+    /// from here while other threads do chunks.
     fn keep(&self, panic: Box<dyn Any + Send>) {
         let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
         if first.is_none() {
@@ -211,7 +211,7 @@ impl Shared {
         let seat = &self.seats[thread];
         loop {
             let mut spins = 0;
-            while Shares::unpack(seat.range.load(Ordering::Relaxed)).is_empty() {
+            while Chunks::unpack(seat.range.load(Ordering::Relaxed)).is_empty() {
                 if self.is_over.load(Ordering::Acquire) {
                     return;
                 }
@@ -224,7 +224,7 @@ impl Shared {
                     thread::park();
                 }
             }
-            self.take_shares(thread, self.seats.len());
+            self.claim_chunks(thread, self.seats.len());
         }
     }
 }
@@ -254,11 +254,11 @@ mod tests {
     fn every_share_is_done_once() {
         for threads in [1, 2, 5] {
             let mut pool = Pool::new(threads);
-            for shares in [0, 1, 2, 7, 100] {
-                let done: Vec<AtomicUsize> = (0..shares).map(|_| AtomicUsize::new(0)).collect();
-                pool.run(shares, &|worker, share| {
+            for chunks in [0, 1, 2, 7, 100] {
+                let done: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+                pool.run(chunks, &|worker, chunk| {
                     assert!(worker < threads);
-                    done[share].fetch_add(1, Ordering::Relaxed);
+                    done[chunk].fetch_add(1, Ordering::Relaxed);
                 });
                 assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == 1));
             }
@@ -267,16 +267,16 @@ mod tests {
 
     #[test]
     fn operator_after_operator_no_share_is_lost_nor_done_twice() {
-        const SHARES: usize = 13;
+        const CHUNKS: usize = 13;
         const ROUNDS: usize = if cfg!(miri) { 100 } else { 5_000 };
         for threads in [2, 5] {
             let mut pool = Pool::new(threads);
-            let done: Vec<AtomicUsize> = (0..SHARES).map(|_| AtomicUsize::new(0)).collect();
+            let done: Vec<AtomicUsize> = (0..CHUNKS).map(|_| AtomicUsize::new(0)).collect();
             for round in 1..=ROUNDS {
-                pool.run(SHARES, &|_, share| {
-                    done[share].fetch_add(1, Ordering::Relaxed);
+                pool.run(CHUNKS, &|_, chunk| {
+                    done[chunk].fetch_add(1, Ordering::Relaxed);
                 });
-                // Looked at after each: a share that is done late belongs to work that is over.
+                // Looked at after each: a chunk that is done late belongs to work that is over.
                 assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == round), "{round}");
                 if round % (ROUNDS / 5) == 0 {
                     thread::sleep(std::time::Duration::from_millis(20));
@@ -309,7 +309,7 @@ mod tests {
     fn a_panic_comes_back_to_the_caller_and_the_pool_goes_on() {
         let mut pool = Pool::new(3);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            pool.run(10, &|_, share| assert!(share != 7, "this share fails"));
+            pool.run(10, &|_, chunk| assert!(chunk != 7, "this chunk fails"));
         }));
         assert!(outcome.is_err());
         pool.run(10, &|_, _| {});

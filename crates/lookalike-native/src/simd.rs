@@ -26,7 +26,7 @@ macro_rules! instructions {
             load_ints _mm256_loadu_si256,
             add_ints _mm256_add_epi32,
             mul_ints _mm256_mullo_epi32,
-            flip_ints _mm256_xor_si256,
+            xor_ints _mm256_xor_si256,
             min_ints _mm256_min_epi32,
             max_ints _mm256_max_epi32,
             shift_right _mm256_sra_epi32,
@@ -52,7 +52,7 @@ macro_rules! instructions {
             load_ints _mm512_loadu_si512,
             add_ints _mm512_add_epi32,
             mul_ints _mm512_mullo_epi32,
-            flip_ints _mm512_xor_si512,
+            xor_ints _mm512_xor_si512,
             min_ints _mm512_min_epi32,
             max_ints _mm512_max_epi32,
             shift_right _mm512_sra_epi32,
@@ -77,7 +77,7 @@ macro_rules! instructions {
         load_ints $load_ints:ident,
         add_ints $add_ints:ident,
         mul_ints $mul_ints:ident,
-        flip_ints $flip_ints:ident,
+        xor_ints $xor_ints:ident,
         min_ints $min_ints:ident,
         max_ints $max_ints:ident,
         shift_right $shift_right:ident,
@@ -135,9 +135,9 @@ macro_rules! instructions {
         }
 
         #[inline(always)]
-        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
             // SAFETY: see the implementation.
-            Self(unsafe { $mul_add(self.0, factor.0, addend.0) })
+            Self(unsafe { $mul_add(self.0, factor.0, summand.0) })
         }
 
         #[inline(always)]
@@ -165,9 +165,9 @@ macro_rules! instructions {
         }
 
         #[inline(always)]
-        unsafe fn flip_ints(ints: $ints, bits: $ints) -> $ints {
+        unsafe fn xor_ints(ints: $ints, bits: $ints) -> $ints {
             // SAFETY: see the implementation.
-            unsafe { $flip_ints(ints, bits) }
+            unsafe { $xor_ints(ints, bits) }
         }
 
         #[inline(always)]
@@ -251,15 +251,15 @@ pub(crate) trait Vector: Copy {
     unsafe fn div(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
-    /// `self * factor + addend`, rounded once where the instruction set can.
-    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `self * factor + summand`, rounded once where the instruction set can.
+    unsafe fn mul_add(self, factor: Self, summand: Self) -> Self;
 
     unsafe fn splat_int(value: i32) -> Self::Ints;
     unsafe fn load_ints(from: *const i32) -> Self::Ints;
     unsafe fn add_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
     unsafe fn mul_ints(left: Self::Ints, right: Self::Ints) -> Self::Ints;
-    /// With these bits turned over.
-    unsafe fn flip_ints(ints: Self::Ints, bits: Self::Ints) -> Self::Ints;
+    /// With these bits inverted.
+    unsafe fn xor_ints(ints: Self::Ints, bits: Self::Ints) -> Self::Ints;
     unsafe fn clamp_ints(ints: Self::Ints, low: Self::Ints, high: Self::Ints) -> Self::Ints;
     /// With copies of the sign from the left, by less than 32 bits.
     unsafe fn shift_right(ints: Self::Ints, bits: u32) -> Self::Ints;
@@ -270,8 +270,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn bits(self) -> Self::Ints;
     /// The same bits as floats.
     unsafe fn from_bits(bits: Self::Ints) -> Self;
-    /// Four bytes as `dot` takes them, with the bits of `flip` turned over.
-    unsafe fn quad(from: *const u8, flip: Self::Ints) -> Self::Quad;
+    /// Four bytes as `dot` takes them, with the bits of `sign_mask` inverted.
+    unsafe fn quad(from: *const u8, sign_mask: Self::Ints) -> Self::Quad;
     /// Adds to each sum the products of the four bytes of `quad` with the four signed weights of its lane.
     unsafe fn dot(sums: Self::Ints, quad: Self::Quad, weights: *const i8) -> Self::Ints;
     /// The first `count` bytes, at most `LANES`; the others are 0.
@@ -280,11 +280,11 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
 }
 
-/// The same pointer, of which the compiler knows nothing: it computes addresses from it and loads where the code says so, instead of keeping what
+/// The same pointer, which is opaque to the compiler: it computes addresses from it and loads where the code says so, instead of keeping what
 /// registers have no room for.
 #[inline(always)]
 pub(crate) fn opaque<T>(pointer: *const T) -> *const T {
-    // Miri knows no assembly; other processors may have other ways to hand over a pointer.
+    // Miri does not support assembly; other processors may have other ways to hand over a pointer.
     #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
     let pointer = {
         let mut same = pointer;

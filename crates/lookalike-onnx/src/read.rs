@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_come_last_in_the_signature() {
+    fn colors_come_last_in_the_signature() {
         let image = |dims: [i64; 4]| dims.map(Some);
         let first = outline(&image([1, 3, 224, 200]), &image([1, 512, 1, 1]));
         assert_eq!(shapes(&first), (vec![1, 224, 200, 3], vec![1, 1, 1, 512]));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_are_the_normalisation() {
+    fn properties_are_the_normalization() {
         let with = |properties: &[(&str, &str)]| {
             let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
                 key: key.to_owned(),

@@ -30,9 +30,9 @@ impl Library {
     /// It is not there, is no ONNX Runtime, is too old, or another one was loaded before.
     pub(crate) fn load(wanted: Option<&Path>) -> Result<&'static Self> {
         static LOADED: OnceLock<Library> = OnceLock::new();
-        static TURN: Mutex<()> = Mutex::new(());
+        static LOADING: Mutex<()> = Mutex::new(());
 
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = LOADED.get() {
             return match wanted {
                 Some(wanted) if wanted != loaded.path => Err(Error::new(

@@ -21,7 +21,7 @@ use crate::upright::Upright;
 /// reference gives these tensors, and vectors differ from theirs.
 ///
 /// The image is first brought upright as its orientation says; the region of interest counts there, in fractions of pixels
-/// where it is normalized. Then it is stretched to the model's size whatever its aspect, turned, and normalized as
+/// where it is normalized. Then it is stretched to the model's size whatever its aspect, rotated, and normalized as
 /// `(1 / std) * (value - mean)` in f32. Gray images count as RGB, YUV images become RGB at their full size first, and alpha is
 /// dropped. A model that leaves its input size open gets the region's size, rotated.
 ///
@@ -59,19 +59,19 @@ impl Preprocessor for Antialias {
         spec: &InputSpec,
         input: &mut Tensor,
     ) -> Result<()> {
-        let turn = processing.orientation(Orientation::TopLeft)?;
+        let rotation = processing.orientation(Orientation::TopLeft)?;
         let upright = Upright::new(image);
         let pixels = upright.pixels();
         let size = Size { width: pixels.width, height: pixels.height };
         let crop = Crop::new(size, processing.region_of_interest)?;
-        let open = crop.size(turn);
+        let open = crop.size(rotation);
         let target_size = Size {
             width: spec.width.unwrap_or(open.width),
             height: spec.height.unwrap_or(open.height),
         };
         let kernels = Kernels::from(InstructionSet::detect());
         let table = NormalizationTable::centred;
-        let mut target = Target::new(input, target_size, spec.element, turn, kernels, table)?;
+        let mut target = Target::new(input, target_size, spec.element, rotation, kernels, table)?;
         let stored = target.stored_size();
 
         // The resizer keeps weights of 21 bits for all pixels that a row or a column of the tensor sees.
@@ -169,11 +169,11 @@ impl Crop {
         })
     }
 
-    /// Whole pixels after a turn, one at least.
-    fn size(&self, turn: Orientation) -> Size {
+    /// Whole pixels after a rotation, one at least.
+    fn size(&self, rotation: Orientation) -> Size {
         let [width, height] =
             [self.width, self.height].map(|length| (length.round() as usize).max(1));
-        if turn.swaps_axes() {
+        if rotation.swaps_axes() {
             Size { width: height, height: width }
         } else {
             Size { width, height }

@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn normalisation_is_the_same_on_every_set(
+        fn normalization_is_the_same_on_every_set(
             mean in prop::array::uniform3(-300f32..300.0),
             std in prop::array::uniform3(0.001f32..300.0),
             skip in 0..24usize,

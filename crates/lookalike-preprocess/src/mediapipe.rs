@@ -10,12 +10,12 @@ use lookalike_core::{
 use crate::geometry::{Size, not_the_grid};
 use crate::kernels::{Kernels, NormalizationTable, Tap};
 use crate::target::{Target, check_size, stored_size};
-use crate::upright::{Turned, Upright};
+use crate::upright::{Rotated, Upright};
 
 /// Input tensors equal to those of MediaPipe Tasks 1.2.2 on x86-64, bit for bit.
 ///
 /// The image is first brought upright as its orientation says. Then the region of interest, which counts in the upright image,
-/// is turned and stretched to the model's size: bilinear with places in 32nds of a pixel, without antialiasing, the first pixel of
+/// is rotated and stretched to the model's size: bilinear with offsets in 32nds of a pixel, without antialiasing, the first pixel of
 /// the tensor on the first one of the region; neighbors outside of the region count, those outside of the image repeat its
 /// border. Pixels of 0 to 255 are stretched in f32 to the normalized ends of that range. Alpha is resampled and dropped.
 ///
@@ -138,7 +138,7 @@ impl Preprocessor for MediaPipe {
 #[derive(Debug)]
 struct Plan {
     target: Size,
-    positions: Places,
+    positions: Offsets,
 }
 
 impl Plan {
@@ -162,7 +162,7 @@ impl Plan {
             height: spec.height.unwrap_or(open.height),
         };
         check_size(target)?;
-        Ok(Self { target, positions: Places::new(size, target, rectangle.inverse_map(target)) })
+        Ok(Self { target, positions: Offsets::new(size, target, rectangle.inverse_map(target)) })
     }
 
     /// The lines of the upright image that the tensor is made of; `None` if more than half of the pixels may lie on them.
@@ -201,14 +201,14 @@ struct Lines {
 impl Lines {
     /// The same lines in the image as it is stored.
     fn grid(&self, image: ImageOutline) -> SampleGrid {
-        let turned =
-            Turned::new(image.orientation, Size { width: image.width, height: image.height });
+        let rotated =
+            Rotated::new(image.orientation, Size { width: image.width, height: image.height });
         let wanted = |lines: &[bool]| {
             let lines = lines.iter().enumerate();
             lines.filter(|&(_, &wanted)| wanted).map(|(at, _)| at).collect::<Vec<_>>()
         };
-        let rows = wanted(&self.rows).into_iter().map(|y| turned.stored(0, y));
-        let columns = wanted(&self.columns).into_iter().map(|x| turned.stored(x, 0));
+        let rows = wanted(&self.rows).into_iter().map(|y| rotated.stored(0, y));
+        let columns = wanted(&self.columns).into_iter().map(|x| rotated.stored(x, 0));
         if image.orientation.swaps_axes() {
             let rows = rows.map(|(column, _)| column as u32).collect();
             SampleGrid::new(columns.map(|(_, row)| row as u32).collect(), rows)
@@ -229,7 +229,7 @@ impl Lines {
     }
 }
 
-/// Places are counted in 32nds of a pixel, in 32 bits.
+/// Offsets are counted in 32nds of a pixel, in 32 bits.
 const LONGEST_SIDE: usize = 1 << 26;
 
 /// The region of interest as MediaPipe keeps it: centre and size in pixels, and an angle in degrees, all in f32.
@@ -299,7 +299,7 @@ impl Rectangle {
         ]
     }
 
-    /// From places in a tensor of this size to places in the image.
+    /// From offsets in a tensor of this size to offsets in the image.
     fn inverse_map(&self, target: Size) -> Matrix {
         let [w, h] = [target.width as f32, target.height as f32];
         invert(&perspective(self.corners(), [[0.0, h], [0.0, 0.0], [w, 0.0], [w, h]]))
@@ -375,7 +375,7 @@ fn invert(m: &Matrix) -> Matrix {
 
 /// Where the pixels of the tensor lie in the image.
 #[derive(Debug)]
-struct Places {
+struct Offsets {
     source: Size,
     map: Matrix,
     /// The resampler goes over the tensor in blocks, and sums a block's first place up before it adds a pixel's place within: the
@@ -385,7 +385,7 @@ struct Places {
     columns: Option<Vec<(u32, u8)>>,
 }
 
-impl Places {
+impl Offsets {
     fn new(source: Size, target: Size, map: Matrix) -> Self {
         let block_height = target.height.clamp(1, 16);
         let block = (1024 / block_height).min(target.width).max(1);

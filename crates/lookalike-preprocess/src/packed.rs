@@ -66,7 +66,7 @@ impl<'a, const C: usize> Rows<'a, C> {
     }
 }
 
-/// Where a place is in a list of places, which holds it.
+/// The index of a position in a list of positions, which holds it.
 fn index(positions: &[u32], offset: usize) -> usize {
     positions.partition_point(|&other| (other as usize) < offset)
 }

@@ -1,4 +1,4 @@
-//! Where prepared pixels go: into a tensor of bytes or of normalized floats, turned on the way.
+//! Where prepared pixels go: into a tensor of bytes or of normalized floats, rotated on the way.
 
 use half::f16;
 use lookalike_core::{
@@ -95,7 +95,7 @@ impl<'a> Target<'a> {
         Ok(Self { size, orientation, kernels, elements })
     }
 
-    /// The size that pixels have before they are turned.
+    /// The size that pixels have before they are rotated.
     pub(crate) fn stored_size(&self) -> Size {
         stored_size(self.size, self.orientation)
     }
@@ -165,7 +165,7 @@ fn check_std(normalization: &Normalization) -> Result<()> {
     .with_support_code(SupportCode::Error))
 }
 
-/// The size of an image before it is turned, from that of the upright one; and the other way around.
+/// The size of an image before it is rotated, from that of the upright one; and the other way around.
 pub(crate) fn stored_size(upright: Size, orientation: Orientation) -> Size {
     if orientation.swaps_axes() {
         Size { width: upright.height, height: upright.width }

@@ -14,7 +14,7 @@ use crate::{packed, yuv};
 
 /// Input tensors equal to those of tflite-support 0.4.4 on x86-64, bit for bit.
 ///
-/// The region of interest is cut out of the stored image, stretched to the model's size whatever its aspect (bilinear in
+/// The region of interest is cropped from the stored image, stretched to the model's size whatever its aspect (bilinear in
 /// fixed point, without antialiasing), rotated upright, and normalized as `(1 / std) * (value - mean)` in f32. Alpha has no
 /// influence. Gray images, which the reference refuses, count as RGB with three equal channels.
 ///
@@ -108,7 +108,7 @@ impl Default for TaskLibrary {
     }
 }
 
-/// What is cut out of an image, and what becomes of it.
+/// What is cropped from an image, and what becomes of it.
 #[derive(Debug)]
 struct Plan {
     crop: PixelRect,

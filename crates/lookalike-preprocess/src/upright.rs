@@ -38,12 +38,12 @@ impl<'a> Upright<'a> {
         } else {
             stored
         };
-        let turned = Turned::new(orientation, stored);
+        let rotated = Rotated::new(orientation, stored);
         let mut data = Vec::with_capacity(size.width * size.height * 3);
         let pixel = yuv::pixels(image);
         for y in 0..size.height {
             for x in 0..size.width {
-                let (column, row) = turned.stored(x, y);
+                let (column, row) = rotated.stored(x, y);
                 data.extend_from_slice(&pixel(column, row));
             }
         }
@@ -83,13 +83,13 @@ impl<'a> Upright<'a> {
 
 /// Where the pixels of an upright image lie in the stored one.
 #[derive(Debug)]
-pub(crate) struct Turned {
+pub(crate) struct Rotated {
     orientation: Orientation,
     right: usize,
     bottom: usize,
 }
 
-impl Turned {
+impl Rotated {
     pub(crate) fn new(orientation: Orientation, stored: Size) -> Self {
         Self { orientation, right: stored.width - 1, bottom: stored.height - 1 }
     }

@@ -1,4 +1,4 @@
-//! YUV images: planes are resized and turned each on its own, then become RGB.
+//! YUV images: planes are resized and rotated each on its own, then become RGB.
 
 use lookalike_core::{ImageView, Orientation, PixelFormat, PixelRect, Plane};
 
@@ -6,7 +6,7 @@ use crate::geometry::Size;
 use crate::kernels::Kernels;
 use crate::packed::{BoxRounding, Rows};
 use crate::target::Target;
-use crate::upright::Turned;
+use crate::upright::Rotated;
 use crate::{packed, plane};
 
 /// Crops, resizes, turns and converts.
@@ -47,8 +47,8 @@ pub(crate) fn prepare(
         PixelFormat::Yv12 => (chroma_plane(2), chroma_plane(1)),
         _ => (chroma_plane(1), chroma_plane(2)),
     };
-    let luma_at = Turned::new(orientation, luma_size);
-    let chroma_at = Turned::new(orientation, chroma_size);
+    let luma_at = Rotated::new(orientation, luma_size);
+    let chroma_at = Rotated::new(orientation, chroma_size);
     let index = |(x, y): (usize, usize), size: Size| y * size.width + x;
     let mut row = vec![0; upright.width * 3];
     for y in 0..upright.height {

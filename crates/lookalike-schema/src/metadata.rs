@@ -17,7 +17,7 @@ enumerations! {
         SCANN_INDEX_FILE = 6,
     }
 
-    /// Colours of an image tensor.
+    /// Colors of an image tensor.
     enum ColorSpaceType: i8 {
         UNKNOWN = 0,
         RGB = 1,

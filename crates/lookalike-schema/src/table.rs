@@ -1,4 +1,4 @@
-//! The macros that turn a table declaration into a borrowed view, an owned value, a verifier and a builder.
+//! The macros that make of a table declaration a borrowed view, an owned value, a verifier and a builder.
 //!
 //! A field is `slot name: kind(arguments)`, where the slot is the number the schema gives the field. Kinds:
 //! `scalar(T = default)`, `code(Enumeration, T = default)`, `text()`, `bytes()`, `list(T)`, `required_list(T)` (written even if empty), `texts()`, `table(T, TRef)`, `tables(T, TRef)` and

@@ -286,7 +286,7 @@ tables! {
     table SparsityParameters, SparsityParametersRef {
         /// The order in which dimensions are stored.
         0 traversal_order: list(i32),
-        /// Which dimensions are cut into blocks.
+        /// Which dimensions are split into blocks.
         1 block_map: list(i32),
     }
 

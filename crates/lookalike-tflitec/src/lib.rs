@@ -56,7 +56,7 @@ impl InferenceBackend for TfLiteC {
     }
 }
 
-/// Where the library was loaded from, as far as the system tells.
+/// Where the library was loaded from, as far as the system reports it.
 fn library() -> Option<std::path::PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let path = maps.lines().find(|line| line.contains("tensorflowlite_c"))?;

@@ -87,7 +87,7 @@ impl LoadedTfLite {
         }
         // XNNPACK refuses graphs whose sizes are known only when they run; the library's own kernels take them.
         let started = start(true).or_else(|_: Error| start(false));
-        // Without what the library prints, nobody knows whether it lacks an operator: another engine may be tried.
+        // Without what the library prints, it is unknown whether it lacks an operator: another engine may be tried.
         started.map_err(|error| {
             if captures_stderr || error.kind() != ErrorKind::Internal {
                 return error;

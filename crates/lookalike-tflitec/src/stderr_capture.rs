@@ -1,4 +1,4 @@
-//! What the library prints to standard error: kept off the terminal where that is asked for, and turned into causes of errors.
+//! What the library prints to standard error: kept off the terminal where that is asked for, and made the causes of errors.
 
 /// Runs a step of the library that may print, and returns what it printed.
 ///

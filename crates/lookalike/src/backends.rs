@@ -195,18 +195,18 @@ mod tests {
         let model = Model::from_bytes(include_bytes!("../models/gist.tflite")).unwrap();
         let options = SessionOptions::default();
         let missing = Refusing("missing", Refusal::NotThere);
-        let lacking = Refusing("lacking", Refusal::LacksOperators);
+        let unsupported = Refusing("unsupported", Refusal::LacksOperators);
         let failing = Refusing("failing", Refusal::Fails);
         let load = |backends: &[&dyn InferenceBackend]| load_on_first(backends, &model, &options);
-        let loaded = load(&[&missing, &lacking, &NATIVE, &failing]).unwrap();
+        let loaded = load(&[&missing, &unsupported, &NATIVE, &failing]).unwrap();
         assert_eq!(loaded.backend, "native");
         // Only what an engine lacks is a reason to ask the next one.
         assert_eq!(
             load(&[&failing, &NATIVE]).map(|loaded| loaded.backend).unwrap_err().to_string(),
             "failing refuses it"
         );
-        let error = load(&[&lacking, &missing]).map(|loaded| loaded.backend).unwrap_err();
-        assert!(error.to_string().contains("lacking lacks these operators"), "{error}");
+        let error = load(&[&unsupported, &missing]).map(|loaded| loaded.backend).unwrap_err();
+        assert!(error.to_string().contains("unsupported lacks these operators"), "{error}");
         assert!(load(&[]).is_err());
     }
 

@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// An engine whose second session takes until it is told to be ready.
+    /// An engine whose second session takes until it is released.
     #[derive(Debug)]
     struct Slow {
         io: ModelIo,

@@ -342,7 +342,7 @@ fn strided_ranges(
             ranges.push(SliceRange { begin: position as usize, step: 1, count: 1 });
             continue;
         }
-        // Going backwards, the places before the first one and behind the last one change roles.
+        // Going backwards, the positions before the first one and behind the last one change roles.
         let (lower, upper) = if step > 0 { (0, side) } else { (-1, side - 1) };
         let (first, last) = if step > 0 { (lower, upper) } else { (upper, lower) };
         let masked = |mask: i32, position: i64, open: i64| {

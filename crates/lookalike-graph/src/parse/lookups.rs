@@ -1,4 +1,4 @@
-//! Operators that look elements up by their places.
+//! Operators that look elements up by their indices.
 
 use lookalike_schema::tflite::BuiltinOptionsRef;
 
@@ -29,7 +29,7 @@ pub(super) fn gather(op: &mut Operator<'_, '_>) -> Result<Op> {
     Ok(Op::Gather { axis, indices })
 }
 
-/// Places within a dimension.
+/// Indices within a dimension.
 fn positions(op: &Operator<'_, '_>, list: usize, size: usize) -> Result<Vec<usize>> {
     op.require(list, &[Kind::Integer])?;
     let position = |&position: &i64| {

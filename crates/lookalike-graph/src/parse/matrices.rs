@@ -11,7 +11,7 @@ use crate::op::Op;
 pub(super) struct Weights {
     pub(super) outputs: usize,
     pub(super) axis: i32,
-    /// Places of the input, the weights and the bias among the operator's inputs.
+    /// Positions of the input, the weights and the bias among the operator's inputs.
     pub(super) positions: [usize; 3],
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use arbitrary::{Arbitrary, Unstructured};
 use lookalike::{Embedding, FeatureVector};
 
-/// Takes the bytes, cut at zeros, for the arguments of the program. A first byte chooses a command, so that most of them get there.
+/// Takes the bytes, split at zeros, for the arguments of the program. A first byte chooses a command, so that most of them get there.
 pub fn parse_arguments(data: &[u8]) {
     const COMMANDS: [&str; 5] = ["compare", "embed", "inspect", "convert", "backends"];
     let Some((&first, rest)) = data.split_first() else { return };

@@ -114,10 +114,10 @@ impl Request {
         let row_stride = columns + usize::from(self.padding[index] % 40);
         // The last row has no padding behind it.
         let length = row_stride * rows.saturating_sub(1) + columns;
-        let [start, step, turn, noise] = self.pixels;
+        let [start, step, rotation, noise] = self.pixels;
         let pixel = |position: usize| {
             let ramp = (position as u8).wrapping_mul(step).wrapping_add(start);
-            ramp ^ ((position >> (turn % 16)) as u8 & noise)
+            ramp ^ ((position >> (rotation % 16)) as u8 & noise)
         };
         ((0..length).map(pixel).collect(), row_stride)
     }

@@ -141,7 +141,7 @@ fn mix(near: __m256i, far: __m256i) -> __m256i {
     _mm256_add_epi16(_mm256_add_epi16(_mm256_slli_epi16::<1>(near), near), far)
 }
 
-/// Stores numbers below 256 of even and of odd places, one after the other.
+/// Stores numbers below 256 of even and of odd indices, one after the other.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn store_pairs(even: __m256i, odd: __m256i, to: &mut [u8]) {

@@ -168,7 +168,7 @@ pub(super) fn to_rgb([y, cb, cr]: [&[u8]; 3], to: &mut [u8]) {
         // In 2^20ths, rounded to the nearest.
         let y = (i32::from(y) << 20) + (1 << 19);
         let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-        // The share of Cb is cut off in green, so that 16 bits are enough for it.
+        // The share of Cb is truncated in green, so that 16 bits are enough for it.
         let of_cb = (cb * (GREEN_OF_CB << 8)) & !0xFFFF;
         let sums = [
             y + cr * (RED_OF_CR << 8),

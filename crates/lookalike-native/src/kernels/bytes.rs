@@ -56,7 +56,7 @@ impl Requantization {
 /// The bytes of a pixel lie in segments of whole quads. Weights are packed: for each quad of a pixel the four weights of each
 /// channel, as the set has them.
 pub(crate) struct ByteTile {
-    /// What the places of segments count from: the first pixel's place, if they begin with it.
+    /// What the offsets of segments count from: the first pixel, if they begin with it.
     pub(crate) input: *const u8,
     /// Where the segments of a pixel begin, in bytes.
     pub(crate) segments: *const usize,
@@ -154,8 +154,8 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
             if SUMMED {
                 let factor = V::splat_int(tile.sum_factor);
                 each!(m < M, {
-                    let addend = V::mul_ints(totals[m], factor);
-                    each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = V::add_ints(sums[m][n], addend) });
+                    let summand = V::mul_ints(totals[m], factor);
+                    each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = V::add_ints(sums[m][n], summand) });
                 });
             }
             match &tile.results {

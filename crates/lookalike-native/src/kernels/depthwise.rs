@@ -9,7 +9,7 @@ use crate::simd::Vector;
 
 /// Groups of columns of a row of a result, for some vectors of its channels.
 pub(crate) struct DepthwiseTile {
-    /// What the places of rows count from: the first pixel's place, if they begin with it.
+    /// What the offsets of rows count from: the first pixel, if they begin with it.
     pub(crate) input: *const f32,
     /// Where the rows of a window begin, in floats.
     pub(crate) rows: *const usize,

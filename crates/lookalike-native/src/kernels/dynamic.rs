@@ -163,7 +163,7 @@ pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
 ///
 /// The processor has the set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn scale_in_place<V: Vector>(
+pub(crate) unsafe fn rescale<V: Vector>(
     ScaleShift { factors: scales, shifts: biases, bounds }: ScaleShift<'_>,
     step: f32,
     sums: &mut [f32],

@@ -55,7 +55,7 @@ pub(crate) enum Binary {
 }
 
 impl Binary {
-    /// The same operator for inputs that have changed places.
+    /// The same operator for inputs that are swapped.
     pub(crate) fn swapped(self) -> Option<Self> {
         Some(match self {
             Self::Add | Self::Mul | Self::Max | Self::Min | Self::SquaredDifference => self,

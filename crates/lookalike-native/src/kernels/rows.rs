@@ -236,7 +236,7 @@ pub(crate) trait Function<V> {
 pub(super) unsafe fn map<V: Vector>(from: &[f32], to: &mut [f32], function: &impl Function<V>) {
     let count = from.len().min(to.len());
     let whole = count / V::LANES * V::LANES;
-    // SAFETY: places below the count are there; the set is the caller's.
+    // SAFETY: elements below the count are there; the set is the caller's.
     unsafe {
         let (from, to) = (from.as_ptr(), to.as_mut_ptr());
         let mut position = 0;

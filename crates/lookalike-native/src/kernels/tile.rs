@@ -11,7 +11,7 @@ use crate::simd::{Vector, opaque};
 /// Values of a pixel lie in segments of one length, one behind the other in memory within a segment. Weights are packed: the biases
 /// of the channels, then for each value of a pixel the weights of the channels.
 pub(crate) struct Tile {
-    /// What the places of segments count from: the first pixel's place, if they begin with it.
+    /// What the offsets of segments count from: the first pixel, if they begin with it.
     pub(crate) input: *const f32,
     /// Where the segments of a pixel begin, in floats.
     pub(crate) segments: *const usize,

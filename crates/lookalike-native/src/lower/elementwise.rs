@@ -32,7 +32,7 @@ fn quantized_unary(
             _ => ((from.scale * steps as f32).ln() * (1.0 / to.scale)).round() as i32,
         }),
         Unary::Rsqrt => Box::new(quantized::rsqrt(from, to)?),
-        // It is cut off behind the point.
+        // It is truncated.
         Unary::Sqrt => {
             Box::new(move |steps| ((from.scale * steps as f32).sqrt() / to.scale) as i32)
         }

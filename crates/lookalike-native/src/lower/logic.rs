@@ -1,4 +1,4 @@
-//! Operators on truth values and places.
+//! Operators on truth values and indices.
 
 use lookalike_core::{Error, Result};
 use lookalike_graph::{Comparison, Logical, Node, TensorId};

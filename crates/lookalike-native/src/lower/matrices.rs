@@ -36,7 +36,7 @@ impl Lowering<'_> {
         self.define(node, sum, vec![result, bias], activation)
     }
 
-    /// A value whose last two dimensions have changed places.
+    /// A value whose last two dimensions are swapped.
     fn swap_last_dims(&mut self, value: ValueId, dims: &[usize]) -> ValueId {
         let rank = dims.len();
         let mut order: Vec<usize> = (0..rank).collect();

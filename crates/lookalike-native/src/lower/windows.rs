@@ -22,7 +22,7 @@ pub(super) struct Source {
     pub(super) input: TensorId,
     pub(super) weights: TensorId,
     pub(super) bias: Option<TensorId>,
-    /// Of a transposed convolution the offsets of the input with zeros between and around its pixels. Windows are rotated by half a turn.
+    /// Of a transposed convolution the offsets of the input with zeros between and around its pixels. Windows are rotated by 180 degrees.
     pub(super) spread: Option<Vec<Vec<usize>>>,
 }
 
@@ -57,7 +57,7 @@ impl Lowering<'_> {
         Window2 { batch, rows: side(&window.rows), columns: side(&window.columns), channels }
     }
 
-    /// A transposed convolution: one whose window, rotated by half a turn, moves over the input with zeros between its pixels.
+    /// A transposed convolution: one whose window, rotated by 180 degrees, moves over the input with zeros between its pixels.
     pub(super) fn transpose_conv(&mut self, node: &Node, conv: &TransposeConv2d) -> Result<()> {
         let &TransposeConv2d { rows, columns, activation } = conv;
         let (input, weights) = (node.input(2), node.input(1));
@@ -202,7 +202,7 @@ impl Lowering<'_> {
     fn float_weights(&mut self, source: &Source, outputs: usize) -> Result<Weights> {
         let mut weights = self.constant_floats(source.weights)?.ok_or_else(computed_weights)?;
         if source.spread.is_some() {
-            weights = Arc::new(Constant::Floats(self.turned(source.weights, weights.floats())));
+            weights = Arc::new(Constant::Floats(self.rotated(source.weights, weights.floats())));
         }
         let bias = match source.bias {
             None => None,
@@ -234,8 +234,8 @@ impl Lowering<'_> {
         Ok((0..outputs).map(|channel| scales[if scales.len() == 1 { 0 } else { channel }]))
     }
 
-    /// Weights whose windows are rotated by half a turn: their pixels are in the opposite order.
-    fn turned<T: Copy>(&self, tensor: TensorId, weights: &[T]) -> Vec<T> {
+    /// Weights whose windows are rotated by 180 degrees: their pixels are in the opposite order.
+    fn rotated<T: Copy>(&self, tensor: TensorId, weights: &[T]) -> Vec<T> {
         let [_, height, width, channels] = self.source.image_dims(tensor);
         let windows = weights.chunks_exact(height * width * channels);
         windows.flat_map(|window| window.chunks_exact(channels).rev()).flatten().copied().collect()
@@ -275,7 +275,7 @@ impl Lowering<'_> {
         let is_signed = self.source.tensor(output).element_type == TensorType::INT8;
         let mut signed: Vec<i8> = bytes.iter().map(|byte| (byte ^ sign_mask) as i8).collect();
         if source.spread.is_some() {
-            signed = self.turned(weights, &signed);
+            signed = self.rotated(weights, &signed);
         }
         Ok(ByteWeights {
             weights: signed,

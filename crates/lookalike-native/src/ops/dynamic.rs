@@ -66,7 +66,7 @@ impl PreparedOp for DynamicDepthwise {
         let output: &mut [f32] = bytemuck::cast_slice_mut(output);
         let image = output.len() / self.images;
         for (&step, sums) in steps_of_images.iter().zip(output.chunks_exact_mut(image)) {
-            kernels.scale_in_place(scales, step, sums);
+            kernels.rescale(scales, step, sums);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Operators on truth values and places.
+//! Operators on truth values and indices.
 
 use lookalike_core::{Error, Result};
 use lookalike_graph::{Comparison, Logical};
@@ -202,7 +202,7 @@ mod tests {
         let mut to = [9; 9];
         one_hot((3, 1), (&[1], &[0]), [2, -1, 0].into_iter(), &mut to);
         assert_eq!(to, [0, 0, 1, 0, 0, 0, 1, 0, 0]);
-        // The places are columns.
+        // The indices are columns.
         let mut to = [9; 4];
         one_hot((2, 2), (&[1], &[0]), [1, 0].into_iter(), &mut to);
         assert_eq!(to, [0, 1, 1, 0]);

@@ -100,7 +100,7 @@ pub(super) fn step_rows(kernels: &Kernels, rows: QuantizedRows, from: &[f32], to
         }
         let step = (max - min) / (HIGH - LOW);
         let (first, last) = (min / step, max / step);
-        // Of the two extremes that one tells the zero point which is rounded less by it.
+        // Of the two extremes that one gives the zero point whose rounding errs less.
         let is_first = LOW.abs() + first.abs() < HIGH.abs() + last.abs();
         let zero_point = if is_first { LOW - first } else { HIGH - last };
         let zero_point = zero_point.clamp(LOW, HIGH).round() as f32;
@@ -127,7 +127,7 @@ pub(super) fn steps(kernels: &Kernels, value: &Value, from: &[u8], to: &mut [f32
     kernels.dequantize(from, value.element == Element::I8, scale.zero_point, 1.0, to);
 }
 
-/// Numbers of any kind to numbers of any kind: integers wrap around, floats are cut off behind the point and at the bounds.
+/// Numbers of any kind to numbers of any kind: integers wrap around, floats are truncated, and saturate.
 pub(super) fn cast(from_element: Element, from: &[u8], to_element: Element, to: &mut [u8]) {
     let (from_size, to_size) = (from_element.size(), to_element.size());
     for (from, to) in from.chunks_exact(from_size).zip(to.chunks_exact_mut(to_size)) {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_cut_off_or_wrap_around() {
+    fn numbers_are_truncated_or_wrap_around() {
         let cast_one = |from_element, from: &[u8], to_element: Element| {
             let mut to = vec![0; to_element.size()];
             cast(from_element, from, to_element, &mut to);

@@ -19,7 +19,7 @@ pub(crate) enum Slot {
 /// Values in the arena begin at a cache line, and one line lies behind the last.
 pub(super) const LINE: usize = 64;
 
-/// The places of all values.
+/// The slots of all values.
 pub(super) struct Slots {
     pub(super) of_value: Vec<Slot>,
     /// The value that each is a reshaped form of, or itself.

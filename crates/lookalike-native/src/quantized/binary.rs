@@ -204,7 +204,7 @@ trait Steps<V: Vector> {
 
 /// What makes steps of an input's bytes. Signed ones are read as unsigned ones with a zero point 128 higher.
 struct InputSteps<V: Vector> {
-    flip: V::Ints,
+    sign_mask: V::Ints,
     minus_zero_point: V::Ints,
 }
 
@@ -215,10 +215,12 @@ impl<V: Vector> InputSteps<V> {
     /// The processor has the set of `V`.
     #[inline(always)]
     unsafe fn new(input: Quantized) -> Self {
-        let flip = if input.is_signed { 128 } else { 0 };
-        let zero_point = input.scale.zero_point + flip;
+        let sign_mask = if input.is_signed { 128 } else { 0 };
+        let zero_point = input.scale.zero_point + sign_mask;
         // SAFETY: the caller's.
-        unsafe { Self { flip: V::splat_int(flip), minus_zero_point: V::splat_int(-zero_point) } }
+        unsafe {
+            Self { sign_mask: V::splat_int(sign_mask), minus_zero_point: V::splat_int(-zero_point) }
+        }
     }
 
     /// The steps of a row from a place on, or of its one element.
@@ -235,7 +237,7 @@ impl<V: Vector> InputSteps<V> {
             } else {
                 V::load_bytes(row.as_ptr().add(position), lanes)
             };
-            V::add_ints(V::flip_ints(bytes, self.flip), self.minus_zero_point)
+            V::add_ints(V::xor_ints(bytes, self.sign_mask), self.minus_zero_point)
         }
     }
 }

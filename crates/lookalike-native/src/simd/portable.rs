@@ -83,10 +83,10 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+    unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
         let apply =
             |a: f32, b: f32, c: f32| if Self::ROUNDS_ONCE { a.mul_add(b, c) } else { a * b + c };
-        Self(std::array::from_fn(|lane| apply(self.0[lane], factor.0[lane], addend.0[lane])))
+        Self(std::array::from_fn(|lane| apply(self.0[lane], factor.0[lane], summand.0[lane])))
     }
 
     #[inline(always)]
@@ -111,7 +111,7 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn flip_ints(ints: Self::Ints, bits: Self::Ints) -> Self::Ints {
+    unsafe fn xor_ints(ints: Self::Ints, bits: Self::Ints) -> Self::Ints {
         zip(ints, bits, |int, bits| int ^ bits)
     }
 
@@ -151,10 +151,10 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn quad(from: *const u8, flip: Self::Ints) -> [u8; 4] {
+    unsafe fn quad(from: *const u8, sign_mask: Self::Ints) -> [u8; 4] {
         // SAFETY: the caller's.
         let bytes = unsafe { from.cast::<[u8; 4]>().read() };
-        std::array::from_fn(|at| bytes[at] ^ flip[0].to_le_bytes()[at])
+        std::array::from_fn(|at| bytes[at] ^ sign_mask[0].to_le_bytes()[at])
     }
 
     #[inline(always)]

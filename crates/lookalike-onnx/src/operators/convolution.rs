@@ -10,7 +10,7 @@ use crate::constant::parameters;
 use crate::graph::{Graph, Layout};
 use crate::proto::Attribute;
 
-/// The places of input, weights and bias among the inputs of an operator.
+/// The positions of input, weights and bias among the inputs of an operator.
 #[derive(Clone, Copy)]
 struct Inputs {
     input: usize,

@@ -283,7 +283,7 @@ pub(super) fn mirror_pad(
     })
 }
 
-/// The longest side that is picked pixel by pixel: the list of its places must not fill the memory.
+/// The longest side that is picked pixel by pixel: the list of its indices must not fill the memory.
 const LONGEST_PICKED: usize = 1 << 20;
 
 fn check_side(length: usize) -> Result<()> {

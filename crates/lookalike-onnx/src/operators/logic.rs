@@ -1,4 +1,4 @@
-//! Operators on truth values and places.
+//! Operators on truth values and indices.
 
 use lookalike_core::{Result, TensorType};
 use lookalike_graph::{Comparison, Logical, Node};
@@ -84,7 +84,7 @@ pub(super) fn cumulative_sum(
     graph.define(node.output(), Layout::Plain, result)
 }
 
-/// Compares places with those of the new dimension: ONNX Runtime has the operator for few types.
+/// Compares indices with those of the new dimension: ONNX Runtime has the operator for few types.
 pub(super) fn one_hot(graph: &mut Graph<'_>, node: &Node, axis: usize, depth: usize) -> Result<()> {
     let (input, output) = (node.input(0), node.output());
     let mut dims = graph.dims(input).to_vec();

@@ -10,7 +10,7 @@ pub(crate) fn blend_rows(upper: &[u8], lower: &[u8], fraction: u8, out: &mut [u8
     }
 }
 
-/// The weights add up to 127, not 128, and the result is cut off: a plain 255 becomes 253, as in libyuv.
+/// The weights add up to 127, not 128, and the result is truncated: a plain 255 becomes 253, as in libyuv.
 pub(crate) fn blend_columns<const C: usize>(row: &[u8], taps: &Taps, first: usize, out: &mut [u8]) {
     let last = row.len() / C - 1;
     for (column, pixel) in out.chunks_exact_mut(C).enumerate().skip(first) {

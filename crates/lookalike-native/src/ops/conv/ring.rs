@@ -149,7 +149,7 @@ impl Layout {
     }
 
     /// Writes where the segments of the first window in a row of the output begin.
-    fn place_segments(&self, image: usize, output_row: usize, offsets: &mut [usize]) {
+    fn segment_offsets(&self, image: usize, output_row: usize, offsets: &mut [usize]) {
         let rows = &self.window.rows;
         for (offset, segment) in offsets.iter_mut().zip(&self.segments) {
             let row = (output_row * rows.stride + segment.row * rows.dilation)
@@ -179,7 +179,7 @@ impl Layout {
         ring: &mut RingState<'_, T>,
         copy: impl Fn(&[T], &mut [T]),
     ) -> *const T {
-        self.place_segments(image, output_row, ring.offsets);
+        self.segment_offsets(image, output_row, ring.offsets);
         if self.is_direct {
             return input;
         }
