@@ -17,7 +17,7 @@ pub(crate) use crate::simd::SIDE;
 
 use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
-use self::dynamic::{RowScale, SumTile};
+use self::dynamic::RowScale;
 use self::elementwise::{Activation, Binary, Bounds};
 use self::rows::{Rows, ScaleShift, Taps};
 use self::tile::Tile;
@@ -93,8 +93,6 @@ pub(crate) struct Kernels {
     pub(crate) step_row: unsafe fn(&[f32], f32, f32, &mut [f32]),
     /// Makes floats of sums of steps, by scales and biases of channels and a step.
     pub(crate) rescale: unsafe fn(ScaleShift<'_>, f32, &mut [f32]),
-    /// Makes floats of sums of bytes.
-    pub(crate) finish_sums: unsafe fn(&SumTile<'_>),
 }
 
 /// Inner loops for 1, 2, … vectors of channels, of each those for 1, 2, … pixels.
@@ -269,7 +267,7 @@ macro_rules! kernels {
             use super::$vector as V;
             use $crate::kernels::bytes::ByteTile;
             use $crate::kernels::depthwise::DepthwiseTile;
-            use $crate::kernels::dynamic::{RowScale, SumTile};
+            use $crate::kernels::dynamic::RowScale;
             use $crate::kernels::elementwise::{Activation, Binary, Bounds};
             use $crate::kernels::rows::{Rows, ScaleShift, Taps};
             use $crate::kernels::tile::Tile;
@@ -394,11 +392,6 @@ macro_rules! kernels {
                 // SAFETY: the caller's.
                 unsafe { dynamic::rescale::<V>(it, step, sums) }
             }
-            $(#[$feature])?
-            pub(super) unsafe fn finish_sums(it: &SumTile<'_>) {
-                // SAFETY: the caller's.
-                unsafe { dynamic::finish_sums::<V>(it) }
-            }
         }
 
         pub(super) static KERNELS: Kernels = Kernels {
@@ -446,7 +439,6 @@ macro_rules! kernels {
             extremes: compiled::extremes,
             step_row: compiled::step_row,
             rescale: compiled::rescale,
-            finish_sums: compiled::finish_sums,
         };
     };
 }

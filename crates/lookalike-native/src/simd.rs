@@ -32,7 +32,6 @@ macro_rules! instructions {
             shift_right _mm256_sra_epi32,
             to_floats _mm256_cvtepi32_ps,
             round _mm256_cvtps_epi32,
-            bits _mm256_castps_si256,
             from_bits _mm256_castsi256_ps
         }
     };
@@ -58,7 +57,6 @@ macro_rules! instructions {
             shift_right _mm512_sra_epi32,
             to_floats _mm512_cvtepi32_ps,
             round _mm512_cvtps_epi32,
-            bits _mm512_castps_si512,
             from_bits _mm512_castsi512_ps
         }
     };
@@ -83,7 +81,6 @@ macro_rules! instructions {
         shift_right $shift_right:ident,
         to_floats $to_floats:ident,
         round $round:ident,
-        bits $bits:ident,
         from_bits $from_bits:ident
     ) => {
         #[inline(always)]
@@ -195,12 +192,6 @@ macro_rules! instructions {
         }
 
         #[inline(always)]
-        unsafe fn bits(self) -> $ints {
-            // SAFETY: see the implementation.
-            unsafe { $bits(self.0) }
-        }
-
-        #[inline(always)]
         unsafe fn from_bits(bits: $ints) -> Self {
             // SAFETY: see the implementation.
             Self(unsafe { $from_bits(bits) })
@@ -266,12 +257,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn to_floats(ints: Self::Ints) -> Self;
     /// The nearest integers, of two the even one.
     unsafe fn round(self) -> Self::Ints;
-    /// The same bits as integers.
-    unsafe fn bits(self) -> Self::Ints;
     /// The same bits as floats.
     unsafe fn from_bits(bits: Self::Ints) -> Self;
-    /// Four bytes as `dot` takes them, with the bits of `sign_mask` inverted.
-    unsafe fn quad(from: *const u8, sign_mask: Self::Ints) -> Self::Quad;
+    /// Four bytes as `dot` takes them.
+    unsafe fn quad(from: *const u8) -> Self::Quad;
     /// Adds to each sum the products of the four bytes of `quad` with the four signed weights of its lane.
     unsafe fn dot(sums: Self::Ints, quad: Self::Quad, weights: *const i8) -> Self::Ints;
     /// The first `count` bytes, at most `LANES`; the others are 0.

@@ -1,8 +1,10 @@
 //! Products of pixels and weights of bytes, and how sums of them become bytes again.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
+use super::dynamic::RowScale;
 use super::each::each;
-use crate::simd::{Vector, opaque};
+use super::elementwise::Bounds;
+use crate::simd::Vector;
 
 /// How sums become bytes: times a factor of each channel, rounded to the nearest (of two the even one), moved by a zero point.
 #[derive(Clone, Copy)]
@@ -64,9 +66,6 @@ pub(crate) struct ByteTile {
     pub(crate) segment_quads: usize,
     /// From the segments of a pixel to those of the next, in bytes.
     pub(crate) pixel_stride: usize,
-    /// What makes the bytes unsigned, for all lanes: the bits `0x8080_8080` where they are signed, otherwise none. A list, since compilers
-    /// that see one number here move its use before the broadcast of each quad, which then takes two instructions more.
-    pub(crate) sign_mask: [i32; MAX_LANES],
     pub(crate) weights: *const i8,
     /// How many groups of pixels there are, one behind the other.
     pub(crate) repeats: usize,
@@ -86,8 +85,42 @@ pub(crate) enum Results {
     Bytes(Requantization),
     /// The steps of bytes above their zero point, as floats.
     Steps(Requantization, Floats),
-    /// The sums themselves, in the bits of floats.
-    Sums(Floats),
+    /// Floats, by the scales of rows and of weights.
+    Floats(Scaling, Floats),
+}
+
+/// How sums of quantized rows become floats: `(sum - zero point * sum of weights) * step * scale + bias`, within bounds.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaling {
+    /// The first pixel's.
+    pub(crate) row_scales: *const RowScale,
+    /// From a pixel's to the next one's: 0 where all have the same.
+    pub(crate) row_stride: usize,
+    /// Of each channel: the sum of its weights, their scale, and the bias.
+    pub(crate) weight_sums: *const i32,
+    pub(crate) scales: *const f32,
+    pub(crate) biases: *const f32,
+    pub(crate) bounds: Bounds,
+}
+
+impl Scaling {
+    /// # Safety
+    ///
+    /// The processor has the set of `V`, and there are numbers for the pixel, and for the channels from `channel` on.
+    #[inline(always)]
+    unsafe fn apply<V: Vector>(&self, sums: V::Ints, pixel: usize, channel: usize) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let row = &*self.row_scales.add(pixel * self.row_stride);
+            let weight_sums = V::load_ints(self.weight_sums.add(channel));
+            let zero = V::mul_ints(weight_sums, V::splat_int(-row.zero_point()));
+            let value = V::to_floats(V::add_ints(sums, zero)).mul(V::splat(row.step()));
+            let (scale, bias) =
+                (V::load(self.scales.add(channel)), V::load(self.biases.add(channel)));
+            let value = value.mul_add(scale, bias);
+            value.max(V::splat(self.bounds.0)).min(V::splat(self.bounds.1))
+        }
+    }
 }
 
 /// Where floats go.
@@ -117,8 +150,6 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
     let quad_weights = 4 * V::WEIGHT_BYTES * V::LANES;
     // SAFETY: the caller's.
     unsafe {
-        let mut sign_masks = tile.sign_mask.as_ptr();
-        let mut sign_mask = V::load_ints(sign_masks);
         for group in 0..tile.repeats {
             let first = group * M;
             let mut weights = tile.weights;
@@ -130,12 +161,7 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     tile.input.add(*tile.segments.add(segment) + first * tile.pixel_stride);
                 for _ in 0..tile.segment_quads {
                     each!(m < M, {
-                        if V::WEIGHT_BYTES > 1 {
-                            // Wide weights leave no register for it.
-                            sign_masks = opaque(sign_masks);
-                            sign_mask = V::load_ints(sign_masks);
-                        }
-                        let quad = V::quad(input.add(m * tile.pixel_stride), sign_mask);
+                        let quad = V::quad(input.add(m * tile.pixel_stride));
                         if SUMMED {
                             totals[m] = V::dot(totals[m], quad, valid_mask);
                         }
@@ -175,11 +201,12 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                         steps.store_part(output.add(n * to.vector_stride), lanes);
                     });
                 }),
-                Results::Sums(to) => each!(m < M, {
+                Results::Floats(it, to) => each!(m < M, {
                     let output = to.start.add((first + m) * to.stride);
                     each!(n < N of 0 1 2 3 4 5 6 7, {
                         let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                        V::from_bits(sums[m][n]).store_part(output.add(n * to.vector_stride), lanes);
+                        let value: V = it.apply(sums[m][n], first + m, n * V::LANES);
+                        value.store_part(output.add(n * to.vector_stride), lanes);
                     });
                 }),
             }

@@ -1,7 +1,6 @@
 //! Quantization of rows of floats as they come, and how sums of their bytes become floats again: XNNPACK's `qd8`.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
-use super::elementwise::Bounds;
 use super::rows::ScaleShift;
 use crate::simd::Vector;
 
@@ -33,6 +32,10 @@ impl RowScale {
 
     pub(crate) fn zero_point(self) -> i32 {
         self.zero_point
+    }
+
+    pub(crate) fn step(self) -> f32 {
+        self.step
     }
 }
 
@@ -102,59 +105,6 @@ pub(crate) unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
         max.store(maxs.as_mut_ptr());
     }
     (mins.into_iter().fold(0.0, f32::min), maxs.into_iter().fold(0.0, f32::max))
-}
-
-/// Sums of pixels of a result, for a block of channels, which become floats where they are.
-pub(crate) struct SumTile<'a> {
-    /// One for each pixel, or one for all.
-    pub(crate) row_scales: &'a [RowScale],
-    /// Of the channels, in whole vectors: the sums of their weights, the scales of those, and biases.
-    pub(crate) weight_sums: &'a [i32],
-    pub(crate) scales: &'a [f32],
-    pub(crate) biases: &'a [f32],
-    pub(crate) channels: usize,
-    pub(crate) bounds: Bounds,
-    /// The sums of the first pixel, in the bits of floats.
-    pub(crate) output: *mut f32,
-    pub(crate) pixels: usize,
-    /// From a pixel to the next.
-    pub(crate) stride: usize,
-}
-
-/// `(sum - zero point * sum of weights) * step * scale + bias`, within bounds.
-///
-/// # Safety
-///
-/// The processor has the set of `V`, and the output is good for the pixels.
-#[inline(always)]
-pub(crate) unsafe fn finish_sums<V: Vector>(tile: &SumTile<'_>) {
-    let whole = tile.channels.next_multiple_of(V::LANES);
-    assert!(
-        tile.weight_sums.len() >= whole && tile.scales.len() >= whole && tile.biases.len() >= whole,
-        "channels that are not there"
-    );
-    let has_one_scale = tile.row_scales.len() == 1;
-    assert!(has_one_scale || tile.row_scales.len() == tile.pixels, "scales that are not there");
-    let mut channel = 0;
-    while channel < tile.channels {
-        let lanes = (tile.channels - channel).min(V::LANES);
-        // SAFETY: the lists have whole vectors, as was just seen; the rest is the caller's.
-        unsafe {
-            let weight_sum = V::load_ints(tile.weight_sums.as_ptr().add(channel));
-            let scale = V::load(tile.scales.as_ptr().add(channel));
-            let bias = V::load(tile.biases.as_ptr().add(channel));
-            let (low, high) = (V::splat(tile.bounds.0), V::splat(tile.bounds.1));
-            for pixel in 0..tile.pixels {
-                let row = tile.row_scales[if has_one_scale { 0 } else { pixel }];
-                let position = tile.output.add(pixel * tile.stride + channel);
-                let sum = V::load_part(position, lanes).bits();
-                let zero = V::mul_ints(weight_sum, V::splat_int(-row.zero_point));
-                let value = V::to_floats(V::add_ints(sum, zero)).mul(V::splat(row.step));
-                value.mul_add(scale, bias).max(low).min(high).store_part(position, lanes);
-            }
-        }
-        channel += lanes;
-    }
 }
 
 /// `sum * scale * step + bias` of rows of sums of steps, within bounds, each product rounded.

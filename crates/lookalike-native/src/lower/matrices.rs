@@ -17,10 +17,18 @@ impl Lowering<'_> {
         let (outputs, depth) = (weight_dims[0], weight_dims[1]);
         let rows = self.source.element_count(input) / depth;
         if self.constant_floats(weights)?.is_some() {
-            // The rows are the pixels of an image.
-            let pixel = Side { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 };
-            let pixels = Side { input: rows, output: rows, ..pixel };
-            let window = Window2 { batch: 1, rows: pixel, columns: pixels, channels: depth };
+            // The rows are the pixels of an image, which has several rows of them where it can: threads divide those.
+            let width = (8..=64).rev().find(|&width| rows.is_multiple_of(width)).unwrap_or(rows);
+            let side = |pixels: usize| Side {
+                input: pixels,
+                output: pixels,
+                size: 1,
+                stride: 1,
+                dilation: 1,
+                before: 0,
+            };
+            let (rows, columns) = (side(rows / width), side(width));
+            let window = Window2 { batch: 1, rows, columns, channels: depth };
             let geometry = Geometry { window, outputs, groups: 1, is_depthwise: false };
             return self.convolve(node, Source::of(node), geometry, activation);
         }

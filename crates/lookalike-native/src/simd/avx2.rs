@@ -58,11 +58,10 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn quad(from: *const u8, sign_mask: __m256i) -> Quads {
+    unsafe fn quad(from: *const u8) -> Quads {
         // SAFETY: see the implementation.
         unsafe {
             let quads = _mm256_set1_epi32(from.cast::<i32>().read_unaligned());
-            let quads = _mm256_xor_si256(quads, sign_mask);
             let even = _mm256_and_si256(quads, _mm256_set1_epi16(0xFF));
             Quads { even, odd: _mm256_srli_epi16::<8>(quads) }
         }

@@ -41,11 +41,9 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn quad(from: *const u8, sign_mask: __m512i) -> __m512i {
+    unsafe fn quad(from: *const u8) -> __m512i {
         // SAFETY: see the implementation.
-        unsafe {
-            _mm512_xor_si512(_mm512_set1_epi32(from.cast::<i32>().read_unaligned()), sign_mask)
-        }
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
 
     #[inline(always)]

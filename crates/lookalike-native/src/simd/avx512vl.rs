@@ -46,11 +46,9 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn quad(from: *const u8, sign_mask: __m256i) -> __m256i {
+    unsafe fn quad(from: *const u8) -> __m256i {
         // SAFETY: see the implementation.
-        unsafe {
-            _mm256_xor_si256(_mm256_set1_epi32(from.cast::<i32>().read_unaligned()), sign_mask)
-        }
+        unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
 
     #[inline(always)]

@@ -141,20 +141,14 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
-    unsafe fn bits(self) -> Self::Ints {
-        self.0.map(|value| value.to_bits() as i32)
-    }
-
-    #[inline(always)]
     unsafe fn from_bits(bits: Self::Ints) -> Self {
         Self(bits.map(|bits| f32::from_bits(bits as u32)))
     }
 
     #[inline(always)]
-    unsafe fn quad(from: *const u8, sign_mask: Self::Ints) -> [u8; 4] {
+    unsafe fn quad(from: *const u8) -> [u8; 4] {
         // SAFETY: the caller's.
-        let bytes = unsafe { from.cast::<[u8; 4]>().read() };
-        std::array::from_fn(|at| bytes[at] ^ sign_mask[0].to_le_bytes()[at])
+        unsafe { from.cast::<[u8; 4]>().read() }
     }
 
     #[inline(always)]

@@ -10,8 +10,8 @@ use super::products::{ByteProducts, SourceWeights};
 use super::ring::{Convolution, Layout, Pixels, RingState, walk};
 use crate::graph::{Conv, DynamicWeights, QuantizedRows};
 use crate::kernels::Kernels;
-use crate::kernels::bytes::{Floats, Results};
-use crate::kernels::dynamic::{RowScale, SumTile};
+use crate::kernels::bytes::{Floats, Results, Scaling};
+use crate::kernels::dynamic::RowScale;
 use crate::kernels::elementwise::{Activation, Bounds};
 use crate::pack::{Block, Division};
 use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared};
@@ -118,30 +118,27 @@ impl DynamicRun<'_> {
         let DynamicConv { products, pixels_of_row, weight_sums, scales, biases, .. } = self.conv;
         let outputs = products.layout.outputs;
         let Pixels { block, input, segments, first, count } = pixels;
-        let Block { channel, channels, lane, .. } = products.layout.blocks[block];
-        let row_scales = match *pixels_of_row {
-            1 => &self.scales[first..first + count],
-            pixels => &self.scales[first / pixels..][..1],
+        let Block { channel, lane, .. } = products.layout.blocks[block];
+        let (row_scales, row_stride) = match *pixels_of_row {
+            1 => (&self.scales[first..first + count], 1),
+            pixels => (&self.scales[first / pixels..][..1], 0),
         };
-        // SAFETY: the caller's; a block has its lanes in the lists.
+        // SAFETY: the caller's; a block has its lanes in the lists, and each pixel its row.
         unsafe {
-            let start = output.add(first * outputs + channel);
             let results = |pixel: usize| {
-                let start = start.add(pixel * outputs);
-                Results::Sums(Floats { start, stride: outputs, vector_stride: kernels.lanes })
+                let scaling = Scaling {
+                    row_scales: row_scales.as_ptr().add(pixel * row_stride),
+                    row_stride,
+                    weight_sums: weight_sums[lane..].as_ptr(),
+                    scales: scales[lane..].as_ptr(),
+                    biases: biases[lane..].as_ptr(),
+                    bounds: self.conv.bounds,
+                };
+                let start = output.add((first + pixel) * outputs + channel);
+                let vector_stride = kernels.lanes;
+                Results::Floats(scaling, Floats { start, stride: outputs, vector_stride })
             };
             products.tiles(kernels, block, input, segments, count, results);
-            (kernels.finish_sums)(&SumTile {
-                row_scales,
-                weight_sums: &weight_sums[lane..],
-                scales: &scales[lane..],
-                biases: &biases[lane..],
-                channels,
-                bounds: self.conv.bounds,
-                output: start,
-                pixels: count,
-                stride: outputs,
-            });
         }
     }
 }

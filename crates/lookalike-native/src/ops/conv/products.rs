@@ -4,7 +4,7 @@
 use super::ring::Layout;
 use crate::graph::{Conv, Window2};
 use crate::kernels::Kernels;
-use crate::kernels::bytes::{ByteTile, MAX_LANES, Results};
+use crate::kernels::bytes::{ByteTile, Results};
 use crate::pack::{Block, Division, Run, blocks};
 use crate::runtime::Scratch;
 
@@ -17,8 +17,6 @@ pub(super) struct ByteProducts {
     pub(super) layout: Layout,
     /// Quads of the weights of all lanes, for each quad of a window.
     weights: Vec<i8>,
-    /// What makes the input unsigned.
-    sign_mask: u8,
     /// How often the sum of a window's bytes is added, for each block; 0 for never.
     sum_factors: Vec<i32>,
     /// For each quad of a window weights of all lanes, of which those are 1 whose bytes there are, the others 0; empty if no sum is added.
@@ -53,7 +51,7 @@ impl<'a> SourceWeights<'a> {
 }
 
 impl ByteProducts {
-    /// Packs the weights. The bytes of the input are signed, or not.
+    /// Packs the weights. Kernels read unsigned bytes: signed ones are made so as they are copied, and cannot be read where they are.
     pub(super) fn new(
         conv: &Conv,
         source: SourceWeights<'_>,
@@ -65,7 +63,7 @@ impl ByteProducts {
         let Window2 { rows, columns, channels, .. } = conv.window;
         // Whole quads are read, which must not go beyond the input.
         let is_pointwise = rows.is_pointwise() && columns.is_pointwise();
-        let is_direct = is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
+        let is_direct = !is_signed && is_pointwise && (channels / conv.groups).is_multiple_of(QUAD);
         // Weights of 16 bits.
         let is_wide = kernels.summed_byte_tiles.is_none();
         let tiles = kernels.summed_byte_tiles.as_ref().unwrap_or(&kernels.byte_tiles);
@@ -113,8 +111,7 @@ impl ByteProducts {
             }
         }
         layout.blocks = blocks;
-        let sign_mask = if is_signed { 0x80 } else { 0 };
-        Self { layout, weights, sign_mask, sum_factors, valid_mask }
+        Self { layout, weights, sum_factors, valid_mask }
     }
 
     /// Values that belong to channels, in lists for all lanes of all blocks.
@@ -169,7 +166,6 @@ impl ByteProducts {
                     segment_count: segments.len(),
                     segment_quads: self.layout.length.div_ceil(QUAD),
                     pixel_stride,
-                    sign_mask: [i32::from_ne_bytes([self.sign_mask; QUAD]); MAX_LANES],
                     weights: self.weights.as_ptr().add(block.offset),
                     repeats,
                     valid_mask: self.valid_mask.as_ptr(),

@@ -18,7 +18,9 @@ use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared};
 pub(crate) struct ByteConv {
     products: ByteProducts,
     requantizing: Requantizing,
-    /// What lies around an image.
+    /// What makes the input unsigned.
+    sign_mask: u8,
+    /// What lies around an image, as an unsigned byte.
     padding: u8,
 }
 
@@ -81,7 +83,8 @@ impl ByteConv {
         };
         let blocks = &products.layout.blocks;
         let requantizing = Requantizing::new(source, blocks, kernels.lanes, constant);
-        Self { products, requantizing, padding: source.input_zero_point as u8 }
+        let sign_mask = if source.is_signed { 0x80 } else { 0 };
+        Self { products, requantizing, sign_mask, padding: zero as u8 }
     }
 
     /// Computes pixels of the output for a block.
@@ -162,7 +165,11 @@ impl Convolution for ByteConv {
     }
 
     fn copy(&self, _: &Kernels, from: &[u8], to: &mut [u8]) {
-        to.copy_from_slice(from);
+        if self.sign_mask == 0 {
+            to.copy_from_slice(from);
+            return;
+        }
+        to.iter_mut().zip(from).for_each(|(to, &byte)| *to = byte ^ self.sign_mask);
     }
 }
 
