@@ -84,7 +84,12 @@ impl Fusion {
             return true;
         }
         let (Op::Conv(conv) | Op::DepthwiseConv { conv, .. }) = &mut node.op else { return false };
-        if !matches!(conv.weights, Weights::Floats { .. }) {
+        let is_fitting = match conv.weights {
+            Weights::Floats { .. } => true,
+            Weights::Dynamic(_) => matches!(activation, Activation::Clamp(..)),
+            Weights::Bytes(_) => false,
+        };
+        if !is_fitting {
             return false;
         }
         if has_residual {
@@ -204,7 +209,7 @@ impl Fusion {
             let is_fitting = matches!(
                 self.node(maker),
                 Some(Node { op: Op::Conv(conv), inputs, .. })
-                    if inputs.len() == 1 && matches!(conv.weights, Weights::Floats { .. })
+                    if inputs.len() == 1 && !matches!(conv.weights, Weights::Bytes(_))
             );
             if is_fitting && let Some(mut node) = self.nodes[maker].take() {
                 // It takes the place of the sum: by then the other input is there.

@@ -216,7 +216,9 @@ fn prepare_conv(
     match &conv.weights {
         Weights::Floats { .. } => Box::new(FloatConv::new(conv, kernels, &division, has_residual)),
         Weights::Bytes(weights) => Box::new(ByteConv::new(conv, weights, kernels, &division)),
-        Weights::Dynamic(weights) => Box::new(DynamicConv::new(conv, weights, kernels, &division)),
+        Weights::Dynamic(weights) => {
+            Box::new(DynamicConv::new(conv, weights, kernels, &division, has_residual))
+        }
     }
 }
 

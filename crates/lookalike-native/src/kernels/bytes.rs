@@ -101,6 +101,10 @@ pub(crate) struct Scaling {
     pub(crate) scales: *const f32,
     pub(crate) biases: *const f32,
     pub(crate) bounds: Bounds,
+    /// What is added to the result, laid out like it; null for nothing.
+    pub(crate) residual: *const f32,
+    /// Bounds of the sum with the residual.
+    pub(crate) post_add_bounds: Bounds,
 }
 
 impl Scaling {
@@ -205,7 +209,13 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     let output = to.start.add((first + m) * to.stride);
                     each!(n < N of 0 1 2 3 4 5 6 7, {
                         let lanes = if n + 1 == N { tile.last_lanes } else { V::LANES };
-                        let value: V = it.apply(sums[m][n], first + m, n * V::LANES);
+                        let mut value: V = it.apply(sums[m][n], first + m, n * V::LANES);
+                        if !it.residual.is_null() {
+                            let offset = (first + m) * to.stride + n * to.vector_stride;
+                            value = value.add(V::load_part(it.residual.add(offset), lanes));
+                            let (low, high) = it.post_add_bounds;
+                            value = value.max(V::splat(low)).min(V::splat(high));
+                        }
                         value.store_part(output.add(n * to.vector_stride), lanes);
                     });
                 }),

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod convolutions;
+mod dynamic;
 mod goldens;
 mod graphs;
 mod models;

@@ -71,7 +71,13 @@ pub(crate) struct DynamicConv {
     biases: Vec<f32>,
     rows: QuantizedRows,
     bounds: Bounds,
+    /// Whether a second input is added to the result.
+    has_residual: bool,
+    post_add_bounds: Bounds,
 }
+
+/// Bounds that leave everything as it is.
+const UNBOUNDED: Bounds = (f32::NEG_INFINITY, f32::INFINITY);
 
 impl DynamicConv {
     pub(crate) fn new(
@@ -79,13 +85,14 @@ impl DynamicConv {
         source: &DynamicWeights,
         kernels: &Kernels,
         division: &Division,
+        has_residual: bool,
     ) -> Self {
         let weights = SourceWeights::new(conv, &source.weights, 0);
         let products = ByteProducts::new(conv, weights, false, kernels, division);
         let (blocks, lanes) = (&products.layout.blocks, kernels.lanes);
         let bounds = match conv.activation {
             Activation::Clamp(low, high) => (low, high),
-            _ => (f32::NEG_INFINITY, f32::INFINITY),
+            _ => UNBOUNDED,
         };
         let bias = source.bias.as_ref().map(|bias| bias.floats());
         Self {
@@ -97,6 +104,8 @@ impl DynamicConv {
             }),
             rows: source.rows,
             bounds,
+            has_residual,
+            post_add_bounds: conv.post_add_bounds.unwrap_or(UNBOUNDED),
             products,
         }
     }
@@ -106,6 +115,7 @@ impl DynamicConv {
 struct DynamicRun<'a> {
     conv: &'a DynamicConv,
     scales: &'a [RowScale],
+    residual: Option<&'a [f32]>,
 }
 
 impl DynamicRun<'_> {
@@ -126,6 +136,8 @@ impl DynamicRun<'_> {
         // SAFETY: the caller's; a block has its lanes in the lists, and each pixel its row.
         unsafe {
             let results = |pixel: usize| {
+                let offset = (first + pixel) * outputs + channel;
+                let residual = self.residual.map(|residual| residual[offset..].as_ptr());
                 let scaling = Scaling {
                     row_scales: row_scales.as_ptr().add(pixel * row_stride),
                     row_stride,
@@ -133,8 +145,10 @@ impl DynamicRun<'_> {
                     scales: scales[lane..].as_ptr(),
                     biases: biases[lane..].as_ptr(),
                     bounds: self.conv.bounds,
+                    residual: residual.unwrap_or(std::ptr::null()),
+                    post_add_bounds: self.conv.post_add_bounds,
                 };
-                let start = output.add((first + pixel) * outputs + channel);
+                let start = output.add(offset);
                 let vector_stride = kernels.lanes;
                 Results::Floats(scaling, Floats { start, stride: outputs, vector_stride })
             };
@@ -186,9 +200,12 @@ impl PreparedOp for DynamicConv {
         output: &mut [u8],
     ) -> Result<()> {
         let (scales, input) = inputs.bytes(0)?.split_at(self.rows.rows * size_of::<RowScale>());
-        let run = DynamicRun { conv: self, scales: bytemuck::cast_slice(scales) };
         let layout = &self.products.layout;
         let output: &mut [f32] = bytemuck::cast_slice_mut(output);
+        let residual = if self.has_residual { Some(inputs.floats(1)?) } else { None };
+        let same_size = residual.is_none_or(|residual| residual.len() == output.len());
+        assert!(same_size, "the residual of a convolution");
+        let run = DynamicRun { conv: self, scales: bytemuck::cast_slice(scales), residual };
         assert_eq!(input.len(), layout.input_count(), "the input of a convolution");
         let count = layout.output_pixels() * layout.outputs;
         assert_eq!(output.len(), count, "the output of a convolution");
