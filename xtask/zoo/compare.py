@@ -5,7 +5,10 @@ Usage: compare.py PEER FOLDER [NAME ...]
 PEER is benches/src/bin/peer.rs, which answers for `native`. Names are those of files without `.tflite`; all of them if there are none.
 """
 
+import datetime
+import importlib.metadata
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -108,8 +111,17 @@ def times(path):
     return [statistics.median(of_server) for of_server in zip(*medians)]
 
 
+def circumstances():
+    """The date, the processor, and the version of LiteRT."""
+    found = re.search(r"^Model name: *(.*)", subprocess.run(["lscpu"], capture_output=True, text=True).stdout, re.MULTILINE)
+    processor = found[1] if found else "a processor without a name"
+    cores, version = os.cpu_count(), importlib.metadata.version("ai-edge-litert")
+    return f"{datetime.date.today()}, {processor}, {cores} logical cores; ai-edge-litert {version}."
+
+
 def main():
     names = NAMES or sorted(path.name.removesuffix(".tflite") for path in FOLDER.glob("*.tflite"))
+    print(circumstances() + "\n")
     print("| model | differs from LiteRT by | `native` | LiteRT | ratio |\n|---|---|--:|--:|--:|")
     pixels = images.make(IMAGES, 3)
     for name in names:
