@@ -8,15 +8,16 @@ use std::sync::Arc;
 use lookalike_graph::Unary;
 
 use crate::graph::{Constant, Element, Graph, Node, Op, ValueId, Weights};
+use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Activation, Binary};
 
 /// Fuses what can be.
-pub(crate) fn fuse(graph: Graph) -> Graph {
+pub(crate) fn fuse(graph: Graph, kernels: &Kernels) -> Graph {
     let mut fusion = Fusion::new(graph);
     for position in 0..fusion.nodes.len() {
         let _ = fusion.activation(position)
             || fusion.affine(position)
-            || fusion.silu(position)
+            || fusion.gate(position, kernels)
             || fusion.scale_shift(position)
             || fusion.residual(position)
             || fusion.prologue(position)
@@ -125,27 +126,37 @@ impl Fusion {
         true
     }
 
-    /// The product of a value with its logistic function becomes one function.
-    fn silu(&mut self, position: usize) -> bool {
-        let Some(Node { op: Op::Binary { function: Binary::Mul, bounds: None }, inputs, .. }) =
-            self.node(position)
-        else {
-            return false;
-        };
+    /// An operator on a value and a function of the same value, which no one else reads, becomes one function: the product of floats with their
+    /// logistic function, and whatever is computed of bytes and what a table has for them.
+    fn gate(&mut self, position: usize, kernels: &Kernels) -> bool {
+        let Some(Node { op, inputs, .. }) = self.node(position) else { return false };
         let &[left, right] = &inputs[..] else { return false };
         for (value, gate) in [(left, right), (right, left)] {
             let Some(maker) = self.only_maker(gate) else { continue };
-            let is_gate = matches!(
-                self.node(maker),
-                Some(Node { op: Op::Unary(Unary::Logistic), inputs, .. }) if inputs[0] == value
-            );
-            if is_gate && let Some(node) = &mut self.nodes[position] {
-                node.op = Op::Silu;
+            let Some(function) = self.node(maker).filter(|node| node.inputs[0] == value) else {
+                continue;
+            };
+            let fused = match (op, &function.op) {
+                (
+                    Op::Binary { function: Binary::Mul, bounds: None },
+                    Op::Unary(Unary::Logistic),
+                ) => Op::Silu,
+                (Op::QuantizedBinary(binary), Op::Table(table)) => {
+                    let bytes: [u8; 256] = std::array::from_fn(|byte| byte as u8);
+                    let rows = if gate == right { (&bytes, &**table) } else { (&**table, &bytes) };
+                    let mut fused = Box::new([0; 256]);
+                    kernels.quantized_binary(binary, rows.0, rows.1, &mut *fused);
+                    Op::Table(fused)
+                }
+                _ => continue,
+            };
+            if let Some(node) = &mut self.nodes[position] {
+                node.op = fused;
                 node.inputs = vec![value];
-                self.uses[value] -= 1;
-                self.nodes[maker] = None;
-                return true;
             }
+            self.uses[value] -= 1;
+            self.nodes[maker] = None;
+            return true;
         }
         false
     }

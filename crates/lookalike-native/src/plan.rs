@@ -59,14 +59,14 @@ impl Plan {
         threads: usize,
         fuses: bool,
     ) -> Result<Self> {
-        let graph = without_unused(if fuses { fuse(graph) } else { graph });
+        let kernels = kernels_for(set);
+        let graph = without_unused(if fuses { fuse(graph, kernels) } else { graph });
         let slots = Slots::new(&graph)?;
         let argument = |value: ValueId| {
             let constant = graph.values[slots.holder[value]].constant.clone();
             let value_there = Value { constant, ..graph.values[value].clone() };
             Argument { slot: slots.of_value[value].clone(), value: value_there }
         };
-        let kernels = kernels_for(set);
         check_bytes(packed_bytes(&graph, kernels.lanes))?;
         let mut scratch = Scratch::default();
         let mut initialized = 0_u64;

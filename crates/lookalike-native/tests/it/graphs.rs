@@ -120,3 +120,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn logistic_and_its_product_are_zero_where_floats_end() {
+    let values =
+        [-f32::MAX, -1e6, -88.0, -87.0, -80.0, -20.0, -0.5, 0.0, 0.5, 20.0, 87.0, 1e6, f32::MAX];
+    let mut draft = Draft::new();
+    let input = draft.input(&[1, values.len()], TensorType::FLOAT32, &[]);
+    let gate = draft.float(BuiltinOperator::LOGISTIC, none(), &[input]);
+    let options = BuiltinOptions::MulOptions(MulOptions::default());
+    let product = draft.float(BuiltinOperator::MUL, options, &[gate, input]);
+    let inputs = [tensor(&[1, values.len()], Data::F32(values.to_vec()))];
+    for (set, found) in run_in_all_ways(&draft.model(product), &inputs) {
+        for (found, value) in floats(&found).iter().zip(values) {
+            let exact = f64::from(value) / (1.0 + (-f64::from(value)).exp());
+            if value <= -87.0 {
+                assert_eq!(*found, 0.0, "{set}: {value}");
+            } else {
+                let error = (f64::from(*found) - exact).abs();
+                // What is taken off is a thousandth of the function at -80, which is 1e-35.
+                assert!(error <= 3e-7 * exact.abs() + 2e-36, "{set}: {found} for {value}");
+            }
+        }
+    }
+}

@@ -73,3 +73,35 @@ fn a_mean_of_more_bytes_than_32_bits_add_up() {
     let input = tensor(&dims, Data::U8(vec![255; size * size]));
     assert_eq!(bytes(&run(Native::new(), 1, &draft.model(mean), &[input])), [255]);
 }
+
+#[test]
+fn a_gate_of_bytes_is_one_function_of_them() {
+    let scales: [(f32, i64); 3] = [(0.05, 3), (1.0 / 256.0, -128), (0.03, -117)];
+    let bytes_of = |inputs: [usize; 2]| {
+        let mut draft = Draft::new();
+        let value = draft.input(&[1, 256], TensorType::INT8, &[scales[0]]);
+        let gate = draft.operator(
+            BuiltinOperator::LOGISTIC,
+            BuiltinOptions::None,
+            &[value],
+            TensorType::INT8,
+            &[scales[1]],
+        );
+        let inputs = inputs.map(|index| [value, gate][index]);
+        let options = BuiltinOptions::MulOptions(MulOptions::default());
+        draft.operator(BuiltinOperator::MUL, options, &inputs, TensorType::INT8, &[scales[2]]);
+        let output = gate + 1;
+        let image = tensor(&[1, 256], Data::I8((-128..=127).collect()));
+        run_in_all_ways(&draft.model(output), &[image])
+    };
+    for ((set, found), (_, swapped)) in bytes_of([0, 1]).into_iter().zip(bytes_of([1, 0])) {
+        assert_eq!(found, swapped, "{set}");
+        for (step, byte) in (-128_i64..).zip(bytes(&found)) {
+            let value = (step - scales[0].1) as f64 * f64::from(scales[0].0);
+            let expected = value / (1.0 + (-value).exp()) / f64::from(scales[2].0);
+            let steps = f64::from(byte as i8) - scales[2].1 as f64;
+            let limit = expected.min((127 - scales[2].1) as f64);
+            assert!((steps - limit).abs() < 2.0, "{set}: {steps} for {limit}, of {step}");
+        }
+    }
+}
