@@ -145,19 +145,19 @@ impl QuantizedBinary {
         assert!(is_there(left) && is_there(right), "rows that are not there");
         // SAFETY: the elements are there, as was just seen; the set is the caller's.
         unsafe {
-            let inputs =
-                (InputSteps::<V>::new(self.inputs[0]), InputSteps::<V>::new(self.inputs[1]));
-            let zero_point = V::splat_int(self.output_zero_point);
-            let (low, high) = (V::splat_int(self.bounds.0), V::splat_int(self.bounds.1));
+            let bytes = ResultBytes {
+                inputs: [InputSteps::new(self.inputs[0]), InputSteps::new(self.inputs[1])],
+                zero_point: V::splat_int(self.output_zero_point),
+                bounds: (V::splat_int(self.bounds.0), V::splat_int(self.bounds.1)),
+            };
             let mut position = 0;
-            while position < to.len() {
-                let lanes = (to.len() - position).min(V::LANES);
-                let left = inputs.0.steps(left, position, lanes);
-                let right = inputs.1.steps(right, position, lanes);
-                let bytes = V::add_ints(function.apply(left, right), zero_point);
-                let bytes = V::clamp_ints(bytes, low, high);
-                V::store_bytes(bytes, to.as_mut_ptr().add(position), lanes);
-                position += lanes;
+            while position + V::LANES <= to.len() {
+                bytes.compute(function, (left, right), to, position, V::LANES);
+                position += V::LANES;
+            }
+            let rest = to.len() - position;
+            if rest > 0 {
+                bytes.compute(function, (left, right), to, position, rest);
             }
         }
     }
@@ -238,6 +238,40 @@ impl<V: Vector> InputSteps<V> {
                 V::load_bytes(row.as_ptr().add(position), lanes)
             };
             V::add_ints(V::xor_ints(bytes, self.sign_mask), self.minus_zero_point)
+        }
+    }
+}
+
+/// What makes bytes of the result, a vector at a time.
+struct ResultBytes<V: Vector> {
+    inputs: [InputSteps<V>; 2],
+    zero_point: V::Ints,
+    bounds: (V::Ints, V::Ints),
+}
+
+#[expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
+impl<V: Vector> ResultBytes<V> {
+    /// Computes so many bytes of a row, a vector at most.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the set of `V`, and the elements are there.
+    #[inline(always)]
+    unsafe fn compute(
+        &self,
+        function: &impl Steps<V>,
+        (left, right): (&[u8], &[u8]),
+        to: &mut [u8],
+        position: usize,
+        lanes: usize,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            let left = self.inputs[0].steps(left, position, lanes);
+            let right = self.inputs[1].steps(right, position, lanes);
+            let bytes = V::add_ints(function.apply(left, right), self.zero_point);
+            let bytes = V::clamp_ints(bytes, self.bounds.0, self.bounds.1);
+            V::store_bytes(bytes, to.as_mut_ptr().add(position), lanes);
         }
     }
 }
