@@ -65,18 +65,39 @@ pub(crate) unsafe fn quantize_rows<V: Vector>(
             let zero_point = scale.zero_point;
             let (low, high) = (V::splat(-zero_point as f32), V::splat((255 - zero_point) as f32));
             let (factor, zero_point) = (V::splat(factor), V::splat_int(zero_point));
+            let quantizer = Quantizer { factor, zero_point, low, high };
             let mut position = 0;
-            while position < length {
-                let lanes = (length - position).min(V::LANES);
-                let value = V::load_part(from.as_ptr().add(position), lanes).mul(factor);
-                let steps = value.max(low).min(high).round();
-                V::store_bytes(
-                    V::add_ints(steps, zero_point),
-                    to.as_mut_ptr().add(position),
-                    lanes,
-                );
-                position += lanes;
+            while position + V::LANES <= length {
+                quantizer.apply(from, position, V::LANES, to);
+                position += V::LANES;
             }
+            if position < length {
+                quantizer.apply(from, position, length - position, to);
+            }
+        }
+    }
+}
+
+/// Makes bytes of floats: products with a factor, within bounds, as steps from a zero point.
+struct Quantizer<V: Vector> {
+    factor: V,
+    zero_point: V::Ints,
+    low: V,
+    high: V,
+}
+
+impl<V: Vector> Quantizer<V> {
+    /// # Safety
+    ///
+    /// The processor has the set of `V`, and there are so many elements from a position on, a vector at most.
+    #[inline(always)]
+    unsafe fn apply(&self, from: &[f32], position: usize, lanes: usize, to: &mut [u8]) {
+        // SAFETY: the caller's.
+        unsafe {
+            let value = V::load_part(from.as_ptr().add(position), lanes).mul(self.factor);
+            let steps = value.max(self.low).min(self.high).round();
+            let bytes = V::add_ints(steps, self.zero_point);
+            V::store_bytes(bytes, to.as_mut_ptr().add(position), lanes);
         }
     }
 }
@@ -89,11 +110,24 @@ pub(crate) unsafe fn quantize_rows<V: Vector>(
 #[inline(always)]
 pub(crate) unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
     const MAX: usize = super::bytes::MAX_LANES;
+    const TOGETHER: usize = 4;
     let (mut mins, mut maxs) = ([0.0; MAX], [0.0; MAX]);
     // SAFETY: the elements of the row are there; the set is the caller's, and has no more lanes.
     unsafe {
-        let (mut min, mut max) = (V::splat(0.0), V::splat(0.0));
+        // A minimum waits for the one before it, so that several are in the making.
+        let mut found = [(V::splat(0.0), V::splat(0.0)); TOGETHER];
         let mut position = 0;
+        while position + TOGETHER * V::LANES <= row.len() {
+            for (index, (min, max)) in found.iter_mut().enumerate() {
+                let value = V::load(row.as_ptr().add(position + index * V::LANES));
+                (*min, *max) = (value.min(*min), value.max(*max));
+            }
+            position += TOGETHER * V::LANES;
+        }
+        let (mut min, mut max) = found[0];
+        for (other_min, other_max) in &found[1..] {
+            (min, max) = (other_min.min(min), other_max.max(max));
+        }
         while position < row.len() {
             // Lanes that are left over are 0.
             let value =

@@ -89,7 +89,7 @@ impl ByteProducts {
                     let quad = segment * length.div_ceil(QUAD) + position / QUAD;
                     let (vector, lane) = (quad * block.vectors + lane / lanes, lane % lanes);
                     let packed = if can_move { moved(weight) } else { i32::from(weight) };
-                    let [low, high, ..] = packed.to_le_bytes().map(|byte| byte as i8);
+                    let (low, high) = (packed as i8, (packed >> 8) as i8);
                     if is_wide {
                         let half = vector * 2 + position % 2;
                         let column =
