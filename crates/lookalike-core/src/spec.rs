@@ -424,7 +424,7 @@ fn declared_normalization(metadata: &TensorMetadata) -> Result<Option<Normalizat
         [] => Ok(None),
         [options] => Normalization::new(&options.mean, &options.std).map(Some),
         _ => Err(Error::invalid_argument(
-            "Found multiple ProcessUnits with type=NormalizationOptions, expected at max one.",
+            "Found multiple ProcessUnits with type=NormalizationOptions, expected at most one.",
         )
         .with_support_code(SupportCode::MetadataInvalidProcessUnits)),
     }
