@@ -22,7 +22,7 @@ Examples:
 
 Exit codes:
   0    success, also if the reader of the output closes the pipe early
-  1    at min one image failed (the rest were processed), `inspect` found a model that cannot be an embedder,
+  1    at least one image failed (the rest were processed), `inspect` found a model that cannot be an embedder,
        or `doctor` found a difference
   2    wrong usage, or a model or backend that cannot be used
   130  interrupted";
