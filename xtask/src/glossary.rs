@@ -128,6 +128,8 @@ const IDENTIFIERS: &[(&str, &str)] = &[
 const RIGHT: &[(&str, &str)] = &[
     // Paths, strings and threads are joined.
     ("", "join"),
+    // Help of several lines, of which each is taken for code.
+    ("lookalike-cli/src/args.rs", "least"),
     // Elements within ranges.
     ("lookalike-graph/src/parse/layout.rs", "sliced"),
     ("lookalike-onnx/src/constant.rs", "sliced"),
