@@ -1,7 +1,8 @@
 //! Quantization of rows of floats as they come, and how sums of their bytes become floats again: XNNPACK's `qd8`.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
-use super::rows::ScaleShift;
+use super::bytes::MAX_LANES;
+use super::rows::{ScaleShift, fold_lanes};
 use crate::simd::Vector;
 
 /// What the bytes of a row stand for: `step * (byte - zero point)`. Bytes are unsigned.
@@ -109,9 +110,8 @@ impl<V: Vector> Quantizer<V> {
 /// The processor has the set of `V`.
 #[inline(always)]
 pub(crate) unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
-    const MAX: usize = super::bytes::MAX_LANES;
     const TOGETHER: usize = 4;
-    let (mut mins, mut maxs) = ([0.0; MAX], [0.0; MAX]);
+    let (mut mins, mut maxs) = ([0.0; MAX_LANES], [0.0; MAX_LANES]);
     // SAFETY: the elements of the row are there; the set is the caller's, and has no more lanes.
     unsafe {
         // A minimum waits for the one before it, so that several are in the making.
@@ -138,7 +138,9 @@ pub(crate) unsafe fn extremes<V: Vector>(row: &[f32]) -> (f32, f32) {
         min.store(mins.as_mut_ptr());
         max.store(maxs.as_mut_ptr());
     }
-    (mins.into_iter().fold(0.0, f32::min), maxs.into_iter().fold(0.0, f32::max))
+    let smaller = |left: f32, right: f32| if right < left { right } else { left };
+    let larger = |left: f32, right: f32| if right > left { right } else { left };
+    (fold_lanes(mins, smaller), fold_lanes(maxs, larger))
 }
 
 /// `sum * scale * step + bias` of rows of sums of steps, within bounds, each product rounded.

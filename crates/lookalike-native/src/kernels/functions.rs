@@ -5,7 +5,7 @@ use lookalike_graph::Unary;
 
 use super::bytes::MAX_LANES;
 use super::elementwise::apply;
-use super::rows::{Function, map};
+use super::rows::{Function, fold_lanes, map};
 use crate::simd::Vector;
 
 /// Applies a function to all numbers.
@@ -195,31 +195,37 @@ impl<V: Vector> Function<V> for Exponent {
 /// The processor has the set of `V`.
 #[inline(always)]
 pub(crate) unsafe fn softmax<V: Vector>(beta: f32, from: &[f32], to: &mut [f32]) {
-    let max = max(from);
     // SAFETY: the set is the caller's.
-    unsafe {
-        map::<V>(from, to, &Exponent { max, beta });
-        let factor = V::splat(1.0 / sum::<V>(to));
-        let mut position = 0;
-        while position < to.len() {
-            let (lanes, at) = ((to.len() - position).min(V::LANES), to.as_mut_ptr().add(position));
-            V::load_part(at, lanes).mul(factor).store_part(at, lanes);
-            position += lanes;
-        }
-    }
+    let factor = unsafe {
+        map::<V>(from, to, &Exponent { max: max::<V>(from), beta });
+        1.0 / sum::<V>(to)
+    };
+    to.iter_mut().for_each(|value| *value *= factor);
 }
 
 /// The largest number; what is not a number stays out of it, unless all is so.
+///
+/// # Safety
+///
+/// The processor has the set of `V`.
 #[inline(always)]
-fn max(row: &[f32]) -> f32 {
-    let mut largest = [f32::NEG_INFINITY; MAX_LANES];
-    let (chunks, rest) = row.as_chunks::<MAX_LANES>();
-    for chunk in chunks {
-        for (largest, &value) in largest.iter_mut().zip(chunk) {
-            *largest = if value > *largest { value } else { *largest };
+unsafe fn max<V: Vector>(row: &[f32]) -> f32 {
+    let larger = |largest: f32, value: f32| if value > largest { value } else { largest };
+    let mut lanes = [f32::NEG_INFINITY; MAX_LANES];
+    let mut position = 0;
+    // SAFETY: the elements of the row are there; the set is the caller's, and has no more lanes.
+    unsafe {
+        let mut largest = V::splat(f32::NEG_INFINITY);
+        while position + V::LANES <= row.len() {
+            largest = V::load(row.as_ptr().add(position)).max(largest);
+            position += V::LANES;
         }
+        largest.store(lanes.as_mut_ptr());
     }
-    largest.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max)
+    for (lane, &value) in row[position..].iter().enumerate() {
+        lanes[lane] = larger(lanes[lane], value);
+    }
+    fold_lanes(lanes, larger)
 }
 
 /// The sum of a row: as many sums as two vectors of the longest set have lanes, in the order in which XNNPACK adds them up (`f32-rsum`).
@@ -230,14 +236,13 @@ fn max(row: &[f32]) -> f32 {
 #[inline(always)]
 pub(crate) unsafe fn sum<V: Vector>(row: &[f32]) -> f32 {
     const SUMS: usize = 2;
-    const MAX: usize = MAX_LANES;
-    let mut lanes = [0.0; MAX];
-    // SAFETY: the elements of the row are there; the set is the caller's, and its lanes divide `MOST`.
+    let mut lanes = [0.0; MAX_LANES];
+    // SAFETY: the elements of the row are there; the set is the caller's, and its lanes divide [`MAX_LANES`].
     unsafe {
-        let count = MAX / V::LANES;
+        let count = MAX_LANES / V::LANES;
         let mut sums = [[V::splat(0.0); 2]; SUMS];
         let mut position = 0;
-        while row.len() - position >= SUMS * MAX {
+        while row.len() - position >= SUMS * MAX_LANES {
             for sum in &mut sums {
                 for part in &mut sum[..count] {
                     *part = part.add(V::load(row.as_ptr().add(position)));
@@ -260,14 +265,7 @@ pub(crate) unsafe fn sum<V: Vector>(row: &[f32]) -> f32 {
             sum.store(lanes.as_mut_ptr().add(part * V::LANES));
         }
     }
-    let mut width = MAX;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-    }
-    lanes[0]
+    fold_lanes(lanes, |left, right| left + right)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Loops over rows of values, vector by vector: down their columns where sums stay in registers, else row by row as they lie in memory.
 #![expect(unsafe_code, reason = "the vectors are unsafe to use where the processor lacks them")]
 
+use super::bytes::MAX_LANES;
 use super::each::each;
 use super::elementwise::{Activation, Bounds};
 use super::tile::{Clamp, HardSwish};
@@ -225,6 +226,19 @@ pub(crate) trait Function<V> {
     ///
     /// The processor has the set of `V`.
     unsafe fn apply(&self, value: V) -> V;
+}
+
+/// Brings the lanes of a vector together, half with half.
+#[inline(always)]
+pub(super) fn fold_lanes(mut lanes: [f32; MAX_LANES], function: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = MAX_LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] = function(lanes[lane], lanes[lane + width]);
+        }
+    }
+    lanes[0]
 }
 
 /// Applies a function to all values.
