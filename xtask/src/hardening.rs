@@ -147,6 +147,7 @@ pub(crate) fn asan() -> Result<()> {
         "lookalike-graph",
         "lookalike-core",
         "lookalike-preprocess",
+        "lookalike-jpeg",
         "lookalike-native",
     ];
     let backends = runtimes::fetch()?;

@@ -13,8 +13,8 @@ the statistics of trained ones. Each architecture is converted in four ways: `fl
 weights of 8 bits and floats that are quantized when the model runs; `int8`, of signed bytes from the input to the output.
 
 The first figure is the largest difference from LiteRT's outputs over four images: of values after L2 normalization, or of bytes. Dynamic-range
-quantization amplifies the last bit of a float: where it moves a value across the middle between two bytes, a whole step comes of it. So LiteRT
-is also compared with itself on inputs that are each the next larger float; `native` is within 1e-5, or as near to LiteRT as LiteRT is to itself.
+quantization amplifies the last bit of a float: it can flip a rounding, which changes the quantized value by a whole step. So LiteRT is also compared
+with itself on inputs that are each the next larger float; `native` is within 1e-5 of LiteRT, or at most twice as far as LiteRT is from itself.
 Its convolutions and matrix products of dynamic range are LiteRT's to the bit; LOGISTIC, RSQRT and others that come between are approximations,
 which XNNPACK computes otherwise on each kind of processor.
 

@@ -181,7 +181,7 @@ pub(crate) struct EmbedderArguments {
     pub(crate) quantize: bool,
     #[command(flatten)]
     pub(crate) normalization: NormalizationArguments,
-    /// Refuse models that tflite-support refuses and lookalike takes: those with inputs or outputs of signed bytes (int8)
+    /// Refuse models that tflite-support refuses and lookalike takes: those with int8 inputs or outputs, or float16 inputs
     #[arg(long)]
     pub(crate) reference_rules: bool,
     /// Threads within one inference: a number, or `auto` for the engine's choice

@@ -97,7 +97,7 @@ pub enum InputElement {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ModelRules {
-    /// Those of the Task Library, and models with inputs or outputs of signed bytes.
+    /// Those of the Task Library, and models with int8 inputs or outputs, or float16 inputs.
     #[default]
     Extended,
     /// Those of the Task Library alone.

@@ -1,8 +1,8 @@
 //! Parsing: from what a model declares to typed operators, with the shape of every value.
 //!
 //! It is what a model must pass before an engine sees it. For each operator there is a parser that checks the number, types and
-//! shapes of its inputs and its parameters, and computes the shapes of its outputs. Engines trust what their converter would never
-//! write; the rules are as strict as the strictest of them. Shapes follow from the inputs alone: lists of integers that a graph
+//! shapes of its inputs and its parameters, and computes the shapes of its outputs. Engines do not check
+//! for what no converter writes, so that the rules are as strict as the strictest of them needs. Shapes follow from the inputs alone: lists of integers that a graph
 //! computes on the way to a shape are computed here.
 
 mod elementwise;

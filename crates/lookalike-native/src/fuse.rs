@@ -1,7 +1,7 @@
-//! Operators that are done together.
+//! Operator fusion.
 //!
-//! A value that one operator alone reads need not be there: what is done to it is done where it is made. Each fusion computes, in
-//! the same order, what the operators one by one do, so that the numbers are the same to the bit.
+//! An operator is fused into the producer of its input when it is the only consumer. Each fusion computes in the order of the single operators, so
+//! that results are the same to the bit.
 
 use std::sync::Arc;
 

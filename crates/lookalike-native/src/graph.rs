@@ -1,7 +1,7 @@
 //! A model as the engine sees it: values and the operators between them.
 //!
-//! There are few kinds of operators. Whatever moves values about is a [`Remap`]; what takes quantized values and has no arithmetic of
-//! its own is surrounded by conversions; lists of integers that follow from shape are not there at all.
+//! Most operators that only move elements are a [`Remap`]. Operators that have no arithmetic of their own for quantized values stand between
+//! conversions. Lists of integers that follow from shapes are not there at all.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The `native` backend: an inference engine for TensorFlow Lite models in pure Rust.
 //!
-//! A verified model becomes a graph, operators that can be done together are fused, and a plan chooses kernels, packs weights and
-//! finds a place for each value in one arena. A session runs the plan and allocates nothing while it does.
+//! A verified model becomes a graph, operators are fused, and a plan chooses kernels, packs weights and assigns each value a slot of one arena. A
+//! session runs the plan, and allocates nothing after its first run with an input size.
 
 #![cfg_attr(
     test,

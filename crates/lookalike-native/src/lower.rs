@@ -1,4 +1,4 @@
-//! Lowering: from the operators of TensorFlow Lite to the engine's few kinds.
+//! Lowering: from the operators of TensorFlow Lite to the engine's own.
 
 mod elementwise;
 mod layout;

@@ -1,4 +1,4 @@
-//! A graph made ready to run: kernels chosen, weights packed, and a place in one arena for each value while it is needed.
+//! A graph made ready to run: kernels chosen, weights packed, and an arena slot for each value while it is live.
 
 mod arena;
 

@@ -1,4 +1,4 @@
-//! Which parser is whose.
+//! The table from operators to their parsers.
 
 use super::{Operator, elementwise, layout, lookups, matrices, reductions, windows};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Operators that sum up dimensions.
+//! Operators that work along dimensions: reductions, ARG_MAX, CUMSUM, SOFTMAX, L2_NORMALIZATION.
 
 use lookalike_schema::tflite::{Activation, BuiltinOptionsRef};
 

@@ -1,7 +1,7 @@
 //! Products of pixels and weights for channels that fill a vector to half or less.
 //!
-//! Half a vector of channels takes as long as a whole one if each lane adds up a channel. Here two lanes share a channel: one has the
-//! products with the even values of a pixel's segments, the other one those with the odd values, and both are added in the end.
+//! If each lane accumulates a channel, half a vector of them takes as long as a whole one. Here two lanes accumulate each channel, one the products
+//! with the even values of a pixel's segments, the other one those with the odd values, and both are added at the end.
 #![expect(unsafe_code, reason = "pointers are checked once for a whole operator")]
 
 use super::each::each;

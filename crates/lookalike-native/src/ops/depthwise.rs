@@ -1,6 +1,6 @@
 //! Depthwise convolutions: group by group of channels, so that all rows of a group that a window lies over stay in the first cache.
 //!
-//! The rows come from the input, or from a convolution of single pixels before it, which makes them here.
+//! The rows come from the input, or from a pointwise convolution, which is fused and produces them here.
 #![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]
 
 use std::ops::Range;

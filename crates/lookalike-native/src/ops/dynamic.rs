@@ -1,4 +1,4 @@
-//! Depthwise convolutions of floats with weights of bytes: the input is quantized as it comes (dynamic-range quantization).
+//! Dynamic-range depthwise convolutions: float32 inputs, which are quantized at run time, and int8 weights.
 //!
 //! XNNPACK leaves them to TensorFlow Lite, whose arithmetic this is, bit for bit: sums of products of steps are exact in floats as long as they
 //! are below 2^24, then they are multiplied with the scale of the weights and that of the input, and the bias is added.

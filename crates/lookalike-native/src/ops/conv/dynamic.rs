@@ -1,5 +1,4 @@
-//! Convolutions of floats with weights of bytes: the input is quantized as it comes (dynamic-range quantization), and sums of bytes become
-//! floats.
+//! Dynamic-range convolutions: float32 inputs, which are quantized at run time, and int8 weights. Sums become floats.
 //!
 //! It is XNNPACK's arithmetic (`qd8`), bit for bit where the instruction set rounds products and sums together.
 #![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]

@@ -1,4 +1,4 @@
-//! Convolutions of floats.
+//! Convolutions of float32.
 #![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Convolutions of bytes.
+//! Quantized convolutions (uint8, int8).
 #![expect(unsafe_code, reason = "the inner loops take pointers, to places that are checked here")]
 
 use std::ops::Range;

@@ -1,7 +1,7 @@
-//! Where the inner loops of a convolution find their pixels.
+//! The input rows of a convolution's inner loops.
 //!
-//! A convolution of single pixels reads them in place. Any other one copies the rows that its window covers into a ring of
-//! rows with padding around, so that the inner loops need no borders.
+//! A pointwise convolution reads pixels in place. Any other one copies the rows that its window covers into a ring buffer of rows with padding
+//! around, so that the inner loops need no borders.
 #![expect(unsafe_code, reason = "rows are read through pointers that threads share")]
 
 use std::ops::Range;
