@@ -147,3 +147,84 @@ fn ranges_and_bounds_are_what_they_say() {
     assert_eq!(Fused::ReluN1To1.bounds(), Some((-1.0, 1.0)));
     assert_eq!((Fused::None.bounds(), Fused::Tanh.bounds()), (None, None));
 }
+
+#[test]
+fn the_first_graph_of_a_file_is_run() {
+    let mut model = model();
+    let mut other = model.subgraphs[0].clone();
+    other.tensors[0].shape = vec![3, 2];
+    model.subgraphs.push(other);
+    let (file, graph) = read(&model).unwrap();
+    assert_eq!(file.graph_count(), 2);
+    assert_eq!(file.bytes(), model.to_bytes());
+    let graph = graph.unwrap();
+    assert_eq!(graph.dims(2), [1, 2]);
+    assert_eq!(graph.nodes()[0].input(1), 1);
+}
+
+#[test]
+fn an_input_without_elements_has_no_fixed_shape() {
+    let mut model = model();
+    model.subgraphs[0].tensors[0].shape = vec![1, 0];
+    assert_eq!(read(&model).unwrap().0.fixed_input_dims(), None);
+}
+
+#[test]
+fn indices_end_with_the_last_tensor() {
+    for (change, message) in [
+        (
+            (|graph: &mut SubGraph| graph.inputs = vec![3]) as fn(&mut SubGraph),
+            "input tensor 3 does not exist",
+        ),
+        (|graph| graph.outputs = vec![3], "output tensor 3 does not exist"),
+        (
+            |graph| graph.operators[0].inputs[1] = 3,
+            "operator 0 uses tensor 3, which does not exist",
+        ),
+    ] {
+        let mut model = model();
+        change(&mut model.subgraphs[0]);
+        let error = read(&model).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_tensor_has_as_many_elements_as_an_integer_can_count() {
+    let with_dims = |shape: &[i32]| {
+        let mut model = model();
+        model.subgraphs[0].tensors.push(Tensor { shape: shape.to_vec(), ..Tensor::default() });
+        read(&model).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_dims(&[i32::MAX]), Ok(()));
+    for shape in [&[2, 1 << 30][..], &[1 << 20, 1 << 12]] {
+        let error = with_dims(shape).unwrap_err();
+        assert!(error.contains("more than 2147483647 elements"), "{error}");
+    }
+}
+
+#[test]
+fn buffers_may_say_that_they_lie_nowhere_else() {
+    let with_offset = |offset| {
+        let mut model = model();
+        model.buffers[1].offset = offset;
+        read(&model).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_offset(1), Ok(()));
+    let error = with_offset(2).unwrap_err();
+    assert!(error.contains("lie behind the flatbuffer"), "{error}");
+}
+
+#[test]
+fn operands_are_counted() {
+    const MAX_OPERANDS: usize = 1 << 22;
+    let with_inputs = |count| {
+        let mut model = Draft::new(BuiltinOperator::CUSTOM, none(), &[1]).open();
+        model.subgraphs[0].operators[0].inputs = vec![-1; count];
+        read(&model).map(|_| ()).map_err(|error| error.to_string())
+    };
+    // The result counts, too.
+    assert_eq!(with_inputs(MAX_OPERANDS - 1), Ok(()));
+    let error = with_inputs(MAX_OPERANDS).unwrap_err();
+    assert!(error.contains("more than 4194304"), "{error}");
+}
