@@ -231,8 +231,8 @@ enum SumFactor {
     Fixed(FixedPoint),
     /// XNNPACK's: a product of floats, rounded to the nearest, half steps to even.
     Float(f32),
-    /// XNNPACK's for means: a product of floats and what all zero points come to, rounded likewise.
-    Mean { factor: f32, offset: f32 },
+    /// XNNPACK's for means: a product of floats and what all zero points come to, rounded likewise. Sums of unsigned bytes are unsigned.
+    Mean { factor: f32, offset: f32, is_signed: bool },
 }
 
 impl SumScale {
@@ -241,7 +241,7 @@ impl SumScale {
         let factor = from.scale.scale / to.scale.scale * (1.0 / count as f32);
         let zero_points = count as i64 * i64::from(from.scale.zero_point);
         let offset = -zero_points as f32 * factor + to.scale.zero_point as f32;
-        let factor = SumFactor::Mean { factor, offset };
+        let factor = SumFactor::Mean { factor, offset, is_signed: from.is_signed };
         Self { factor, zero_point: to.scale.zero_point, bounds: to.limits() }
     }
 
@@ -268,9 +268,9 @@ impl SumScale {
             SumFactor::Float(factor) => pairs.for_each(|(to, &sum)| {
                 *to = byte((sum as f32 * factor).round_ties_even() as i32);
             }),
-            SumFactor::Mean { factor, offset } => pairs.for_each(|(to, &sum)| {
-                *to = ((sum as f32 * factor + offset).round_ties_even() as i32).clamp(low, high)
-                    as u8;
+            SumFactor::Mean { factor, offset, is_signed } => pairs.for_each(|(to, &sum)| {
+                let sum = if is_signed { sum as f32 } else { sum as u32 as f32 };
+                *to = ((sum * factor + offset).round_ties_even() as i32).clamp(low, high) as u8;
             }),
         }
     }

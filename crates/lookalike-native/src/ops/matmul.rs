@@ -29,6 +29,8 @@ pub(super) struct MatMul {
     /// The columns of blocks: where each begins, and how many it has.
     blocks: Vec<(usize, usize)>,
     lanes: usize,
+    /// Lanes of the widest block.
+    max_width: usize,
     /// Values of a row that are multiplied at a time.
     max_depth: usize,
 }
@@ -51,27 +53,20 @@ impl MatMul {
         });
         let blocks: Vec<_> = blocks.collect();
         assert!(blocks.iter().all(|&(_, columns)| columns <= max), "blocks that kernels have");
-        let max_depth = if are_integers { EXACT_PRODUCTS } else { size.depth };
-        Self { pairs, size, are_integers, blocks, lanes: kernels.lanes, max_depth }
+        let max_depth = if are_integers { EXACT_PRODUCTS.min(size.depth) } else { size.depth };
+        let widest = blocks.iter().map(|&(_, columns)| columns).max().unwrap_or_default();
+        let (lanes, max_width) = (kernels.lanes, widest.next_multiple_of(kernels.lanes));
+        Self { pairs, size, are_integers, blocks, lanes, max_width, max_depth }
     }
 
     /// Floats of the packed columns of a block: an empty row of biases first.
     fn packed(&self) -> usize {
-        let widest = self.blocks.iter().map(|&(_, columns)| columns).max().unwrap_or_default();
-        (1 + self.max_depth.min(self.size.depth)) * widest.next_multiple_of(self.lanes)
+        (1 + self.max_depth) * self.max_width
     }
 
     /// Floats of the sums of a block, where they are added up part by part.
     fn sums(&self) -> usize {
-        if self.are_integers {
-            self.size.rows * self.packed() / (1 + self.depth_of_part())
-        } else {
-            0
-        }
-    }
-
-    fn depth_of_part(&self) -> usize {
-        self.max_depth.min(self.size.depth)
+        if self.are_integers { self.size.rows * self.max_width } else { 0 }
     }
 
     /// Multiplies a part of the depth with the columns of a block.
@@ -164,8 +159,9 @@ impl MatMul {
         let MatMulSize { depth, columns, .. } = self.size;
         let (packed, sums) = memory.split_at_mut(self.packed());
         let width = block.1.next_multiple_of(self.lanes);
-        for start in (0..depth).step_by(self.max_depth) {
-            let part = self.max_depth.min(depth - start);
+        let sums = &mut sums[..self.size.rows * width];
+        for start in (0..depth).step_by(EXACT_PRODUCTS) {
+            let part = EXACT_PRODUCTS.min(depth - start);
             self.pack(&right[start * columns..][..part * columns], block, packed);
             let left = (left[start..].as_ptr(), part);
             // SAFETY: the left matrix is there, and the sums of a block.

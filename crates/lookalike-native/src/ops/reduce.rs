@@ -25,7 +25,7 @@ pub(super) fn reduce(
     for_rows(dims, axes, from, to, |from, to| {
         if matches!(reduction, Reduction::Mean | Reduction::Sum) {
             if let [sum] = to {
-                *sum = kernels.sum(from);
+                *sum += kernels.sum(from);
                 return;
             }
             let length = to.len();
@@ -90,7 +90,7 @@ pub(super) fn sum_bytes(value: &Value, axes: &[usize], from: &[u8], to: &mut [i3
 
 fn add_rows<T: Copy + Into<i32>>(rows: &[T], to: &mut [i32]) {
     if let [sum] = to {
-        *sum = rows.iter().fold(0, |sum: i32, &byte| sum.wrapping_add(byte.into()));
+        *sum = rows.iter().fold(*sum, |sum, &byte| sum.wrapping_add(byte.into()));
         return;
     }
     for row in rows.chunks_exact(to.len()) {
@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(of(Reduction::Mean, &[1], 6), [2.5, 3.5, 4.5, 8.5, 9.5, 10.5]);
         assert_eq!(of(Reduction::Max, &[2], 4), [3.0, 6.0, 9.0, 12.0]);
         assert_eq!(of(Reduction::Min, &[0, 2], 2), [1.0, 4.0]);
+        assert_eq!(of(Reduction::Sum, &[0, 2], 2), [30.0, 48.0]);
         assert_eq!(of(Reduction::Product, &[1, 2], 2), [720.0, 665_280.0]);
         assert_eq!(of(Reduction::Sum, &[0, 1, 2], 1), [78.0]);
         assert_eq!(of(Reduction::Sum, &[], 12), from);

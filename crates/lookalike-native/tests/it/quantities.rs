@@ -4,7 +4,7 @@ use lookalike_core::Data;
 use lookalike_native::Native;
 use lookalike_schema::tflite::*;
 
-use crate::models::{Draft, bytes, floats, run, run_in_all_ways, session, tensor};
+use crate::models::{Draft, Numbers, bytes, floats, run, run_in_all_ways, session, tensor};
 
 #[test]
 fn elements_that_move_stand_for_what_their_new_place_declares() {
@@ -104,4 +104,66 @@ fn a_gate_of_bytes_is_one_function_of_them() {
             assert!((steps - limit).abs() < 2.0, "{set}: {steps} for {limit}, of {step}");
         }
     }
+}
+
+#[test]
+fn products_of_bytes_have_columns_of_several_blocks() {
+    const DEPTH: usize = 300;
+    let scales: [(f32, i64); 3] = [(0.02, 3), (0.01, -5), (0.4, 1)];
+    for (rows, columns) in [(5, 24), (1, 40), (3, 80), (2, 197)] {
+        let (left_dims, right_dims) = ([2, rows, DEPTH], [2, DEPTH, columns]);
+        let mut draft = Draft::new();
+        let left = draft.input(&left_dims, TensorType::INT8, &[scales[0]]);
+        let right = draft.input(&right_dims, TensorType::INT8, &[scales[1]]);
+        let options = BuiltinOptions::BatchMatMulOptions(BatchMatMulOptions::default());
+        let operator = BuiltinOperator::BATCH_MATMUL;
+        let output =
+            draft.operator(operator, options, &[left, right], TensorType::INT8, &[scales[2]]);
+        let mut numbers = Numbers(columns as u64);
+        let mut image = |dims: &[usize]| -> Vec<i8> {
+            let bytes = numbers.bytes(dims.iter().product());
+            bytes.into_iter().map(|byte| byte as i8).collect()
+        };
+        let (left, right) = (image(&left_dims), image(&right_dims));
+        let inputs = [
+            tensor(&left_dims, Data::I8(left.clone())),
+            tensor(&right_dims, Data::I8(right.clone())),
+        ];
+        let reals = |bytes: &[i8], (scale, zero_point): (f32, i64)| -> Vec<f64> {
+            let real = |&byte: &i8| (i64::from(byte) - zero_point) as f64 * f64::from(scale);
+            bytes.iter().map(real).collect()
+        };
+        let (left, right) = (reals(&left, scales[0]), reals(&right, scales[1]));
+        for (set, found) in run_in_all_ways(&draft.model(output), &inputs) {
+            for (index, byte) in bytes(&found).into_iter().enumerate() {
+                let (row, column) = (index / columns, index % columns);
+                let products = (0..DEPTH).map(|place| {
+                    let right_row = row / rows * DEPTH + place;
+                    left[row * DEPTH + place] * right[right_row * columns + column]
+                });
+                let expected = products.sum::<f64>() / f64::from(scales[2].0) + scales[2].1 as f64;
+                let error = f64::from(byte as i8) - expected.clamp(-128.0, 127.0);
+                assert!(error.abs() <= 1.0, "{set}, {columns} columns: {byte}, not {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "nine million pixels are too many for it")]
+fn means_of_large_and_of_split_images() {
+    let mean = |dims: &[usize], axes: &[i32], data: Vec<u8>| {
+        let mut draft = Draft::new();
+        let input = draft.input(dims, TensorType::UINT8, &[(1.0, 0)]);
+        let axes = draft.integers(axes);
+        let options = BuiltinOptions::ReducerOptions(ReducerOptions::default());
+        let operator = BuiltinOperator::MEAN;
+        let output =
+            draft.operator(operator, options, &[input, axes], TensorType::UINT8, &[(1.0, 0)]);
+        bytes(&run(Native::new(), 1, &draft.model(output), &[tensor(dims, Data::U8(data))]))
+    };
+    // Their sum is more than signed integers hold.
+    assert_eq!(mean(&[1, 3000, 3000, 1], &[1, 2], vec![255; 9_000_000]), [255]);
+    // Axes with another one between.
+    assert_eq!(mean(&[2, 2, 3], &[0, 2], (1..=12).collect()), [5, 8]);
 }
