@@ -29,7 +29,8 @@ use crate::tensor::{MAX_RANK, OperatorInfo, TensorId, TensorInfo, element_bytes}
 pub(crate) struct Budget {
     limits: GraphLimits,
     multiplications: u64,
-    /// Elements of constants that operators may still read: tensors may share their data, and engines pack or convert them for each use.
+    /// Elements of constants, and of lists that are computed here, that operators may still read: tensors may share their data, and engines pack
+    /// or convert them for each use.
     constants: u64,
 }
 
@@ -115,7 +116,7 @@ impl<'m> Inference<'m> {
             declared,
             budget,
             values: vec![None; count],
-            is_fixed: constants.iter().map(|bytes| !bytes.is_empty()).collect(),
+            is_fixed: vec![false; count],
             constants,
             last_use,
             live_bytes: 0,
@@ -140,6 +141,8 @@ impl<'m> Inference<'m> {
                 )));
             }
             inference.values[tensor] = Some(Value { dims, integers: None });
+            // A list without elements is one, too.
+            inference.is_fixed[tensor] = true;
         }
         for (&tensor, dims) in declared.inputs.iter().zip(input_dims) {
             if !inference.constant(tensor).is_empty() {
@@ -148,6 +151,7 @@ impl<'m> Inference<'m> {
             }
             // An input that is declared to be empty was taken for an empty constant.
             inference.values[tensor] = None;
+            inference.is_fixed[tensor] = false;
             inference.define(tensor, dims.clone(), None)?;
         }
         Ok(inference)
@@ -193,7 +197,9 @@ impl<'m> Inference<'m> {
     /// computed are so anyway; this is about constants.
     fn check_inputs(&mut self, operator: &OperatorInfo) -> Result<()> {
         for &tensor in operator.inputs.iter().flatten() {
-            if !self.constant(tensor).is_empty() {
+            let is_listed =
+                self.values[tensor].as_ref().is_some_and(|value| value.integers.is_some());
+            if is_listed || !self.constant(tensor).is_empty() {
                 let elements = self.dims(tensor)?.iter().product::<usize>() as u64;
                 let left = self.budget.constants.checked_sub(elements).ok_or_else(|| {
                     let message = "the model reads more constant elements than its file size allows: engines copy a constant for each use";

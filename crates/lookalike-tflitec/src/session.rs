@@ -8,7 +8,7 @@ use lookalike_core::{
     SessionOptions, Shape, SupportCode, Tensor, TensorInfo, TensorRef, TensorType, TfLiteModel,
     contain_panics, one_line,
 };
-use lookalike_graph::{Activation, Binary, Graph, Logical, Node, Op, TensorId};
+use lookalike_graph::{Activation, Binary, Graph, Node, Op, TensorId};
 use self_cell::self_cell;
 use tflitec::interpreter::{Interpreter, Options};
 use tflitec::model::Model as LibraryModel;
@@ -183,16 +183,18 @@ fn check_forms(graph: &Graph) -> Result<()> {
         let ranks =
             node.inputs.iter().flatten().chain(node.outputs.iter()).map(|&tensor| rank(tensor));
         let largest = ranks.max().unwrap_or_default();
-        let is_broadcast = || graph.dims(node.input(0)) != graph.dims(node.input(1)) && largest > 4;
+        let is_broadcast = || {
+            let first = graph.dims(node.input(0));
+            largest > 4 && node.inputs.iter().flatten().any(|&input| graph.dims(input) != first)
+        };
         match &node.op {
             // It is taken for granted, and read where it is not.
             Op::DepthwiseConv2d(_) if node.optional_input(2).is_none() => {
                 return refuse(node, "without a bias".to_owned());
             }
-            Op::Binary { .. } | Op::Comparison(_) if is_broadcast() => {
-                return refuse(node, "that broadcasts along more than 4 dimensions".to_owned());
-            }
-            Op::Logical(logical) if *logical != Logical::Not && is_broadcast() => {
+            Op::Binary { .. } | Op::Comparison(_) | Op::Logical(_) | Op::Select
+                if is_broadcast() =>
+            {
                 return refuse(node, "that broadcasts along more than 4 dimensions".to_owned());
             }
             Op::TransposeConv2d(conv) if conv.activation != Activation::None => {

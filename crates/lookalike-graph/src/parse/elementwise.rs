@@ -303,7 +303,7 @@ pub(super) fn select_v2(op: &mut Operator<'_, '_>) -> Result<Op> {
     Ok(Op::Select)
 }
 
-/// SELECT: values of one shape, and a condition of that shape or of one number.
+/// SELECT: values of one shape, and a condition of that shape, or of one number where there is one row.
 pub(super) fn select(op: &mut Operator<'_, '_>) -> Result<Op> {
     op.arity(3..=3, 1)?;
     let (condition, yes, no) =
@@ -311,7 +311,8 @@ pub(super) fn select(op: &mut Operator<'_, '_>) -> Result<Op> {
     if yes != no {
         return Err(Error::invalid(format!("{yes:?} and {no:?} do not go together")));
     }
-    if condition != yes && condition.iter().product::<usize>() != 1 {
+    let is_single = condition.is_empty() || condition == [1] && yes.first() == Some(&1);
+    if condition != yes && !is_single {
         return Err(Error::unsupported("its condition has another shape than its values"));
     }
     select_v2(op)

@@ -104,7 +104,8 @@ pub(super) fn one_hot(op: &mut Operator<'_, '_>) -> Result<Op> {
     let mut dims = op.dims(input)?;
     let axis = match options.axis() {
         -1 => dims.len(),
-        stated => axis(stated.into(), dims.len() + 1)?,
+        stated @ 0.. => axis(stated.into(), dims.len() + 1)?,
+        stated => return Err(Error::invalid(format!("there is no dimension {stated}"))),
     };
     dims.insert(axis, depth);
     op.define(dims)?;

@@ -1,6 +1,6 @@
 //! Operators that work along dimensions: reductions, ARG_MAX, CUMSUM, SOFTMAX, L2_NORMALIZATION.
 
-use lookalike_schema::tflite::{Activation, BuiltinOptionsRef};
+use lookalike_schema::tflite::{Activation, BuiltinOptionsRef, TensorType};
 
 use super::{Kind, Operator, REAL, activation, axis};
 use crate::error::{Error, Result};
@@ -71,6 +71,9 @@ pub(super) fn arg_max(op: &mut Operator<'_, '_>) -> Result<Op> {
     };
     let (input, output) = (op.input(0)?, op.output());
     op.require(input, REAL)?;
+    if op.element_type(input) == TensorType::INT16 {
+        return Err(op.wrong_type(input));
+    }
     op.require(output, &[Kind::Integer])?;
     if options.output_type() != op.element_type(output) {
         return Err(op.wrong_type(output));

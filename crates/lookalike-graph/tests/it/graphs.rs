@@ -390,6 +390,89 @@ fn what_engines_make_of_constants_is_limited() {
     assert!(error.to_string().contains("max_arena_bytes"), "{error}");
 }
 
+/// The same for lists that a graph computes, which operators keep.
+#[test]
+fn what_operators_keep_of_computed_lists_is_limited() {
+    const LENGTH: usize = 1 << 16;
+    let often = |times: usize| {
+        // A list that is computed, and elements of the input that it picks.
+        let mut model = Draft::new(BuiltinOperator::GATHER, none(), &[4]).ints(&[0; LENGTH]).open();
+        let code = BuiltinOperator::MUL;
+        model.operator_codes.push(OperatorCode { builtin_code: code, ..OperatorCode::default() });
+        let graph = &mut model.subgraphs[0];
+        let list = graph.tensors.len() as i32;
+        let element_type = TensorType::INT32;
+        graph.tensors.push(Tensor { element_type, ..Tensor::default() });
+        let gather = graph.operators.remove(0);
+        graph.operators.push(Operator {
+            opcode_index: 1,
+            inputs: vec![1, 1],
+            outputs: vec![list],
+            builtin_options: BuiltinOptions::MulOptions(MulOptions::default()),
+            ..Operator::default()
+        });
+        for _ in 0..times {
+            let next = graph.tensors.len() as i32;
+            graph.tensors.push(Tensor::default());
+            let (inputs, outputs) = (vec![0, list], vec![next]);
+            graph.operators.push(Operator { inputs, outputs, ..gather.clone() });
+        }
+        graph.outputs = vec![list + 1];
+        read(&model)
+    };
+    // Four times the file of some 256 KiB, and 2^24; the product reads two lists.
+    assert!(often(250).is_ok());
+    let error = often(300).unwrap_err();
+    assert!(error.to_string().contains("reads more constant elements"), "{error}");
+}
+
+/// A sum over no dimension reads a list without elements, and is made of constants alone all the same.
+#[test]
+fn what_is_made_of_constants_and_empty_lists_is_kept() {
+    let mut model = Draft::new(BuiltinOperator::ABS, none(), &[8]).open();
+    let constant = |model: &mut Model, shape: Vec<i32>, element_type, data| {
+        model.buffers.push(Buffer { data, ..Buffer::default() });
+        let buffer = model.buffers.len() as u32 - 1;
+        let tensors = &mut model.subgraphs[0].tensors;
+        tensors.push(Tensor { shape, element_type, buffer, ..Tensor::default() });
+        tensors.len() as i32 - 1
+    };
+    let number = constant(&mut model, vec![1], TensorType::FLOAT32, vec![0; 4]);
+    let axes = constant(&mut model, vec![0], TensorType::INT32, Vec::new());
+    let repetitions = 1000_i32.to_le_bytes().to_vec();
+    let repetitions = constant(&mut model, vec![1], TensorType::INT32, repetitions);
+    for builtin_code in [BuiltinOperator::SUM, BuiltinOperator::TILE] {
+        model.operator_codes.push(OperatorCode { builtin_code, ..OperatorCode::default() });
+    }
+    let graph = &mut model.subgraphs[0];
+    let sum = graph.tensors.len() as i32;
+    for _ in 0..3 {
+        graph.tensors.push(Tensor::default());
+    }
+    let options = BuiltinOptions::ReducerOptions(ReducerOptions::default());
+    graph.operators.push(Operator {
+        opcode_index: 1,
+        inputs: vec![number, axes],
+        outputs: vec![sum],
+        builtin_options: options,
+        ..Operator::default()
+    });
+    for tiled in [sum + 1, sum + 2] {
+        graph.operators.push(Operator {
+            opcode_index: 2,
+            inputs: vec![sum, repetitions],
+            outputs: vec![tiled],
+            ..Operator::default()
+        });
+    }
+    // The result of eight, the sum, and two thousand that nobody reads.
+    let max_arena_bytes = (8 + 1 + 2000) * 4;
+    assert!(read_within(&model, GraphLimits { max_arena_bytes, ..LIMITS }).is_ok());
+    let max_arena_bytes = max_arena_bytes - 1;
+    let error = read_within(&model, GraphLimits { max_arena_bytes, ..LIMITS }).unwrap_err();
+    assert!(error.to_string().contains("max_arena_bytes"), "{error}");
+}
+
 #[test]
 fn operands_are_not_without_number() {
     let options = BuiltinOptions::ConcatenationOptions(ConcatenationOptions::default());

@@ -112,6 +112,8 @@ fn the_largest_is_looked_for_along_one_dimension() {
     refuses(&with_type(without, 2, i32), "its options are those of");
     let of_floats = Draft::new(Op::ARG_MAX, options(i32), &[2, 3]).zeros(&[1]).open();
     refuses(&with_type(of_floats, 2, i32), "it does not take");
+    let of_shorts = with_type(of(&[0], i32, i32), 0, TensorType::INT16);
+    refuses(&of_shorts, "it does not take");
 }
 
 #[test]
@@ -139,7 +141,9 @@ fn select(operator: Op, condition: &[i32], yes: &[i32], no: &[i32]) -> Model {
 fn conditions_fit_the_values_that_they_choose() {
     let of = |condition: &[i32], yes: &[i32], no: &[i32]| select(Op::SELECT, condition, yes, no);
     assert_eq!(parsed(&of(&[2, 3], &[2, 3], &[2, 3])), (Parsed::Select, vec![2, 3]));
-    assert_eq!(parsed(&of(&[1], &[2, 3], &[2, 3])).1, [2, 3]);
+    assert_eq!(parsed(&of(&[], &[2, 3], &[2, 3])).1, [2, 3]);
+    assert_eq!(parsed(&of(&[1], &[1, 3], &[1, 3])).1, [1, 3]);
+    refuses(&of(&[1], &[2, 3], &[2, 3]), "another shape than its values");
     refuses(&of(&[2], &[2, 3], &[2, 3]), "another shape than its values");
     refuses(&of(&[2, 3], &[2, 3], &[3]), "do not go together");
     let of = |condition: &[i32], yes: &[i32], no: &[i32]| select(Op::SELECT_V2, condition, yes, no);
@@ -199,6 +203,7 @@ fn one_of_many_has_a_depth() {
     assert_eq!(parsed(&of(0, &[4], &[1.0])), (op(0), vec![4, 2, 3]));
     assert_eq!(parsed(&of(2, &[4], &[1.0])), (op(2), vec![2, 3, 4]));
     refuses(&of(3, &[4], &[1.0]), "there is no dimension 3 of 3");
+    refuses(&of(-2, &[4], &[1.0]), "there is no dimension -2");
     refuses(&of(0, &[0], &[1.0]), "its depth is no number above 0");
     refuses(&of(0, &[4, 4], &[1.0]), "its depth is no number above 0");
     refuses(&of(0, &[4], &[1.0, 2.0]), "its values are not constant numbers");

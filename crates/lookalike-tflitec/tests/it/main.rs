@@ -78,6 +78,42 @@ fn what_would_end_the_process_is_refused() {
 }
 
 #[test]
+fn a_choice_along_many_dimensions_is_refused() {
+    use lookalike_schema::tflite::{self, *};
+    let tensor = |shape: &[i32], element_type, buffer| tflite::Tensor {
+        shape: shape.to_vec(),
+        element_type,
+        buffer,
+        ..tflite::Tensor::default()
+    };
+    let values = [1, 1, 1, 1, 2, 2];
+    let code = OperatorCode { builtin_code: BuiltinOperator::SELECT_V2, ..OperatorCode::default() };
+    let operator =
+        Operator { inputs: vec![1, 0, 0], outputs: vec![2], ..tflite::Operator::default() };
+    let graph = SubGraph {
+        tensors: vec![
+            tensor(&values, TensorType::FLOAT32, 0),
+            tensor(&[1, 1, 1, 1, 1, 2], TensorType::BOOL, 1),
+            tensor(&values, TensorType::FLOAT32, 0),
+        ],
+        inputs: vec![0],
+        outputs: vec![2],
+        operators: vec![operator],
+        ..SubGraph::default()
+    };
+    let model = tflite::Model {
+        version: SCHEMA_VERSION,
+        operator_codes: vec![code],
+        subgraphs: vec![graph],
+        buffers: vec![Buffer::default(), Buffer { data: vec![1, 0], ..Buffer::default() }],
+        ..tflite::Model::default()
+    };
+    let model = lookalike_core::Model::from_bytes(model.to_bytes()).unwrap();
+    let error = TfLiteC.load(&model, &SessionOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("broadcasts along more than 4 dimensions"), "{error}");
+}
+
+#[test]
 fn a_result_that_nobody_reads_does_no_harm() {
     let (_, bytes) = models().into_iter().find(|(name, _)| name == "abs.tflite").unwrap();
     let mut model = VerifiedModel::new(bytes).unwrap().root().to_owned();
