@@ -188,7 +188,8 @@ pub(crate) unsafe fn multiply<V: Vector, const M: usize, const N: usize, const S
                     each!(n < N of 0 1 2 3 4 5 6 7, { sums[m][n] = V::add_ints(sums[m][n], summand) });
                 });
             }
-            match &tile.results {
+            // Bounds and zero points are read anew for each group: a compiler that keeps them in registers has too few for the products.
+            match std::hint::black_box(&tile.results) {
                 Results::Bytes(it) => each!(m < M, {
                     let output = it.output.add((first + m) * it.output_stride);
                     each!(n < N of 0 1 2 3 4 5 6 7, {
