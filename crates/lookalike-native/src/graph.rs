@@ -167,11 +167,6 @@ pub(crate) enum Op {
         conv: Box<Conv>,
         producer: Option<Box<Conv>>,
     },
-    /// The same, of the weights' own steps and those of [`Op::StepRows`].
-    DynamicDepthwise {
-        conv: Box<Conv>,
-        weights: Box<DynamicWeights>,
-    },
     Pool {
         pool: Pool,
         window: Window2,
@@ -370,7 +365,7 @@ pub(crate) enum Weights {
     Dynamic(Box<DynamicWeights>),
 }
 
-/// Weights of bytes for floats that [`Op::QuantizeRows`] has quantized.
+/// Weights of bytes for floats that [`Op::QuantizeRows`] has quantized, or [`Op::StepRows`] for a depthwise convolution.
 #[derive(Clone, Debug)]
 pub(crate) struct DynamicWeights {
     /// Signed bytes, with a zero point of 0.

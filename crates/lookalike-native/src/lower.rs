@@ -283,11 +283,18 @@ impl Lowering<'_> {
         }
     }
 
+    fn is_constant(&self, tensor: TensorId) -> bool {
+        let is_constant = |value: ValueId| self.graph.values[value].constant.is_some();
+        !self.source.constant(tensor).is_empty() || self.of_tensor[tensor].is_some_and(is_constant)
+    }
+
     /// The reals of a constant of floats, or of what stands for them.
     fn constant_floats(&mut self, tensor: TensorId) -> Result<Option<Arc<Constant>>> {
         if let Some(value) = self.of_tensor[tensor] {
             let value = &self.graph.values[value];
-            return Ok(value.constant.clone().filter(|_| value.element == Element::F32));
+            if value.element == Element::F32 {
+                return Ok(value.constant.clone());
+            }
         }
         let bytes = self.source.constant(tensor);
         if self.source.tensor(tensor).element_type == TensorType::FLOAT32 && !bytes.is_empty() {

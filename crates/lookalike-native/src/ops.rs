@@ -77,12 +77,12 @@ pub(crate) fn prepare(
     let last_dim = input.dims.last().copied().unwrap_or(1);
     match op {
         Op::Conv(conv) => prepare_conv(&conv, inputs.len() > 1, kernels, threads),
-        Op::DepthwiseConv { conv, producer } => {
-            Box::new(Depthwise::new(&conv, producer.as_deref(), kernels, threads))
-        }
-        Op::DynamicDepthwise { conv, weights } => {
-            Box::new(DynamicDepthwise::new(*conv, *weights, kernels, threads))
-        }
+        Op::DepthwiseConv { conv, producer } => match &conv.weights {
+            Weights::Dynamic(weights) => {
+                Box::new(DynamicDepthwise::new(&conv, weights, kernels, threads))
+            }
+            _ => Box::new(Depthwise::new(&conv, producer.as_deref(), kernels, threads)),
+        },
         Op::Pool { pool, window, activation } => {
             prepare_pool(input.element, pool, window, activation)
         }

@@ -111,7 +111,7 @@ impl Plan {
 /// Bytes of all packed weights. Grouped convolutions of few channels leave most lanes of their vectors empty.
 fn packed_bytes(graph: &Graph, lanes: usize) -> usize {
     let bytes = |node: &Node| match &node.op {
-        Op::Conv(conv) | Op::DynamicDepthwise { conv, .. } => conv.packed_bytes(lanes),
+        Op::Conv(conv) => conv.packed_bytes(lanes),
         Op::DepthwiseConv { conv, producer } => {
             let before = producer.as_ref().map_or(0, |before| before.packed_bytes(lanes));
             before.saturating_add(conv.packed_bytes(lanes))

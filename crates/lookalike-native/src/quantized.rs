@@ -33,6 +33,9 @@ impl Quantized {
     }
 }
 
+/// How many products of two bytes less their zero points floats add up without rounding: integers up to 2^24 are floats.
+pub(crate) const EXACT_PRODUCTS: usize = (1 << f32::MANTISSA_DIGITS) / (255 * 255);
+
 /// What each byte of a quantized input becomes. The function gets the steps above the input's zero point and returns those above the output's.
 pub(crate) fn table(from: Quantized, to: Quantized, steps: impl Fn(i32) -> i32) -> Box<[u8; 256]> {
     let (low, high) = to.limits();

@@ -176,7 +176,8 @@ fn activate(
 
 #[cfg(test)]
 mod tests {
-    use lookalike_core::OperatorInfo;
+    use lookalike_core::{Model, OperatorInfo};
+    use lookalike_schema::tflite::{self, *};
 
     use super::*;
 
@@ -187,5 +188,54 @@ mod tests {
             assert!(operator.is_known() && !crate::has_translation(&operator), "{name}");
         }
         assert!(crate::has_translation(&OperatorInfo::named("CONV_2D")));
+    }
+
+    /// A few bytes of a file say how many indices are listed.
+    #[test]
+    fn indices_of_one_hot_vectors_must_not_fill_the_memory() {
+        let tensor = |shape: &[i32], element_type, buffer| Tensor {
+            shape: shape.to_vec(),
+            element_type,
+            buffer,
+            ..Tensor::default()
+        };
+        let buffer = |data: [u8; 4]| Buffer { data: data.to_vec(), ..Buffer::default() };
+        let model = |depth: i32| tflite::Model {
+            version: SCHEMA_VERSION,
+            operator_codes: vec![OperatorCode {
+                builtin_code: BuiltinOperator::ONE_HOT,
+                ..OperatorCode::default()
+            }],
+            subgraphs: vec![SubGraph {
+                tensors: vec![
+                    tensor(&[1], TensorType::INT32, 0),
+                    tensor(&[], TensorType::INT32, 1),
+                    tensor(&[], TensorType::FLOAT32, 2),
+                    tensor(&[], TensorType::FLOAT32, 3),
+                    tensor(&[1, depth], TensorType::FLOAT32, 0),
+                ],
+                inputs: vec![0],
+                outputs: vec![4],
+                operators: vec![Operator {
+                    inputs: vec![0, 1, 2, 3],
+                    outputs: vec![4],
+                    builtin_options: BuiltinOptions::OneHotOptions(OneHotOptions { axis: -1 }),
+                    ..Operator::default()
+                }],
+                ..SubGraph::default()
+            }],
+            buffers: vec![
+                Buffer::default(),
+                buffer(depth.to_le_bytes()),
+                buffer(1_f32.to_le_bytes()),
+                buffer(0_f32.to_le_bytes()),
+            ],
+            ..tflite::Model::default()
+        };
+        let translate =
+            |depth| crate::translate(&Model::from_bytes(model(depth).to_bytes()).unwrap());
+        assert!(translate(10).is_ok());
+        let error = translate(1 << 21).unwrap_err().to_string();
+        assert!(error.contains("a side of 2097152 is longer than 1048576"), "{error}");
     }
 }

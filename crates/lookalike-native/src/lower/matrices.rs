@@ -16,7 +16,7 @@ impl Lowering<'_> {
         let weight_dims = self.dims(weights);
         let (outputs, depth) = (weight_dims[0], weight_dims[1]);
         let rows = self.source.element_count(input) / depth;
-        if self.constant_floats(weights)?.is_some() {
+        if self.is_constant(weights) {
             // The rows are the pixels of an image, which has several rows of them where it can: threads divide those.
             let width = (8..=64).rev().find(|&width| rows.is_multiple_of(width)).unwrap_or(rows);
             let side = |pixels: usize| Side {

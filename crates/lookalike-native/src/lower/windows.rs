@@ -15,7 +15,7 @@ use crate::graph::{
     QuantizedRows, Side, Value, ValueId, Weights, Window2,
 };
 use crate::kernels::elementwise::Activation;
-use crate::quantized::Quantized;
+use crate::quantized::{EXACT_PRODUCTS, Quantized};
 
 /// The tensors of a convolution.
 pub(super) struct Source {
@@ -41,10 +41,6 @@ pub(super) struct Geometry {
     pub(super) groups: usize,
     pub(super) is_depthwise: bool,
 }
-
-/// How many products of two bytes less their zero points floats add up without rounding: integers up to 2^24 are floats. Depthwise
-/// sums are floats; of larger windows they are those of a convolution of as many groups as there are channels, which are integers.
-const EXACT_TAPS: usize = (1 << f32::MANTISSA_DIGITS) / (255 * 255);
 
 impl Lowering<'_> {
     /// A window over the image that is an operator's input.
@@ -113,11 +109,15 @@ impl Lowering<'_> {
         let input = source.input;
         let element_type = self.source.tensor(input).element_type;
         let is_byte = matches!(element_type, TensorType::INT8 | TensorType::UINT8);
-        let is_dynamic = !is_byte && source.spread.is_none() && self.is_dynamic(source.weights);
+        let is_dynamic = element_type == TensorType::FLOAT32
+            && source.spread.is_none()
+            && self.is_dynamic(source.weights);
         let (weights, activation) = if is_byte {
             let mut bytes = self.byte_weights(node, &source, geometry.outputs, fused)?;
             let taps = bytes.weights.len() / geometry.outputs;
-            if geometry.is_depthwise && taps > EXACT_TAPS {
+            // Depthwise sums are floats; of larger windows they are those of a convolution of as many groups as there are channels,
+            // which are integers.
+            if geometry.is_depthwise && taps > EXACT_PRODUCTS {
                 let of_output = |output| bytes.weights[output..].iter().step_by(geometry.outputs);
                 bytes.weights = (0..geometry.outputs).flat_map(of_output).copied().collect();
                 geometry.is_depthwise = false;
@@ -165,8 +165,8 @@ impl Lowering<'_> {
         self.remap(input, offsets, dims)
     }
 
-    /// Whether the input is quantized when the model runs: it is of floats, and the weights are constant bytes without a zero point
-    /// (dynamic-range quantization).
+    /// Whether an input of floats is quantized when the model runs: the weights are constant bytes without a zero point (dynamic-range
+    /// quantization).
     fn is_dynamic(&self, tensor: TensorId) -> bool {
         let weights = self.source.tensor(tensor);
         let is_symmetric = |found: &Quantization| found.zero_point.iter().all(|&zero| zero == 0);
@@ -348,16 +348,8 @@ impl Lowering<'_> {
     }
 }
 
-fn conv_op(mut conv: Box<Conv>) -> Op {
-    if !conv.is_depthwise {
-        return Op::Conv(conv);
-    }
-    let Weights::Dynamic(weights) = conv.weights else {
-        return Op::DepthwiseConv { conv, producer: None };
-    };
-    let steps = weights.weights.iter().map(|&weight| weight.into()).collect();
-    conv.weights = Weights::Floats { weights: Arc::new(Constant::Floats(steps)), bias: None };
-    Op::DynamicDepthwise { conv, weights }
+fn conv_op(conv: Box<Conv>) -> Op {
+    if conv.is_depthwise { Op::DepthwiseConv { conv, producer: None } } else { Op::Conv(conv) }
 }
 
 /// What is left of an activation once the operator itself has bounded its result.

@@ -162,7 +162,11 @@ impl Depthwise {
             groups,
             weights,
             source,
-            activation: conv.activation,
+            // Sums of steps are bounded once they are floats.
+            activation: match conv.weights {
+                Weights::Dynamic(_) => Activation::None,
+                _ => conv.activation,
+            },
             requantizing,
             parts,
             runs: runs(columns.output, max_columns),
@@ -514,14 +518,12 @@ fn groups(blocks: &[Block], max_vectors: usize) -> Vec<Group> {
 }
 
 impl Weights {
-    /// A weight as a float, less its zero point.
+    /// A weight as a float, or the steps of it above its zero point.
     fn float(&self, index: usize) -> f32 {
         match self {
             Self::Floats { weights, .. } => weights.floats()[index],
             Self::Bytes(bytes) => (i32::from(bytes.weights[index]) - bytes.zero_point) as f32,
-            Self::Dynamic(bytes) => {
-                f32::from(bytes.weights[index]) * bytes.scales[index % bytes.scales.len()]
-            }
+            Self::Dynamic(bytes) => bytes.weights[index].into(),
         }
     }
 
@@ -529,7 +531,6 @@ impl Weights {
     fn float_bias(&self, channel: usize) -> f32 {
         match self {
             Self::Floats { bias: Some(bias), .. } => bias.floats()[channel],
-            Self::Dynamic(bytes) => bytes.bias.as_ref().map_or(0.0, |bias| bias.floats()[channel]),
             _ => 0.0,
         }
     }

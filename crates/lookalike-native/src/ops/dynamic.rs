@@ -24,20 +24,20 @@ pub(super) struct DynamicDepthwise {
 
 impl DynamicDepthwise {
     pub(super) fn new(
-        mut conv: Conv,
-        weights: DynamicWeights,
+        conv: &Conv,
+        weights: &DynamicWeights,
         kernels: &Kernels,
         threads: usize,
     ) -> Self {
-        let bounds = match std::mem::replace(&mut conv.activation, Activation::None) {
+        let bounds = match conv.activation {
             Activation::Clamp(low, high) => Some((low, high)),
             _ => None,
         };
-        let biases = weights.bias.map(|bias| bias.floats().to_vec());
+        let biases = weights.bias.as_ref().map(|bias| bias.floats().to_vec());
         Self {
-            conv: Depthwise::new(&conv, None, kernels, threads),
+            conv: Depthwise::new(conv, None, kernels, threads),
             biases: biases.unwrap_or_else(|| vec![0.0; conv.outputs]),
-            scales: weights.scales,
+            scales: weights.scales.clone(),
             bounds,
             images: weights.rows.rows,
         }

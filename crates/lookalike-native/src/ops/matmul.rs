@@ -7,6 +7,7 @@ use crate::kernels::Kernels;
 use crate::kernels::elementwise::Activation;
 use crate::kernels::tile::Tile;
 use crate::pack::{Run, runs, spread};
+use crate::quantized::EXACT_PRODUCTS;
 use crate::runtime::{Inputs, PreparedOp, RunContext, Scratch, Shared, Worker};
 
 /// How large the matrices are.
@@ -34,9 +35,6 @@ pub(super) struct MatMul {
     /// Values of a row that are multiplied at a time.
     max_depth: usize,
 }
-
-/// How many products of two steps of bytes floats add up without rounding: integers up to 2^24 are floats.
-const EXACT_PRODUCTS: usize = (1 << f32::MANTISSA_DIGITS) / (255 * 255);
 
 impl MatMul {
     pub(super) fn new(

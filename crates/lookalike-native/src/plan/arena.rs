@@ -57,10 +57,10 @@ impl Slots {
             live.retain(|(_, until)| *until >= position);
             let size = graph.values[node.output].bytes().next_multiple_of(LINE);
             let mut start = 0;
-            let mut position = live.len();
-            for (index, (range, _)) in live.iter().enumerate() {
+            let mut index = live.len();
+            for (next, (range, _)) in live.iter().enumerate() {
                 if range.start >= start + size {
-                    position = index;
+                    index = next;
                     break;
                 }
                 start = range.end;
@@ -68,7 +68,7 @@ impl Slots {
             let range = start..start + size;
             bytes = bytes.max(range.end);
             check_bytes(bytes)?;
-            live.insert(position, (range, last_use[node.output].max(position)));
+            live.insert(index, (range, last_use[node.output].max(position)));
             of_value[node.output] = Slot::Arena(start..start + graph.values[node.output].bytes());
         }
         // Bytes are read in quads, the last of which may reach beyond its value.

@@ -5,6 +5,7 @@ use lookalike_graph::{
     Activation, Conv2d, Node, TensorId, TransposeConv2d, TransposedSide, Window2d,
 };
 
+use super::dynamic::Rounding;
 use super::{activate, dynamic};
 use crate::constant::parameters;
 use crate::graph::{Graph, Layout};
@@ -35,7 +36,7 @@ fn window_attributes(window: &Window2d) -> Vec<(&'static str, Attribute)> {
 
 pub(super) fn conv(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d) -> Result<()> {
     let filter = graph.float(node.input(1), Layout::ChannelsFirst)?;
-    convolve(graph, node, conv, &filter)
+    convolve(graph, node, conv, &filter, false)
 }
 
 pub(super) fn depthwise_conv(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d) -> Result<()> {
@@ -50,11 +51,17 @@ pub(super) fn depthwise_conv(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d) 
             graph.node("Transpose", &[&filter], vec![("perm", order)])
         }
     };
-    convolve(graph, node, conv, &filter)
+    convolve(graph, node, conv, &filter, true)
 }
 
 /// Convolves with weights in the order of ONNX.
-fn convolve(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d, filter: &str) -> Result<()> {
+fn convolve(
+    graph: &mut Graph<'_>,
+    node: &Node,
+    conv: &Conv2d,
+    filter: &str,
+    is_depthwise: bool,
+) -> Result<()> {
     let mut attributes = window_attributes(&conv.window);
     let Window2d { rows, columns } = &conv.window;
     let dilations = vec![rows.dilation as i64, columns.dilation as i64];
@@ -63,10 +70,12 @@ fn convolve(graph: &mut Graph<'_>, node: &Node, conv: &Conv2d, filter: &str) -> 
     let mut value = graph.float(node.input(0), Layout::ChannelsFirst)?;
     if dynamic::is_dynamic(graph, node.input(0), node.input(1))? {
         // A pixel has a scale of its own where the window is one pixel, at each pixel once.
-        let is_matrix = conv.groups == 1
+        let is_matrix = !is_depthwise
+            && conv.groups == 1
             && [rows, columns].iter().all(|side| side.size == 1 && side.stride == 1);
         let axes: &[usize] = if is_matrix { &[3] } else { &[1, 2, 3] };
-        value = dynamic::rounded(graph, &value, axes, Layout::ChannelsFirst)?;
+        let rounding = if is_depthwise { Rounding::HalfAway } else { Rounding::HalfEven };
+        value = dynamic::rounded(graph, &value, axes, Layout::ChannelsFirst, rounding)?;
     }
     let bias = bias(graph, node, IN_ORDER, conv.outputs)?;
     let inputs: Vec<&str> =
@@ -173,7 +182,7 @@ pub(super) fn fully_connected(
     let rows = dims.iter().product::<usize>() / outputs;
     let mut value = graph.reshaped_float(input, &[rows, depth])?;
     if dynamic::is_dynamic(graph, input, weights)? {
-        value = dynamic::rounded(graph, &value, &[1], Layout::Plain)?;
+        value = dynamic::rounded(graph, &value, &[1], Layout::Plain, Rounding::HalfEven)?;
     }
     let matrix = graph.float(weights, Layout::Plain)?;
     let bias = bias(graph, node, IN_ORDER, outputs)?;

@@ -20,13 +20,22 @@ pub(super) fn is_dynamic(
     Ok(is_float && is_byte && is_symmetric && graph.constant(weights)?.is_some())
 }
 
-/// The floats of an input as its quantization leaves them, all values along these dimensions of the model with one scale. Steps and zero points
-/// are XNNPACK's.
+/// Where a value goes that lies in the middle between two steps.
+#[derive(Clone, Copy)]
+pub(super) enum Rounding {
+    /// To the even one, before the zero point is added: XNNPACK.
+    HalfEven,
+    /// Away from 0, with the zero point: TensorFlow Lite itself.
+    HalfAway,
+}
+
+/// The floats of an input as its quantization leaves them, all values along these dimensions of the model with one scale.
 pub(super) fn rounded(
     graph: &mut Graph<'_>,
     value: &str,
     axes: &[usize],
     layout: Layout,
+    rounding: Rounding,
 ) -> Result<String> {
     let axes: Vec<i64> = axes.iter().map(|&axis| layout.axis(axis) as i64).collect();
     let reduce = |graph: &mut Graph<'_>, operator: &str| {
@@ -57,8 +66,21 @@ pub(super) fn rounded(
     let zero_point = graph.node("Clip", &[&zero_point, &low, &high], vec![]);
     let zero_point = graph.node("Round", &[&zero_point], vec![]);
     let byte = graph.node("Mul", &[value, &factor], vec![]);
-    let byte = graph.node("Round", &[&byte], vec![]);
-    let byte = graph.node("Add", &[&byte, &zero_point], vec![]);
+    let byte = match rounding {
+        Rounding::HalfEven => {
+            let byte = graph.node("Round", &[&byte], vec![]);
+            graph.node("Add", &[&byte, &zero_point], vec![])
+        }
+        Rounding::HalfAway => {
+            let byte = graph.node("Add", &[&byte, &zero_point], vec![]);
+            let half = graph.number(0.5)?;
+            let sign = graph.node("Sign", &[&byte], vec![]);
+            let magnitude = graph.node("Abs", &[&byte], vec![]);
+            let magnitude = graph.node("Add", &[&magnitude, &half], vec![]);
+            let magnitude = graph.node("Floor", &[&magnitude], vec![]);
+            graph.node("Mul", &[&sign, &magnitude], vec![])
+        }
+    };
     let byte = graph.node("Clip", &[&byte, &low, &high], vec![]);
     let steps = graph.node("Sub", &[&byte, &zero_point], vec![]);
     Ok(graph.node("Div", &[&steps, &factor], vec![]))

@@ -283,14 +283,14 @@ pub(super) fn mirror_pad(
     })
 }
 
-/// The longest side that is picked pixel by pixel: the list of its indices must not fill the memory.
-const LONGEST_PICKED: usize = 1 << 20;
+/// The longest side whose indices are listed: the list must not fill the memory.
+const LONGEST_LISTED: usize = 1 << 20;
 
-fn check_side(length: usize) -> Result<()> {
-    if length <= LONGEST_PICKED {
+pub(super) fn check_side(length: usize) -> Result<()> {
+    if length <= LONGEST_LISTED {
         return Ok(());
     }
-    Err(Error::invalid_argument(format!("a side of {length} is longer than {LONGEST_PICKED}")))
+    Err(Error::invalid_argument(format!("a side of {length} is longer than {LONGEST_LISTED}")))
 }
 
 pub(super) fn resize_bilinear(

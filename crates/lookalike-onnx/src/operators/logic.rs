@@ -3,6 +3,7 @@
 use lookalike_core::{Result, TensorType};
 use lookalike_graph::{Comparison, Logical, Node};
 
+use super::layout::check_side;
 use crate::constant::Constant;
 use crate::graph::{Graph, Layout, element_code};
 use crate::proto::Attribute;
@@ -86,6 +87,7 @@ pub(super) fn cumulative_sum(
 
 /// Compares indices with those of the new dimension: ONNX Runtime has the operator for few types.
 pub(super) fn one_hot(graph: &mut Graph<'_>, node: &Node, axis: usize, depth: usize) -> Result<()> {
+    check_side(depth)?;
     let (input, output) = (node.input(0), node.output());
     let mut dims = graph.dims(input).to_vec();
     dims.insert(axis, 1);

@@ -79,17 +79,16 @@ fn what_would_end_the_process_is_refused() {
 
 #[test]
 fn a_choice_along_many_dimensions_is_refused() {
-    use lookalike_schema::tflite::{self, *};
-    let tensor = |shape: &[i32], element_type, buffer| tflite::Tensor {
+    use lookalike_schema::tflite::*;
+    let tensor = |shape: &[i32], element_type, buffer| Tensor {
         shape: shape.to_vec(),
         element_type,
         buffer,
-        ..tflite::Tensor::default()
+        ..Tensor::default()
     };
     let values = [1, 1, 1, 1, 2, 2];
     let code = OperatorCode { builtin_code: BuiltinOperator::SELECT_V2, ..OperatorCode::default() };
-    let operator =
-        Operator { inputs: vec![1, 0, 0], outputs: vec![2], ..tflite::Operator::default() };
+    let operator = Operator { inputs: vec![1, 0, 0], outputs: vec![2], ..Operator::default() };
     let graph = SubGraph {
         tensors: vec![
             tensor(&values, TensorType::FLOAT32, 0),
@@ -101,12 +100,12 @@ fn a_choice_along_many_dimensions_is_refused() {
         operators: vec![operator],
         ..SubGraph::default()
     };
-    let model = tflite::Model {
+    let model = Model {
         version: SCHEMA_VERSION,
         operator_codes: vec![code],
         subgraphs: vec![graph],
         buffers: vec![Buffer::default(), Buffer { data: vec![1, 0], ..Buffer::default() }],
-        ..tflite::Model::default()
+        ..Model::default()
     };
     let model = lookalike_core::Model::from_bytes(model.to_bytes()).unwrap();
     let error = TfLiteC.load(&model, &SessionOptions::default()).unwrap_err();

@@ -123,15 +123,46 @@ impl DynamicRun<'_> {
     /// # Safety
     ///
     /// The set is there, and the pointers are good for what that needs.
-    unsafe fn pixels(&self, kernels: &Kernels, pixels: Pixels<'_, u8>, output: *mut f32) {
-        let DynamicConv { products, pixels_of_row, weight_sums, scales, biases, .. } = self.conv;
+    unsafe fn pixels(&self, kernels: &Kernels, mut pixels: Pixels<'_, u8>, output: *mut f32) {
+        let (products, pixels_of_row) = (&self.conv.products, self.conv.pixels_of_row);
+        if pixels_of_row == 1 {
+            let row_scales = &self.scales[pixels.first..][..pixels.count];
+            // SAFETY: the caller's.
+            unsafe { self.pixels_of(kernels, row_scales, 1, &pixels, output) };
+            return;
+        }
+        // Pixels may belong to several images, each of which has a scale of its own.
+        while pixels.count > 0 {
+            let (image, place) = (pixels.first / pixels_of_row, pixels.first % pixels_of_row);
+            let count = pixels.count.min(pixels_of_row - place);
+            let of_image = Pixels { count, ..pixels };
+            // SAFETY: the caller's.
+            unsafe {
+                self.pixels_of(kernels, &self.scales[image..][..1], 0, &of_image, output);
+                pixels.input = pixels.input.add(count * products.pixel_stride());
+            }
+            pixels.first += count;
+            pixels.count -= count;
+        }
+    }
+
+    /// Computes pixels whose scales lie so far apart, which is not at all for those of an image.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::pixels`].
+    unsafe fn pixels_of(
+        &self,
+        kernels: &Kernels,
+        row_scales: &[RowScale],
+        row_stride: usize,
+        pixels: &Pixels<'_, u8>,
+        output: *mut f32,
+    ) {
+        let DynamicConv { products, weight_sums, scales, biases, .. } = self.conv;
         let outputs = products.layout.outputs;
-        let Pixels { block, input, segments, first, count } = pixels;
+        let &Pixels { block, input, segments, first, count } = pixels;
         let Block { channel, lane, .. } = products.layout.blocks[block];
-        let (row_scales, row_stride) = match *pixels_of_row {
-            1 => (&self.scales[first..first + count], 1),
-            pixels => (&self.scales[first / pixels..][..1], 0),
-        };
         // SAFETY: the caller's; a block has its lanes in the lists, and each pixel its row.
         unsafe {
             let results = |pixel: usize| {

@@ -136,6 +136,11 @@ impl ByteProducts {
         Scratch { floats, offsets: self.layout.segments.len() }
     }
 
+    /// From the segments of a pixel to those of the next, in bytes.
+    pub(super) fn pixel_stride(&self) -> usize {
+        self.layout.window.columns.stride * self.layout.window.channels
+    }
+
     /// Computes pixels for a block, run by run: what becomes of those from a pixel on is asked of `results`.
     ///
     /// # Safety
@@ -151,7 +156,7 @@ impl ByteProducts {
         results: impl Fn(usize) -> Results,
     ) {
         let (block, sum_factor) = (&self.layout.blocks[number], self.sum_factors[number]);
-        let pixel_stride = self.layout.window.columns.stride * self.layout.window.channels;
+        let pixel_stride = self.pixel_stride();
         let summed = kernels.summed_byte_tiles.as_ref().filter(|_| sum_factor != 0);
         let tiles = summed.unwrap_or(&kernels.byte_tiles);
         for Run { start, size: pixels, repeats } in self.layout.runs(block, count) {

@@ -269,6 +269,7 @@ pub(crate) trait Convolution: Sync {
 }
 
 /// What a block of channels is computed from, and for which pixels.
+#[derive(Clone, Copy)]
 pub(super) struct Pixels<'a, T> {
     /// Index of the block.
     pub(super) block: usize,
