@@ -8,6 +8,7 @@ mod each;
 pub(crate) mod elementwise;
 pub(crate) mod functions;
 pub(crate) mod halves;
+pub(crate) mod look_up;
 pub(crate) mod rows;
 pub(crate) mod tile;
 
@@ -19,6 +20,7 @@ use self::bytes::ByteTile;
 use self::depthwise::DepthwiseTile;
 use self::dynamic::RowScale;
 use self::elementwise::{Activation, Binary, Bounds};
+use self::look_up::LookUp;
 use self::rows::{Rows, ScaleShift, Taps};
 use self::tile::Tile;
 use crate::quantized::{QuantizedBinary, SumScale};
@@ -85,6 +87,8 @@ pub(crate) struct Kernels {
     pub(crate) sum: unsafe fn(&[f32]) -> f32,
     /// A quantized operator on rows of two inputs.
     pub(crate) quantized_binary: unsafe fn(&QuantizedBinary, &[u8], &[u8], &mut [u8]),
+    /// Looks up each byte.
+    pub(crate) look_up: unsafe fn(&LookUp, &[u8], &mut [u8]),
     /// Makes bytes of sums.
     pub(crate) scale_sums: unsafe fn(&SumScale, &[i32], &mut [u8]),
     /// The smallest and the largest value of a row, and of 0.
@@ -215,6 +219,11 @@ impl Kernels {
         unsafe { (self.quantized_binary)(binary, left, right, to) };
     }
 
+    pub(crate) fn look_up(&self, it: &LookUp, from: &[u8], to: &mut [u8]) {
+        // SAFETY: the set is there.
+        unsafe { (self.look_up)(it, from, to) };
+    }
+
     pub(crate) fn scale_sums(&self, scale: &SumScale, sums: &[i32], to: &mut [u8]) {
         // SAFETY: the set is there.
         unsafe { (self.scale_sums)(scale, sums, to) };
@@ -269,9 +278,10 @@ macro_rules! kernels {
             use $crate::kernels::depthwise::DepthwiseTile;
             use $crate::kernels::dynamic::RowScale;
             use $crate::kernels::elementwise::{Activation, Binary, Bounds};
+            use $crate::kernels::look_up::LookUp;
             use $crate::kernels::rows::{Rows, ScaleShift, Taps};
             use $crate::kernels::tile::Tile;
-            use $crate::kernels::{bytes, depthwise, dynamic, elementwise, functions, rows, tile};
+            use $crate::kernels::{bytes, depthwise, dynamic, elementwise, functions, look_up, rows, tile};
             use $crate::quantized::{QuantizedBinary, SumScale};
             use lookalike_graph::Unary;
 
@@ -375,6 +385,11 @@ macro_rules! kernels {
                 unsafe { it.row::<V>(left, right, to) }
             }
             $(#[$feature])?
+            pub(super) unsafe fn look_up(it: &LookUp, from: &[u8], to: &mut [u8]) {
+                // SAFETY: the caller's.
+                unsafe { look_up::look_up::<V>(it, from, to) }
+            }
+            $(#[$feature])?
             pub(super) unsafe fn scale_sums(it: &SumScale, sums: &[i32], to: &mut [u8]) {
                 it.apply(sums, to);
             }
@@ -435,6 +450,7 @@ macro_rules! kernels {
             softmax: compiled::softmax,
             sum: compiled::sum,
             quantized_binary: compiled::quantized_binary,
+            look_up: compiled::look_up,
             scale_sums: compiled::scale_sums,
             extremes: compiled::extremes,
             step_row: compiled::step_row,

@@ -26,6 +26,7 @@ use self::movement::Concatenation;
 use crate::graph::{Conv, Element, Interpolation, Op, Value, Weights, Window2};
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::Activation;
+use crate::kernels::look_up::LookUp;
 use crate::pack::divide;
 use crate::quantized;
 use crate::runtime::{Inputs, PreparedOp, RunContext};
@@ -97,10 +98,16 @@ pub(crate) fn prepare(
             floats(move |kernels, from, to| kernels.affine(from, scale, shift, to))
         }
         Op::Unary(function) => Box::new(FloatUnary(function)),
-        Op::Table(table) => bytes(move |_, from, to| elementwise::look_up(&table, from, to)),
-        Op::TableWithTail(table, tail) => bytes(move |_, from, to| {
-            elementwise::look_up_with_tail((&table, &tail), from, to);
-        }),
+        Op::Table(table) => {
+            let table = LookUp::new(&table);
+            bytes(move |kernels, from, to| kernels.look_up(&table, from, to))
+        }
+        Op::TableWithTail(table, tail) => {
+            let (table, tail) = (LookUp::new(&table), LookUp::new(&tail));
+            bytes(move |kernels, from, to| {
+                elementwise::look_up_with_tail(kernels, (&table, &tail), from, to);
+            })
+        }
         Op::Binary { function, bounds } => {
             let broadcast = Broadcast::new([&inputs[0].dims, &inputs[1].dims, &output.dims]);
             Box::new(FloatBinary { binary: function, bounds, broadcast })

@@ -32,7 +32,13 @@ macro_rules! instructions {
             shift_right _mm256_sra_epi32,
             to_floats _mm256_cvtepi32_ps,
             round _mm256_cvtps_epi32,
-            from_bits _mm256_castsi256_ps
+            from_bits _mm256_castsi256_ps,
+            splat_row _mm256_broadcastsi128_si256,
+            splat_byte _mm256_set1_epi8,
+            shuffle_bytes _mm256_shuffle_epi8,
+            sub_bytes _mm256_sub_epi8,
+            sub_bytes_saturated _mm256_subs_epi8,
+            store_ints _mm256_storeu_si256
         }
     };
     (512) => {
@@ -57,7 +63,13 @@ macro_rules! instructions {
             shift_right _mm512_sra_epi32,
             to_floats _mm512_cvtepi32_ps,
             round _mm512_cvtps_epi32,
-            from_bits _mm512_castsi512_ps
+            from_bits _mm512_castsi512_ps,
+            splat_row _mm512_broadcast_i32x4,
+            splat_byte _mm512_set1_epi8,
+            shuffle_bytes _mm512_shuffle_epi8,
+            sub_bytes _mm512_sub_epi8,
+            sub_bytes_saturated _mm512_subs_epi8,
+            store_ints _mm512_storeu_si512
         }
     };
     (
@@ -81,7 +93,13 @@ macro_rules! instructions {
         shift_right $shift_right:ident,
         to_floats $to_floats:ident,
         round $round:ident,
-        from_bits $from_bits:ident
+        from_bits $from_bits:ident,
+        splat_row $splat_row:ident,
+        splat_byte $splat_byte:ident,
+        shuffle_bytes $shuffle_bytes:ident,
+        sub_bytes $sub_bytes:ident,
+        sub_bytes_saturated $sub_bytes_saturated:ident,
+        store_ints $store_ints:ident
     ) => {
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
@@ -196,6 +214,28 @@ macro_rules! instructions {
             // SAFETY: see the implementation.
             Self(unsafe { $from_bits(bits) })
         }
+
+        #[inline(always)]
+        unsafe fn look_up(_: &[u8; 256], rows: &[[u8; 16]; 16], from: *const u8, to: *mut u8) {
+            // SAFETY: see the implementation.
+            unsafe {
+                let rows: *const __m128i = rows.as_ptr().cast();
+                let row_length = $splat_byte(16);
+                let mut bytes = $load_ints(from.cast());
+                let mut found = $shuffle_bytes($splat_row(_mm_loadu_si128(rows)), bytes);
+                for index in 1..16 {
+                    // What has become negative stays so.
+                    bytes = if index <= 8 {
+                        $sub_bytes(bytes, row_length)
+                    } else {
+                        $sub_bytes_saturated(bytes, row_length)
+                    };
+                    let row = $splat_row(_mm_loadu_si128(rows.add(index)));
+                    found = $xor_ints(found, $shuffle_bytes(row, bytes));
+                }
+                $store_ints(to.cast(), found);
+            }
+        }
     };
 }
 
@@ -267,6 +307,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_bytes(from: *const u8, count: usize) -> Self::Ints;
     /// Stores the low bytes of the first `count` integers, at most `LANES`.
     unsafe fn store_bytes(ints: Self::Ints, to: *mut u8, count: usize);
+    /// Looks up as many bytes as a vector has. Registers are looked up in one row of 16 at a time, by the low half of each byte, and give
+    /// 0 where its highest bit is set. Less 16, less 32, … a byte below 128 is met by its own row and by all before, one from 128 on by
+    /// its own and the seven before: the exclusive or of those is what stands in the table.
+    unsafe fn look_up(table: &[u8; 256], rows: &[[u8; 16]; 16], from: *const u8, to: *mut u8);
 }
 
 /// The same pointer, which is opaque to the compiler: it computes addresses from it and loads where the code says so, instead of keeping what

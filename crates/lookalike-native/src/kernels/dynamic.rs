@@ -21,6 +21,7 @@ unsafe impl bytemuck::Pod for RowScale {}
 impl RowScale {
     /// The scale of a row with these extremes, and by what its values are multiplied. 0 is among the values that bytes stand for exactly: the
     /// zero point is rounded from the side on which the rounding of the two extremes errs less.
+    #[inline(always)]
     fn of(min: f32, max: f32) -> (Self, f32) {
         let (min, max) = (min.min(0.0), max.max(0.0));
         let factor = if min == max { 1.0 } else { 255.0 / (max - min) };

@@ -8,26 +8,21 @@ use lookalike_graph::Unary;
 use crate::graph::Constant;
 use crate::kernels::Kernels;
 use crate::kernels::elementwise::{Binary, Bounds};
+use crate::kernels::look_up::LookUp;
 use crate::kernels::rows;
 use crate::quantized::{QuantizedBinary, REQUANTIZED_TOGETHER};
 use crate::runtime::{Inputs, PreparedOp, RunContext};
 
-/// Each byte becomes that in the table.
-pub(super) fn look_up(table: &[u8; 256], from: &[u8], to: &mut [u8]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = table[usize::from(from)];
-    }
-}
-
-/// The same with another table for what is left behind the last sixteen bytes.
+/// Looks up bytes, those that are left behind the last sixteen in a table of their own.
 pub(super) fn look_up_with_tail(
-    (table, tail): (&[u8; 256], &[u8; 256]),
+    kernels: &Kernels,
+    (body, tail): (&LookUp, &LookUp),
     from: &[u8],
     to: &mut [u8],
 ) {
-    let body = from.len() - from.len() % REQUANTIZED_TOGETHER;
-    look_up(table, &from[..body], to);
-    look_up(tail, &from[body..], &mut to[body..]);
+    let count = from.len() - from.len() % REQUANTIZED_TOGETHER;
+    kernels.look_up(body, &from[..count], &mut to[..count]);
+    kernels.look_up(tail, &from[count..], &mut to[count..]);
 }
 
 /// A function of one float.
@@ -246,6 +241,7 @@ fn binary_row(kernels: &Kernels, binary: Binary, left: &[f32], right: &[f32], to
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::compiled::portable;
 
     /// Which elements of the inputs make each element of the output.
     fn pairs(left: &[usize], right: &[usize], output: &[usize]) -> Vec<(usize, usize)> {
@@ -279,9 +275,9 @@ mod tests {
 
     #[test]
     fn the_tail_has_its_own_table() {
-        let (table, tail) = ([1; 256], [2; 256]);
+        let (table, tail) = (LookUp::new(&[1; 256]), LookUp::new(&[2; 256]));
         let mut to = [0; 18];
-        look_up_with_tail((&table, &tail), &[7; 18], &mut to);
+        look_up_with_tail(portable(), (&table, &tail), &[7; 18], &mut to);
         assert_eq!(to[..16], [1; 16]);
         assert_eq!(to[16..], [2; 2]);
     }

@@ -141,6 +141,14 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn look_up(table: &[u8; 256], _: &[[u8; 16]; 16], from: *const u8, to: *mut u8) {
+        for index in 0..size_of::<Self>() {
+            // SAFETY: the caller's.
+            unsafe { *to.add(index) = table[usize::from(*from.add(index))] };
+        }
+    }
+
+    #[inline(always)]
     unsafe fn from_bits(bits: Self::Ints) -> Self {
         Self(bits.map(|bits| f32::from_bits(bits as u32)))
     }

@@ -4,7 +4,7 @@ use lookalike_core::Data;
 use lookalike_native::Native;
 use lookalike_schema::tflite::*;
 
-use crate::models::{Draft, Numbers, bytes, floats, run, run_in_all_ways, session, tensor};
+use crate::models::{Draft, Numbers, Scale, bytes, floats, run, run_in_all_ways, session, tensor};
 
 #[test]
 fn elements_that_move_stand_for_what_their_new_place_declares() {
@@ -166,4 +166,24 @@ fn means_of_large_and_of_split_images() {
     assert_eq!(mean(&[1, 3000, 3000, 1], &[1, 2], vec![255; 9_000_000]), [255]);
     // Axes with another one between.
     assert_eq!(mean(&[2, 2, 3], &[0, 2], (1..=12).collect()), [5, 8]);
+}
+
+/// Vectors look bytes up in rows of sixteen; what is left is looked up one by one.
+#[test]
+fn each_byte_becomes_what_a_table_says() {
+    const COUNT: usize = 3 * 256 + 7;
+    let scale: Scale = (1.0 / 128.0, -5);
+    let mut draft = Draft::new();
+    let input = draft.input(&[1, COUNT], TensorType::INT8, &[scale]);
+    let options = BuiltinOptions::None;
+    let output =
+        draft.operator(BuiltinOperator::NEG, options, &[input], TensorType::INT8, &[scale]);
+    let stored: Vec<u8> = (0..COUNT).map(|index| (index * 5) as u8).collect();
+    let inputs = [tensor(&[1, COUNT], Data::I8(stored.iter().map(|&byte| byte as i8).collect()))];
+    for (set, found) in run_in_all_ways(&draft.model(output), &inputs) {
+        for (&from, to) in stored.iter().zip(bytes(&found)) {
+            let expected = (-(i32::from(from as i8) + 5) - 5).clamp(-128, 127);
+            assert_eq!(to as i8, expected as i8, "{set} {}", from as i8);
+        }
+    }
 }
