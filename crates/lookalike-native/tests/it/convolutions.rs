@@ -200,97 +200,150 @@ proptest! {
 
     #[test]
     fn of_floats(shape in shape()) {
-        let mut numbers = Numbers(shape.seed);
-        let mut draft = Draft::new();
-        let dims = [shape.batch, shape.sides[0].extent, shape.sides[1].extent, shape.channels];
-        let values = numbers.floats(dims.iter().product());
-        let weights = numbers.floats(shape.weight_shape().iter().product());
-        let bias = numbers.floats(shape.results());
-        let mut operands = vec![draft.input(&dims, TensorType::FLOAT32, &[])];
-        operands.push(draft.floats(&shape.weight_shape(), &weights));
-        if shape.has_bias {
-            operands.push(draft.floats(&[bias.len()], &bias));
-        }
-        let (operator, options) = shape.options(shape.activation);
-        let output = draft.float(operator, options, &operands);
-        let model = draft.model(output);
-        let mut expected = Vec::new();
-        shape.each_result(|result, taps| {
-            let start = if shape.has_bias { f64::from(bias[result]) } else { 0.0 };
-            let products = || taps.iter().map(|&(value, weight)| f64::from(values[value]) * f64::from(weights[weight]));
-            let sum: f64 = products().sum();
-            // Sums are rounded as they grow, however small they end: n roundings of halves of a last place go about as far as the square root
-            // of n of them in one direction (Higham and Mary, 2019), here of all that was added up.
-            let roundings = 2.0 * (taps.len() as f64 + 1.0).sqrt() * f64::from(f32::EPSILON / 2.0);
-            let bound = roundings * (start.abs() + products().map(f64::abs).sum::<f64>());
-            let (low, high) = match shape.activation {
-                Activation::RELU => (0.0, f64::INFINITY),
-                Activation::RELU6 => (0.0, 6.0),
-                _ => (f64::NEG_INFINITY, f64::INFINITY),
-            };
-            expected.push(((start + sum).clamp(low, high), bound));
-        });
-        for (set, found) in run_in_all_ways(&model, &[tensor(&dims, Data::F32(values))]) {
-            let found = floats(&found);
-            prop_assert_eq!(found.len(), expected.len());
-            for (found, (expected, bound)) in found.iter().zip(&expected) {
-                prop_assert!((f64::from(*found) - expected).abs() <= *bound, "{}: {} for {} within {}", set, found, expected, bound);
-            }
-        }
+        check_floats(&shape);
     }
 
     #[test]
     fn of_bytes(shape in shape(), is_signed in any::<bool>(), is_sliced in any::<bool>()) {
-        let mut numbers = Numbers(shape.seed);
-        let mut draft = Draft::new();
-        let dims = [shape.batch, shape.sides[0].extent, shape.sides[1].extent, shape.channels];
-        let element_type = if is_signed { TensorType::INT8 } else { TensorType::UINT8 };
-        let offset = if is_signed { 128 } else { 0 };
-        let zero = |numbers: &mut Numbers| i64::from(numbers.next() % 256) - offset;
-        let (from, to) = ((0.05, zero(&mut numbers)), (0.5, zero(&mut numbers)));
-        let is_sliced = is_signed && is_sliced;
-        let scales: Vec<(f32, i64)> = if is_sliced {
-            (0..shape.results()).map(|_| (0.01 + numbers.float().abs() / 50.0, 0)).collect()
-        } else {
-            vec![(0.02, zero(&mut numbers))]
+        check_bytes(&shape, is_signed, is_sliced);
+    }
+}
+
+fn check_floats(shape: &Shape) {
+    let mut numbers = Numbers(shape.seed);
+    let mut draft = Draft::new();
+    let dims = [shape.batch, shape.sides[0].extent, shape.sides[1].extent, shape.channels];
+    let values = numbers.floats(dims.iter().product());
+    let weights = numbers.floats(shape.weight_shape().iter().product());
+    let bias = numbers.floats(shape.results());
+    let mut operands = vec![draft.input(&dims, TensorType::FLOAT32, &[])];
+    operands.push(draft.floats(&shape.weight_shape(), &weights));
+    if shape.has_bias {
+        operands.push(draft.floats(&[bias.len()], &bias));
+    }
+    let (operator, options) = shape.options(shape.activation);
+    let output = draft.float(operator, options, &operands);
+    let model = draft.model(output);
+    let mut expected = Vec::new();
+    shape.each_result(|result, taps| {
+        let start = if shape.has_bias { f64::from(bias[result]) } else { 0.0 };
+        let products = || {
+            taps.iter()
+                .map(|&(value, weight)| f64::from(values[value]) * f64::from(weights[weight]))
         };
-        let values = numbers.bytes(dims.iter().product());
-        let weights = numbers.bytes(shape.weight_shape().iter().product());
-        let bias: Vec<i32> = (0..shape.results()).map(|_| numbers.next() as i32 % 20_000 - 10_000).collect();
-        let axis = if shape.is_depthwise { 3 } else { 0 };
-        let mut operands = vec![draft.input(&dims, element_type, &[from])];
-        operands.push(draft.bytes(&shape.weight_shape(), element_type, &scales, axis, &weights));
-        if shape.has_bias {
-            operands.push(draft.integers(&bias));
+        let sum: f64 = products().sum();
+        // Sums are rounded as they grow, however small they end: n roundings of halves of a last place go about as far as the square root
+        // of n of them in one direction (Higham and Mary, 2019), here of all that was added up.
+        let roundings = 2.0 * (taps.len() as f64 + 1.0).sqrt() * f64::from(f32::EPSILON / 2.0);
+        let bound = roundings * (start.abs() + products().map(f64::abs).sum::<f64>());
+        let (low, high) = match shape.activation {
+            Activation::RELU => (0.0, f64::INFINITY),
+            Activation::RELU6 => (0.0, 6.0),
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        expected.push(((start + sum).clamp(low, high), bound));
+    });
+    for (set, found) in run_in_all_ways(&model, &[tensor(&dims, Data::F32(values))]) {
+        let found = floats(&found);
+        assert_eq!(found.len(), expected.len());
+        for (found, (expected, bound)) in found.iter().zip(&expected) {
+            assert!(
+                (f64::from(*found) - expected).abs() <= *bound,
+                "{}: {} for {} within {}",
+                set,
+                found,
+                expected,
+                bound
+            );
         }
-        let (operator, options) = shape.options(shape.activation);
-        let output = draft.operator(operator, options, &operands, element_type, &[to]);
-        let model = draft.model(output);
-        let integer = |byte: u8| if is_signed { i64::from(byte as i8) } else { i64::from(byte) };
-        let mut expected = Vec::new();
-        shape.each_result(|result, taps| {
-            let scale = scales[if is_sliced { result } else { 0 }];
-            let mut sum = if shape.has_bias { i64::from(bias[result]) } else { 0 };
-            for &(value, weight) in taps {
-                sum += (integer(values[value]) - from.1) * (integer(weights[weight]) - scale.1);
-            }
-            let factor = (f64::from(from.0) * f64::from(scale.0) / f64::from(to.0)) as f32;
-            let steps = (sum as f32 * factor).round_ties_even() as i64 + to.1;
-            let limits = if is_signed { (-128, 127) } else { (0, 255) };
-            let bounds = match shape.activation {
-                Activation::RELU => (to.1, limits.1),
-                Activation::RELU6 => (to.1, limits.1.min(to.1 + 12)),
-                _ => limits,
-            };
-            expected.push(steps.clamp(bounds.0, bounds.1) as u8);
-        });
-        let data = if is_signed {
-            Data::I8(values.iter().map(|&byte| byte as i8).collect())
-        } else {
-            Data::U8(values)
+    }
+}
+
+fn check_bytes(shape: &Shape, is_signed: bool, is_sliced: bool) {
+    let mut numbers = Numbers(shape.seed);
+    let mut draft = Draft::new();
+    let dims = [shape.batch, shape.sides[0].extent, shape.sides[1].extent, shape.channels];
+    let element_type = if is_signed { TensorType::INT8 } else { TensorType::UINT8 };
+    let offset = if is_signed { 128 } else { 0 };
+    let zero = |numbers: &mut Numbers| i64::from(numbers.next() % 256) - offset;
+    let (from, to) = ((0.05, zero(&mut numbers)), (0.5, zero(&mut numbers)));
+    let is_sliced = is_signed && is_sliced;
+    let scales: Vec<(f32, i64)> = if is_sliced {
+        (0..shape.results()).map(|_| (0.01 + numbers.float().abs() / 50.0, 0)).collect()
+    } else {
+        vec![(0.02, zero(&mut numbers))]
+    };
+    let values = numbers.bytes(dims.iter().product());
+    let weights = numbers.bytes(shape.weight_shape().iter().product());
+    let bias: Vec<i32> =
+        (0..shape.results()).map(|_| numbers.next() as i32 % 20_000 - 10_000).collect();
+    let axis = if shape.is_depthwise { 3 } else { 0 };
+    let mut operands = vec![draft.input(&dims, element_type, &[from])];
+    operands.push(draft.bytes(&shape.weight_shape(), element_type, &scales, axis, &weights));
+    if shape.has_bias {
+        operands.push(draft.integers(&bias));
+    }
+    let (operator, options) = shape.options(shape.activation);
+    let output = draft.operator(operator, options, &operands, element_type, &[to]);
+    let model = draft.model(output);
+    let integer = |byte: u8| if is_signed { i64::from(byte as i8) } else { i64::from(byte) };
+    let mut expected = Vec::new();
+    shape.each_result(|result, taps| {
+        let scale = scales[if is_sliced { result } else { 0 }];
+        let mut sum = if shape.has_bias { i64::from(bias[result]) } else { 0 };
+        for &(value, weight) in taps {
+            sum += (integer(values[value]) - from.1) * (integer(weights[weight]) - scale.1);
+        }
+        let factor = (f64::from(from.0) * f64::from(scale.0) / f64::from(to.0)) as f32;
+        let steps = (sum as f32 * factor).round_ties_even() as i64 + to.1;
+        let limits = if is_signed { (-128, 127) } else { (0, 255) };
+        let bounds = match shape.activation {
+            Activation::RELU => (to.1, limits.1),
+            Activation::RELU6 => (to.1, limits.1.min(to.1 + 12)),
+            _ => limits,
         };
-        for (set, found) in run_in_all_ways(&model, &[tensor(&dims, data)]) {
-            prop_assert_eq!(bytes(&found), expected.clone(), "{}", set);
+        expected.push(steps.clamp(bounds.0, bounds.1) as u8);
+    });
+    let data = if is_signed {
+        Data::I8(values.iter().map(|&byte| byte as i8).collect())
+    } else {
+        Data::U8(values)
+    };
+    for (set, found) in run_in_all_ways(&model, &[tensor(&dims, data)]) {
+        assert_eq!(bytes(&found), expected.clone(), "{}", set);
+    }
+}
+
+/// Weights that do not fit into the second cache are multiplied with several rows at a time.
+#[test]
+#[cfg_attr(miri, ignore = "takes hours")]
+fn of_weights_that_fill_the_second_cache() {
+    let side = |stride, dilation| Side { extent: 9, size: 3, stride, dilation };
+    for (sides, channels, groups, batch, padding) in [
+        ([side(1, 1), side(1, 1)], 96, 1, 2, Padding::SAME),
+        ([side(2, 1), side(1, 2)], 96, 1, 1, Padding::SAME),
+        ([side(1, 2), side(2, 1)], 140, 2, 1, Padding::VALID),
+        ([side(3, 1), side(1, 1)], 96, 1, 1, Padding::VALID),
+    ] {
+        for bytes_of_weight in [1, 4] {
+            let channels = if bytes_of_weight == 1 { 2 * channels } else { channels };
+            let shape = Shape {
+                batch,
+                sides,
+                channels,
+                outputs: channels / groups,
+                groups,
+                is_depthwise: false,
+                padding,
+                activation: Activation::NONE,
+                has_bias: true,
+                seed: 7,
+            };
+            if bytes_of_weight == 1 {
+                check_bytes(&shape, true, true);
+            } else {
+                check_floats(&shape);
+            }
         }
     }
 }

@@ -130,15 +130,21 @@ impl FloatConv {
         let mut output = row_of_ring(&self.layout.blocks[blocks.clone()], to, vector_stride);
         // SAFETY: the caller's.
         unsafe {
-            let base = self.fill_ring(kernels, input, row, ring);
+            let base = self.fill_ring(kernels, input, row, 0, ring);
             for block in &self.layout.blocks[blocks] {
                 let is_half = block.ends_in_half;
                 let last_lanes = if is_half { kernels.lanes / 2 } else { kernels.lanes };
                 let shape = TileShape { output_stride, vector_stride, last_lanes };
                 let base = base.add(block.from);
-                self.tiles(kernels, block, base, ring.offsets, count, shape, |pixel| {
-                    (output.add(pixel * output_stride), std::ptr::null())
-                });
+                self.tiles(
+                    kernels,
+                    block,
+                    base,
+                    ring.segments(&self.layout),
+                    count,
+                    shape,
+                    |pixel| (output.add(pixel * output_stride), std::ptr::null()),
+                );
                 // Behind the last block there may be nothing.
                 output = output.wrapping_add(block.vectors * vector_stride);
             }
@@ -197,7 +203,8 @@ impl Convolution for FloatConv {
     }
 
     fn scratch_size(&self) -> Scratch {
-        Scratch { floats: self.layout.ring(), offsets: self.layout.segments.len() }
+        let (floats, offsets) = self.layout.ring_size();
+        Scratch { floats, offsets }
     }
 
     fn ring<'a>(

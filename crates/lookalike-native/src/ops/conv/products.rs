@@ -132,8 +132,8 @@ impl ByteProducts {
 
     pub(super) fn scratch_size(&self) -> Scratch {
         // The last quad of the ring may reach beyond it.
-        let floats = self.layout.ring().div_ceil(QUAD) + 1;
-        Scratch { floats, offsets: self.layout.segments.len() }
+        let (bytes, offsets) = self.layout.ring_size();
+        Scratch { floats: bytes.div_ceil(QUAD) + 1, offsets }
     }
 
     /// From the segments of a pixel to those of the next, in bytes.

@@ -126,7 +126,8 @@ impl ByteConv {
         let mut output = row_of_ring(&blocks_there[blocks.clone()], to, vector_stride);
         // SAFETY: the caller's.
         unsafe {
-            let base = self.fill_ring(kernels, input, row, ring);
+            let base = self.fill_ring(kernels, input, row, 0, ring);
+            let segments = ring.segments(&self.products.layout);
             for number in blocks {
                 let block = &blocks_there[number];
                 let results = |pixel: usize| {
@@ -137,7 +138,7 @@ impl ByteConv {
                     Results::Steps(steps, to)
                 };
                 let base = base.add(block.from);
-                self.products.tiles(kernels, number, base, ring.offsets, count, results);
+                self.products.tiles(kernels, number, base, segments, count, results);
                 output = output.wrapping_add(block.vectors * vector_stride);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::graph::{Conv, Window2};
+use crate::graph::{Conv, Side, Weights, Window2};
 use crate::kernels::{Kernels, MAX_VECTORS};
 use crate::pack::{Block, Run, runs, splits_pixels, spread};
 use crate::runtime::{RunContext, Scratch, Shared, Worker};
@@ -33,6 +33,8 @@ pub(crate) struct Layout {
     row_runs: [[Run; 2]; MAX_VECTORS],
     /// Whether pixels are read in place: there is no padding, and nothing is done to them first.
     is_direct: bool,
+    /// Rows of the output that are computed block by block together.
+    rows_together: usize,
 }
 
 impl Layout {
@@ -70,6 +72,7 @@ impl Layout {
             row_runs: max_pixels.map(|max| runs(columns.output, max)),
             max_pixels,
             is_direct: is_direct && !has_padding,
+            rows_together: rows_together(conv),
         }
     }
 
@@ -113,13 +116,17 @@ impl Layout {
         self.window.columns.padded().saturating_mul(self.window.channels)
     }
 
-    /// Elements that a thread needs for its ring: an empty row first.
-    pub(super) fn ring(&self) -> usize {
-        if self.is_direct {
-            0
-        } else {
-            (1 + self.window.rows.seen()).saturating_mul(self.row_length())
-        }
+    /// Rows of the input that the ring has room for.
+    fn slots(&self) -> usize {
+        slots(&self.window.rows, self.rows_together)
+    }
+
+    /// Elements that a thread needs for its ring, an empty row first, and offsets of the segments of all rows of the output that are computed
+    /// together.
+    pub(super) fn ring_size(&self) -> (usize, usize) {
+        let elements =
+            if self.is_direct { 0 } else { (1 + self.slots()).saturating_mul(self.row_length()) };
+        (elements, self.rows_together * self.segments.len())
     }
 
     /// Tasks that the pixels are split into, where they are one for one.
@@ -159,7 +166,7 @@ impl Layout {
                 Some(row) if self.is_direct => {
                     (image * rows.input + row) * self.window.columns.input * self.window.channels
                 }
-                Some(row) => (1 + row % rows.seen()) * self.row_length(),
+                Some(row) => (1 + row % self.slots()) * self.row_length(),
                 None => 0,
             };
             *offset = start + segment.offset;
@@ -167,7 +174,7 @@ impl Layout {
     }
 
     /// Brings the rows that a row of the output depends on into the ring, each by `copy`, and returns what the offsets of its segments count
-    /// from.
+    /// from. The row is this one of those that are computed together.
     ///
     /// # Safety
     ///
@@ -176,10 +183,12 @@ impl Layout {
         &self,
         input: *const T,
         (image, output_row): (usize, usize),
+        index: usize,
         ring: &mut RingState<'_, T>,
         copy: impl Fn(&[T], &mut [T]),
     ) -> *const T {
-        self.segment_offsets(image, output_row, ring.offsets);
+        let segments = self.segments.len();
+        self.segment_offsets(image, output_row, &mut ring.offsets[index * segments..][..segments]);
         if self.is_direct {
             return input;
         }
@@ -187,7 +196,7 @@ impl Layout {
         let count = columns.input.min(columns.padded().saturating_sub(columns.before)) * channels;
         let covered = self.rows_under(output_row);
         for row in covered.start.max(ring.next)..covered.end {
-            let slot = (1 + row % rows.seen()) * self.row_length();
+            let slot = (1 + row % self.slots()) * self.row_length();
             let to = &mut ring.rows[slot + columns.before * channels..][..count];
             let start = (image * rows.input + row) * columns.input * channels;
             // SAFETY: the row is there, and no more is read than it has.
@@ -198,10 +207,38 @@ impl Layout {
     }
 }
 
-/// Rows that are in a ring, and where the segments of the last row of the output begin.
+/// How many rows of the output are computed block by block together. Weights that do not fit into the second cache are read anew for each row
+/// otherwise; the rows that they are multiplied with must fit, though.
+fn rows_together(conv: &Conv) -> usize {
+    /// Bytes of weights, and of rows, that leave half of a second cache to others.
+    const MAX_BYTES: usize = 1 << 18;
+    let Window2 { rows, columns, channels, .. } = conv.window;
+    let bytes = if matches!(conv.weights, Weights::Floats { .. }) { size_of::<f32>() } else { 1 };
+    let taps = rows.size * columns.size * (channels / conv.groups);
+    if taps.saturating_mul(conv.outputs).saturating_mul(bytes) <= MAX_BYTES {
+        return 1;
+    }
+    let row = columns.padded().saturating_mul(channels).saturating_mul(bytes);
+    let most = MAX_BYTES / row.max(1);
+    let together = if most < rows.input {
+        most.saturating_sub(rows.reach()) / rows.stride + 1
+    } else {
+        rows.output
+    };
+    // Neither may the lists of places be longer.
+    let places = rows.size * columns.size * size_of::<usize>();
+    together.min(rows.output).min(MAX_BYTES / places).max(1)
+}
+
+/// Rows of the input that so many neighboring rows of the output depend on.
+fn slots(rows: &Side, together: usize) -> usize {
+    ((together - 1) * rows.stride).saturating_add(rows.reach()).min(rows.input)
+}
+
+/// Rows that are in a ring, and where the segments of rows of the output begin.
 pub(crate) struct RingState<'a, T> {
     rows: &'a mut [T],
-    pub(super) offsets: &'a mut [usize],
+    offsets: &'a mut [usize],
     /// The first row that is not in the ring.
     next: usize,
 }
@@ -222,6 +259,11 @@ impl<'a, T: Copy> RingState<'a, T> {
     ) -> RingState<'a, u8> {
         let rows = bytemuck::cast_slice_mut(&mut floats[..size.floats]);
         RingState::new(rows, &mut offsets[..size.offsets], padding)
+    }
+
+    /// Where the segments of the first row of the output begin of those that are computed together.
+    pub(super) fn segments(&self, layout: &Layout) -> &[usize] {
+        &self.offsets[..layout.segments.len()]
     }
 
     /// Begins with the first row again.
@@ -250,7 +292,8 @@ pub(crate) trait Convolution: Sync {
     /// What becomes of a row of the input as it is brought into the ring.
     fn copy(&self, kernels: &Kernels, from: &[Self::Element], to: &mut [Self::Element]);
 
-    /// Brings the rows that a row of the output depends on into the ring, and returns what the offsets of its segments count from.
+    /// Brings the rows that a row of the output depends on into the ring, and returns what the offsets of its segments count from. The row is
+    /// this one of those that are computed together.
     ///
     /// # Safety
     ///
@@ -260,11 +303,12 @@ pub(crate) trait Convolution: Sync {
         kernels: &Kernels,
         input: *const Self::Element,
         row: (usize, usize),
+        index: usize,
         ring: &mut RingState<'_, Self::Element>,
     ) -> *const Self::Element {
         let copy = |from: &[Self::Element], to: &mut [Self::Element]| self.copy(kernels, from, to);
         // SAFETY: the caller's.
-        unsafe { self.layout().fill_ring(input, row, ring, copy) }
+        unsafe { self.layout().fill_ring(input, row, index, ring, copy) }
     }
 }
 
@@ -314,15 +358,23 @@ pub(super) unsafe fn walk<C: Convolution>(
         let (image, rows) = layout.task(task, parts);
         let (floats, offsets) = worker.scratch(conv.scratch_size());
         let mut ring = conv.ring(image, floats, offsets);
-        for row in rows {
-            // SAFETY: the caller's; segments lie within the ring, or within the input, for all columns of the output.
-            unsafe {
-                let base = conv.fill_ring(kernels, input.get(), (image, row), &mut ring);
-                let count = layout.window.columns.output;
-                let first = (image * layout.window.rows.output + row) * count;
-                for (block, from) in layout.blocks.iter().map(|block| block.from).enumerate() {
-                    let input = base.add(from);
-                    compute(Pixels { block, input, segments: ring.offsets, first, count });
+        let count = layout.window.columns.output;
+        for start in rows.clone().step_by(layout.rows_together) {
+            let together = start..(start + layout.rows_together).min(rows.end);
+            let mut base = input.get().cast_const();
+            for (index, row) in together.clone().enumerate() {
+                // SAFETY: the caller's.
+                unsafe {
+                    base = conv.fill_ring(kernels, input.get(), (image, row), index, &mut ring);
+                }
+            }
+            for (block, from) in layout.blocks.iter().map(|block| block.from).enumerate() {
+                let of_rows = ring.offsets.chunks_exact(layout.segments.len());
+                for (row, segments) in together.clone().zip(of_rows) {
+                    let first = (image * layout.window.rows.output + row) * count;
+                    // SAFETY: segments lie within the ring, or within the input, for all columns of the output.
+                    let input = unsafe { base.add(from) };
+                    compute(Pixels { block, input, segments, first, count });
                 }
             }
         }
