@@ -16,10 +16,10 @@ impl LookUp {
         let of_table: &[[u8; 16]] = table.as_chunks().0;
         let mut rows = [[0; 16]; 16];
         for index in 0..16 {
-            for place in 0..16 {
-                let before = if index == 0 { 0 } else { of_table[index - 1][place] };
-                let left = if index < 8 { 0 } else { rows[index - 8][place] };
-                rows[index][place] = of_table[index][place] ^ before ^ left;
+            for column in 0..16 {
+                let before = if index == 0 { 0 } else { of_table[index - 1][column] };
+                let left = if index < 8 { 0 } else { rows[index - 8][column] };
+                rows[index][column] = of_table[index][column] ^ before ^ left;
             }
         }
         Self { table: *table, rows }

@@ -133,8 +133,8 @@ impl DynamicRun<'_> {
         }
         // Pixels may belong to several images, each of which has a scale of its own.
         while pixels.count > 0 {
-            let (image, place) = (pixels.first / pixels_of_row, pixels.first % pixels_of_row);
-            let count = pixels.count.min(pixels_of_row - place);
+            let (image, position) = (pixels.first / pixels_of_row, pixels.first % pixels_of_row);
+            let count = pixels.count.min(pixels_of_row - position);
             let of_image = Pixels { count, ..pixels };
             // SAFETY: the caller's.
             unsafe {

@@ -219,15 +219,15 @@ fn rows_together(conv: &Conv) -> usize {
         return 1;
     }
     let row = columns.padded().saturating_mul(channels).saturating_mul(bytes);
-    let most = MAX_BYTES / row.max(1);
-    let together = if most < rows.input {
-        most.saturating_sub(rows.reach()) / rows.stride + 1
+    let max_slots = MAX_BYTES / row.max(1);
+    let together = if max_slots < rows.input {
+        max_slots.saturating_sub(rows.reach()) / rows.stride + 1
     } else {
         rows.output
     };
-    // Neither may the lists of places be longer.
-    let places = rows.size * columns.size * size_of::<usize>();
-    together.min(rows.output).min(MAX_BYTES / places).max(1)
+    // Neither may the lists of offsets be longer.
+    let offset_bytes = rows.size * columns.size * size_of::<usize>();
+    together.min(rows.output).min(MAX_BYTES / offset_bytes).max(1)
 }
 
 /// Rows of the input that so many neighboring rows of the output depend on.
