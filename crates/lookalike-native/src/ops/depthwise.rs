@@ -519,6 +519,7 @@ fn groups(blocks: &[Block], max_vectors: usize) -> Vec<Group> {
 
 impl Weights {
     /// A weight as a float, or the steps of it above its zero point.
+    #[inline]
     fn float(&self, index: usize) -> f32 {
         match self {
             Self::Floats { weights, .. } => weights.floats()[index],

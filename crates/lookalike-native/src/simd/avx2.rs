@@ -116,29 +116,41 @@ impl Vector for F32x8 {
 /// The processor has the set, and the pointers are good for the rows and the columns.
 #[target_feature(enable = "avx2,fma")]
 pub(crate) unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let (upper, lower) = (fours(from, stride), fours(from.add(4 * stride), stride));
+        for column in 0..4 {
+            let halves = _mm256_permute2f128_ps::<0x20>(upper[column], lower[column]);
+            _mm256_storeu_ps(to.add(column * to_stride), halves);
+            let halves = _mm256_permute2f128_ps::<0x31>(upper[column], lower[column]);
+            _mm256_storeu_ps(to.add((column + 4) * to_stride), halves);
+        }
+    }
+}
+
+/// The columns of four rows, two to a register: the first and the fifth, and so on.
+///
+/// # Safety
+///
+/// The processor has the set, and the pointer is good for the rows.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+unsafe fn fours(from: *const f32, stride: usize) -> [__m256; 4] {
     const LOW: i32 = 0b01_00_01_00;
     const HIGH: i32 = 0b11_10_11_10;
     // SAFETY: the caller's.
     unsafe {
-        let rows: [__m256; 8] = std::array::from_fn(|row| _mm256_loadu_ps(from.add(row * stride)));
+        let (first, second) = (_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(stride)));
+        let third = _mm256_loadu_ps(from.add(2 * stride));
+        let fourth = _mm256_loadu_ps(from.add(3 * stride));
         // In each half of the registers: pairs of two rows, then fours of four rows.
-        let low = |row: usize| _mm256_unpacklo_ps(rows[row], rows[row + 1]);
-        let high = |row: usize| _mm256_unpackhi_ps(rows[row], rows[row + 1]);
-        let fours = |row: usize| {
-            let (low, high) = ([low(row), low(row + 2)], [high(row), high(row + 2)]);
-            [
-                _mm256_shuffle_ps::<LOW>(low[0], low[1]),
-                _mm256_shuffle_ps::<HIGH>(low[0], low[1]),
-                _mm256_shuffle_ps::<LOW>(high[0], high[1]),
-                _mm256_shuffle_ps::<HIGH>(high[0], high[1]),
-            ]
-        };
-        let (upper, lower) = (fours(0), fours(4));
-        for (column, (upper, lower)) in upper.into_iter().zip(lower).enumerate() {
-            let halves = _mm256_permute2f128_ps::<0x20>(upper, lower);
-            _mm256_storeu_ps(to.add(column * to_stride), halves);
-            let halves = _mm256_permute2f128_ps::<0x31>(upper, lower);
-            _mm256_storeu_ps(to.add((column + 4) * to_stride), halves);
-        }
+        let low = [_mm256_unpacklo_ps(first, second), _mm256_unpacklo_ps(third, fourth)];
+        let high = [_mm256_unpackhi_ps(first, second), _mm256_unpackhi_ps(third, fourth)];
+        [
+            _mm256_shuffle_ps::<LOW>(low[0], low[1]),
+            _mm256_shuffle_ps::<HIGH>(low[0], low[1]),
+            _mm256_shuffle_ps::<LOW>(high[0], high[1]),
+            _mm256_shuffle_ps::<HIGH>(high[0], high[1]),
+        ]
     }
 }

@@ -272,19 +272,17 @@ fn pack(kernels: &Kernels, rows: &[f32], depth: usize, width: usize, columns: &m
     // Some columns at a time, which stay in the first cache.
     const COLUMNS: usize = 2 * SIDE;
     for (part, columns) in columns.chunks_mut(COLUMNS * width).enumerate() {
-        let first = part * COLUMNS;
-        for (rows, lane) in rows.chunks(SIDE * depth).zip((0..).step_by(SIDE)) {
-            let mut done = 0;
-            if rows.len() == SIDE * depth {
-                for columns in columns.chunks_exact_mut(SIDE * width) {
-                    kernels.transpose(&rows[first + done..], depth, &mut columns[lane..], width);
-                    done += SIDE;
-                }
+        let (first, count) = (part * COLUMNS, columns.len() / width);
+        for (square, rows) in rows.chunks(SIDE * depth).enumerate() {
+            let (lane, mut done) = (square * SIDE, 0);
+            while rows.len() == SIDE * depth && done + SIDE <= count {
+                let columns = &mut columns[done * width + lane..];
+                kernels.transpose(&rows[first + done..], depth, columns, width);
+                done += SIDE;
             }
-            for (row, lane) in rows.chunks_exact(depth).zip(lane..) {
-                let columns = columns.chunks_exact_mut(width).skip(done);
-                for (column, &weight) in columns.zip(&row[first + done..]) {
-                    column[lane] = weight;
+            for column in done..count {
+                for row in 0..rows.len() / depth {
+                    columns[column * width + lane + row] = rows[row * depth + first + column];
                 }
             }
         }
@@ -310,13 +308,20 @@ fn pack_with_half(
         biases[position(channel, 0, 1)] = bias;
     }
     let of_pair = 2 * whole + lanes;
-    let of_segment = length / 2 * of_pair + length % 2 * (whole + lanes);
     for (channel, row) in rows.chunks_exact(depth).enumerate() {
-        for (segment, packed) in row.chunks_exact(length).zip(packed.chunks_exact_mut(of_segment)) {
-            for (pair, packed) in segment.chunks(2).zip(packed.chunks_mut(of_pair)) {
-                for (value, &weight) in pair.iter().enumerate() {
-                    packed[position(channel, value, pair.len())] = weight;
-                }
+        let (first, second) = (position(channel, 0, 2), position(channel, 1, 2));
+        let single = position(channel, 0, 1);
+        let mut start = 0;
+        for segment in row.chunks_exact(length) {
+            let (pairs, rest) = segment.as_chunks();
+            for &[even, odd] in pairs {
+                packed[start + first] = even;
+                packed[start + second] = odd;
+                start += of_pair;
+            }
+            if let &[weight] = rest {
+                packed[start + single] = weight;
+                start += whole + lanes;
             }
         }
     }
