@@ -132,9 +132,21 @@ fn images_are_sampled_as_tensorflow_lite_samples_them() {
     assert_eq!(nearest(of(false, true), 4, 6), [0, 1, 1, 2, 3, 3]);
     assert_eq!(nearest(of(true, false), 4, 6), [0, 1, 1, 2, 2, 3]);
     assert_eq!(nearest(of(false, true), 6, 4), [0, 2, 3, 5]);
+    // The last position would round to a pixel behind the last.
+    assert_eq!(nearest(of(true, true), 2, 2), [1, 1]);
     // Corners cannot be aligned where there is one pixel.
     assert_eq!((of(true, false).step(5, 1), of(true, false).step(5, 3)), (5.0, 2.0));
     assert_eq!(of(false, false).step(5, 2), 2.5);
+}
+
+#[test]
+fn lists_of_integers_are_handed_out() {
+    let options = BuiltinOptions::ReshapeOptions(ReshapeOptions::default());
+    let model = Draft::new(BuiltinOperator::RESHAPE, options, &[2, 3]).ints(&[3, 2]).open();
+    let graph = read(&model).unwrap().1.unwrap();
+    assert_eq!(graph.integers(1).as_deref(), Some(&[3, 2][..]));
+    assert_eq!((graph.integers(0), graph.computed_integers(1)), (None, None));
+    assert_eq!(graph.dims(2), [3, 2]);
 }
 
 #[test]
