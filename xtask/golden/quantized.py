@@ -323,6 +323,7 @@ OPERATORS = {
     "logistic": unary(Code.LOGISTIC, output=UNIT),
     "tanh": unary(Code.TANH, output=SIGNED_UNIT),
     "softmax": unary(Code.SOFTMAX, [8, 32], UNIT, options("SoftmaxOptions", beta=1.0)),
+    "softmax_long": unary(Code.SOFTMAX, [2, 200], UNIT, options("SoftmaxOptions", beta=1.0)),
     "l2_normalization": unary(Code.L2_NORMALIZATION, [8, 32], SIGNED_UNIT, options("L2NormOptions")),
     "l2_normalization_long": unary(Code.L2_NORMALIZATION, [1, 1024], SIGNED_UNIT, options("L2NormOptions")),
     "resize_bilinear": resize(False, False),

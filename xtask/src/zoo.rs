@@ -12,8 +12,8 @@ What `native` does with models that TensorFlow's converter makes of well-known a
 the statistics of trained ones. Each architecture is converted in four ways: `float`; `float16`, with weights of 16 bits; `dynamic`, with
 weights of 8 bits and floats that are quantized when the model runs; `int8`, of signed bytes from the input to the output.
 
-The first figure is the largest difference from LiteRT's outputs over four images: of values after L2 normalization, or of bytes. Dynamic-range
-quantization amplifies the last bit of a float: it can flip a rounding, which changes the quantized value by a whole step. So LiteRT is also compared
+The first figure is the largest difference from LiteRT's outputs: of values after L2 normalization over four images, or of bytes over a hundred.
+Dynamic-range quantization amplifies the last bit of a float: it can flip a rounding, which changes the quantized value by a whole step. So LiteRT is also compared
 with itself on inputs that are each the next larger float; `native` is within 1e-5 of LiteRT, or at most twice as far as LiteRT is from itself.
 Its convolutions and matrix products of dynamic range are LiteRT's to the bit; LOGISTIC, RSQRT and others that come between are approximations,
 which XNNPACK computes otherwise on each kind of processor.

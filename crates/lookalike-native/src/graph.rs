@@ -12,7 +12,7 @@ use lookalike_graph::{Comparison, Logical, ModelFile, Pool, Reduction, Unary, el
 use crate::kernels::dynamic::RowScale;
 use crate::kernels::elementwise::{Activation, Binary, Bounds};
 pub(crate) use crate::quantized::Scale;
-use crate::quantized::{Quantized, QuantizedBinary, SumScale};
+use crate::quantized::{Quantized, QuantizedBinary, QuantizedSoftmax, SumScale};
 
 /// A value's place in the graph.
 pub(crate) type ValueId = usize;
@@ -222,6 +222,8 @@ pub(crate) enum Op {
     Softmax {
         beta: f32,
     },
+    /// Of bytes.
+    QuantizedSoftmax(Box<QuantizedSoftmax>),
     L2Normalization,
     Resize {
         rows: Interpolation,

@@ -135,6 +135,10 @@ pub(crate) fn prepare(
         Op::Softmax { beta } => floats(move |kernels, from, to| {
             reduce::softmax(kernels, beta, last_dim, from, to);
         }),
+        Op::QuantizedSoftmax(softmax) => bytes(move |_, from, to| {
+            let rows = from.chunks_exact(last_dim).zip(to.chunks_exact_mut(last_dim));
+            rows.for_each(|(from, to)| softmax.row(from, to));
+        }),
         Op::L2Normalization => match input.quantized() {
             Some(of_input) => {
                 bytes(move |_, from, to| quantized::normalize(from, of_input, last_dim, to))

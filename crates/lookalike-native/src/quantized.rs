@@ -109,6 +109,38 @@ fn divide_by_power(value: i32, exponent: u32) -> i32 {
     (value >> exponent) + i32::from(value & mask > threshold)
 }
 
+/// TensorFlow Lite's SOFTMAX of bytes: exponentials come from a table, and are added one after the other in 32-bit floats.
+#[derive(Debug)]
+pub(crate) struct QuantizedSoftmax {
+    /// Of steps below the largest of a row, `exp(-beta * scale * steps)`.
+    exponentials: [f32; 256],
+    is_signed: bool,
+    output: Quantized,
+}
+
+impl QuantizedSoftmax {
+    pub(crate) fn new(from: Quantized, to: Quantized, beta: f32) -> Self {
+        let factor = -from.scale.scale * beta;
+        let exponentials = std::array::from_fn(|steps| (factor * steps as f32).exp());
+        Self { exponentials, is_signed: from.is_signed, output: to }
+    }
+
+    pub(crate) fn row(&self, from: &[u8], to: &mut [u8]) {
+        // In this order signed bytes are like unsigned ones.
+        let sign = if self.is_signed { 0x80 } else { 0 };
+        let max = from.iter().map(|byte| byte ^ sign).max().unwrap_or_default();
+        let exponential = |byte: u8| self.exponentials[usize::from(max - (byte ^ sign))];
+        let sum = from.iter().fold(0.0, |sum, &byte| sum + exponential(byte));
+        let Quantized { scale: Scale { scale, zero_point }, .. } = self.output;
+        let inverse = 1.0 / (sum * scale);
+        let (low, high) = self.output.limits();
+        for (to, &byte) in to.iter_mut().zip(from) {
+            let steps = (exponential(byte) * inverse + 0.5) as i32;
+            *to = steps.saturating_add(zero_point).clamp(low, high) as u8;
+        }
+    }
+}
+
 /// What becomes of bytes of one scale in another (QUANTIZE of quantized values).
 #[derive(Debug)]
 pub(crate) struct Requantization {

@@ -7,7 +7,8 @@ use super::{Lowering, quantized_bounds};
 use crate::graph::{Element, Op, Scale, Value};
 use crate::kernels::elementwise::{Activation, Binary, apply};
 use crate::quantized::{
-    self, Quantized, QuantizedBinary, Requantization, SumScale, requantization, table,
+    self, Quantized, QuantizedBinary, QuantizedSoftmax, Requantization, SumScale, requantization,
+    table,
 };
 
 /// The functions of bytes that are not functions of the reals that they stand for, rounded: from steps to steps.
@@ -173,6 +174,10 @@ impl Lowering<'_> {
     }
 
     pub(super) fn softmax(&mut self, node: &Node, beta: f32) -> Result<()> {
+        if let Some((from, to)) = self.quantized_pair(node) {
+            let softmax = QuantizedSoftmax::new(from, to, beta);
+            return self.look_up(node, Op::QuantizedSoftmax(Box::new(softmax)));
+        }
         let floats = self.floats(node.input(0))?;
         self.define(node, Op::Softmax { beta }, vec![floats], Fused::None)
     }

@@ -292,6 +292,7 @@ impl Case {
             "logistic" => self.unary(Code::LOGISTIC, none, &SHAPE, Output::Unit),
             "tanh" => self.unary(Code::TANH, none, &SHAPE, Output::SignedUnit),
             "softmax" => self.unary(Code::SOFTMAX, softmax, rows, Output::Unit),
+            "softmax_long" => self.unary(Code::SOFTMAX, softmax, &[2, 200], Output::Unit),
             "l2_normalization" | "l2_normalization_long" => {
                 let options = BuiltinOptions::L2NormOptions(L2NormOptions::default());
                 let rows = if operator == "l2_normalization" { rows } else { &[1, 1024] };
