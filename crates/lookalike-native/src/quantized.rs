@@ -109,7 +109,8 @@ fn divide_by_power(value: i32, exponent: u32) -> i32 {
     (value >> exponent) + i32::from(value & mask > threshold)
 }
 
-/// TensorFlow Lite's SOFTMAX of bytes: exponentials come from a table, and are added one after the other in 32-bit floats.
+/// TensorFlow Lite's SOFTMAX of bytes: exponentials come from a table, and are added one after the other in 32-bit floats. Each divided by their
+/// sum and the scale of the output is rounded to the nearest, half steps away from 0.
 #[derive(Debug)]
 pub(crate) struct QuantizedSoftmax {
     /// Of steps below the largest of a row, `exp(-beta * scale * steps)`.
@@ -135,7 +136,7 @@ impl QuantizedSoftmax {
         let inverse = 1.0 / (sum * scale);
         let (low, high) = self.output.limits();
         for (to, &byte) in to.iter_mut().zip(from) {
-            let steps = (exponential(byte) * inverse + 0.5) as i32;
+            let steps = (exponential(byte) * inverse).round() as i32;
             *to = steps.saturating_add(zero_point).clamp(low, high) as u8;
         }
     }
