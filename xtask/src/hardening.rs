@@ -131,7 +131,8 @@ pub(crate) fn mutants(package: &str, file: Option<&str>) -> Result<()> {
     // Without optimization a change is compiled sooner than tests run.
     let opt_level = format!("profile.dev.package.{package}.opt-level=0");
     let program = tools::cargo_tool("cargo-mutants", "27.1.0")?;
-    let mut arguments = vec!["mutants", "--package", package, "--output", "target"];
+    let mut arguments =
+        vec!["mutants", "--package", package, "--all-features", "--output", "target"];
     arguments.extend(["--no-shuffle", "--timeout", "30"]);
     for setting in [opt_level.as_str(), "profile.dev.debug=false"] {
         arguments.extend(["--cargo-arg=--config", "--cargo-arg", setting]);

@@ -116,6 +116,20 @@ mod tests {
     }
 
     #[test]
+    fn archives_are_looked_for_at_the_end_alone() {
+        let mut bytes = archive(b"model", &[("labels.txt", b"cat")]);
+        let length = bytes.len() - 2;
+        bytes[length..].copy_from_slice(&u16::MAX.to_le_bytes());
+        bytes.extend([0; LONGEST_COMMENT]);
+        assert!(ends_as_archive(&bytes));
+        assert_eq!(locate(&bytes).unwrap().len(), 1);
+        // Behind the longest comment comes nothing.
+        bytes.push(0);
+        assert!(!ends_as_archive(&bytes));
+        assert!(!ends_as_archive(b"PK"));
+    }
+
+    #[test]
     fn a_broken_archive_never_panics() {
         let bytes = archive(b"model", &[("labels.txt", b"cat\ndog\n"), ("b", b"1")]);
         for index in 0..bytes.len() {

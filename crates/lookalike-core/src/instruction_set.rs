@@ -37,6 +37,8 @@ impl InstructionSet {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            use std::arch::x86_64::__cpuid;
+
             let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
             if has_avx2
                 && is_x86_feature_detected!("avx512f")
@@ -46,7 +48,9 @@ impl InstructionSet {
             {
                 sets.push(Self(Isa::Avx512));
                 sets.push(Self(Isa::Avx512Vl));
-                if halves_vectors() {
+                let vendor = __cpuid(0);
+                let vendor = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat();
+                if halves_vectors(&vendor, __cpuid(1).eax) {
                     sets.swap(0, 1);
                 }
             }
@@ -81,16 +85,25 @@ impl InstructionSet {
     }
 }
 
-/// Whether the processor computes 512-bit instructions in two halves: AMD's Zen 4, of family 25, as no other one with such
-/// instructions is.
+/// Whether a processor computes 512-bit instructions in two halves, by its vendor and version as `cpuid` gives them: AMD's Zen 4, of
+/// family 25, as no other one with such instructions is.
 #[cfg(target_arch = "x86_64")]
-fn halves_vectors() -> bool {
-    use std::arch::x86_64::__cpuid;
-
-    let vendor = __cpuid(0);
-    let is_amd =
-        [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"AuthenticAMD";
-    let version = __cpuid(1).eax;
+fn halves_vectors(vendor: &[u8], version: u32) -> bool {
     let (base, extension) = (version >> 8 & 0xF, version >> 20 & 0xFF);
-    is_amd && base + extension == 25
+    vendor == b"AuthenticAMD" && base + extension == 25
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zen_4_halves_vectors() {
+        // Zen 4 is family 15 + 10; Zen 5 is 15 + 11, and Zen 2 is 15 + 8.
+        let amd = b"AuthenticAMD";
+        assert!(halves_vectors(amd, 0x00A1_0F11));
+        assert!(!halves_vectors(amd, 0x00B1_0F11));
+        assert!(!halves_vectors(amd, 0x0083_0F10));
+        assert!(!halves_vectors(b"GenuineIntel", 0x00A1_0F11));
+    }
 }

@@ -4,3 +4,4 @@
 
 mod reader;
 mod rules;
+mod values;

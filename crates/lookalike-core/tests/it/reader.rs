@@ -233,3 +233,57 @@ fn what_a_model_costs_is_limited() {
         assert!(error.to_string().contains(name), "{error}");
     }
 }
+
+#[test]
+fn a_model_hands_out_what_it_holds() {
+    let bytes = model().to_bytes();
+    let read = Model::from_bytes(bytes.clone()).unwrap();
+    assert_eq!(read.bytes(), bytes);
+    assert!(Model::is_tflite(&bytes) && !Model::is_tflite(b"\x08\x08ONNX pb"));
+    let model = read.require_tflite("a reader").unwrap();
+    assert!(format!("{model:?}").contains("io: ModelIo"));
+    assert_eq!(
+        (model.associated_files().count(), model.associated_file("labels").is_err()),
+        (0, true)
+    );
+    // The last of its three operators is one of its own.
+    let error = model.check_operators("a reader", |operator| !operator.is_custom).unwrap_err();
+    assert!(error.to_string().contains("custom op: Mine"), "{error}");
+    assert_eq!(error.support_code(), Some(SupportCode::UnsupportedCustomOp));
+    let error = model.check_operators("a reader", |operator| operator.is_custom).unwrap_err();
+    assert!(error.to_string().contains("of the model: CONV_2D, RESHAPE"), "{error}");
+    assert!(model.check_operators("a reader", |_| true).is_ok());
+}
+
+#[test]
+fn the_graph_of_a_fixed_size_is_shared() {
+    let rows = |open: bool| {
+        let tensor = |name| Tensor {
+            shape_signature: if open { vec![1, -1] } else { vec![] },
+            ..tensor(name, 0)
+        };
+        let code = OperatorCode { builtin_code: BuiltinOperator::ABS, ..OperatorCode::default() };
+        let operator = Operator { inputs: vec![0], outputs: vec![1], ..Operator::default() };
+        let model = lookalike_schema::tflite::Model {
+            version: 3,
+            operator_codes: vec![code],
+            subgraphs: vec![SubGraph {
+                tensors: vec![tensor("in"), tensor("out")],
+                inputs: vec![0],
+                outputs: vec![1],
+                operators: vec![operator],
+                name: None,
+            }],
+            buffers: vec![Buffer::default()],
+            ..lookalike_schema::tflite::Model::default()
+        };
+        TfLiteModel::from_bytes(model.to_bytes()).unwrap()
+    };
+    let model = rows(false);
+    assert_eq!(model.fixed_input_dims(), Some(vec![vec![1, 2]]));
+    let graph = |dims: &[usize]| model.graph_for(&[dims.to_vec()]).unwrap();
+    assert!(Arc::ptr_eq(&graph(&[1, 2]), &graph(&[1, 2])));
+    assert!(!Arc::ptr_eq(&graph(&[1, 3]), &graph(&[1, 2])));
+    assert_eq!(graph(&[1, 3]).dims(1), [1, 3]);
+    assert_eq!(rows(true).fixed_input_dims(), None);
+}
