@@ -186,6 +186,20 @@ fn operands_are_not_empty() {
     let output = ints.subgraphs[0].outputs[0] as usize;
     ints.subgraphs[0].tensors[output].element_type = TensorType::INT32;
     assert!(refusal(&ints).contains("nothing to reduce"), "{}", refusal(&ints));
+    // One dimension alone, and integers, may be empty.
+    for constant in [
+        Tensor { shape: vec![0], buffer: 1, ..Tensor::default() },
+        Tensor {
+            shape: vec![1, 0],
+            element_type: TensorType::INT32,
+            buffer: 1,
+            ..Tensor::default()
+        },
+    ] {
+        let mut model = Draft::new(Op::ADD, none(), &[1]).operand(constant).open();
+        model.buffers.push(Buffer::default());
+        assert!(refusal(&model).contains("is empty"), "{}", refusal(&model));
+    }
     let deep = Draft::new(Op::ADD, none(), &[1]).zeros(&[1; 9]).open();
     assert!(refusal(&deep).contains("more than 8 dimensions"));
 }
@@ -424,6 +438,51 @@ fn what_operators_keep_of_computed_lists_is_limited() {
     assert!(often(250).is_ok());
     let error = often(300).unwrap_err();
     assert!(error.to_string().contains("reads more constant elements"), "{error}");
+}
+
+/// An operator after the other, each on what the one before gave, in graphs of one operator.
+fn chain(mut model: Model, times: usize) -> Model {
+    let graph = &mut model.subgraphs[0];
+    let element_type = graph.tensors[graph.outputs[0] as usize].element_type;
+    for _ in 1..times {
+        let mut next = graph.operators[graph.operators.len() - 1].clone();
+        next.inputs[0] = next.outputs[0];
+        next.outputs = vec![graph.tensors.len() as i32];
+        graph.tensors.push(Tensor { element_type, ..Tensor::default() });
+        graph.operators.push(next);
+    }
+    model
+}
+
+/// Nothing is charged for values that are computed, and their memory is used again.
+#[test]
+fn values_that_are_computed_come_and_go() {
+    let dims = [32; 4];
+    let model = chain(Draft::new(BuiltinOperator::ABS, none(), &dims).open(), 40);
+    let max_arena_bytes = 3 * (1 << 20) * 4;
+    assert!(read_within(&model, GraphLimits { max_arena_bytes, ..LIMITS }).is_ok());
+    let error =
+        read_within(&model, GraphLimits { max_arena_bytes: 1 << 22, ..LIMITS }).unwrap_err();
+    assert!(error.to_string().contains("max_arena_bytes"), "{error}");
+}
+
+/// Four million integers are followed, and no more.
+#[test]
+fn computed_lists_are_followed_for_so_long() {
+    const LENGTH: usize = 1 << 16;
+    let options = BuiltinOptions::MulOptions(MulOptions::default());
+    let mut model = Draft::new(BuiltinOperator::MUL, options, &[1]).ints(&[1; LENGTH]).open();
+    let graph = &mut model.subgraphs[0];
+    let output = graph.operators[0].outputs[0] as usize;
+    graph.tensors[output].element_type = TensorType::INT32;
+    graph.operators[0].inputs = vec![1, 1];
+    let model = chain(model, 65);
+    let (_, graph) = read(&model).unwrap();
+    let graph = graph.unwrap();
+    let last = graph.nodes()[64].output();
+    let before = graph.nodes()[63].output();
+    assert_eq!(graph.computed_integers(before), Some(&[1; LENGTH][..]));
+    assert_eq!(graph.computed_integers(last), None);
 }
 
 /// A sum over no dimension reads a list without elements, and is made of constants alone all the same.
