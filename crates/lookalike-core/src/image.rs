@@ -538,6 +538,8 @@ mod conversions {
             let rgba = Image::try_from(dynamic.to_rgba8()).unwrap();
             assert_eq!(rgba.format(), PixelFormat::Rgba);
             assert_eq!(rgba.pixels(), [1, 2, 3, 255].repeat(6));
+            let wide = DynamicImage::ImageRgba16(dynamic.to_rgba16());
+            assert_eq!(Image::try_from(wide).unwrap(), rgba);
             assert!(Image::try_from(RgbImage::new(0, 5)).is_err());
         }
     }

@@ -287,3 +287,18 @@ fn the_graph_of_a_fixed_size_is_shared() {
     assert_eq!(graph(&[1, 3]).dims(1), [1, 3]);
     assert_eq!(rows(true).fixed_input_dims(), None);
 }
+
+#[test]
+fn files_behind_a_model_are_handed_out() {
+    use std::io::Write;
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    archive.start_file("labels.txt", stored).unwrap();
+    archive.write_all(b"cat").unwrap();
+    let mut bytes = model().to_bytes();
+    bytes.extend(archive.finish().unwrap().into_inner());
+    let model = TfLiteModel::from_bytes(bytes).unwrap();
+    assert_eq!(model.associated_files().collect::<Vec<_>>(), ["labels.txt"]);
+    assert_eq!(model.associated_file("labels.txt").unwrap(), b"cat");
+}
