@@ -296,7 +296,11 @@ fn files_behind_a_model_are_handed_out() {
         zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     archive.start_file("labels.txt", stored).unwrap();
     archive.write_all(b"cat").unwrap();
-    let mut bytes = model().to_bytes();
+    // They are read of a model with metadata, which name them.
+    let mut model = model();
+    model.buffers.push(Buffer { data: ModelMetadata::default().to_bytes(), ..Buffer::default() });
+    model.metadata = vec![Metadata { name: Some(METADATA_NAME.to_owned()), buffer: 2 }];
+    let mut bytes = model.to_bytes();
     bytes.extend(archive.finish().unwrap().into_inner());
     let model = TfLiteModel::from_bytes(bytes).unwrap();
     assert_eq!(model.associated_files().collect::<Vec<_>>(), ["labels.txt"]);
