@@ -347,7 +347,8 @@ impl Conv {
         let rows_of_weights = 1 + rows.size * columns.size * seen;
         let outputs = (self.outputs / self.groups).next_multiple_of(lanes) * self.groups;
         // A weight of bytes may have four slots of 16 bits for itself.
-        let bytes = if matches!(self.weights, Weights::Floats { .. }) { 4 } else { 8 };
+        let are_floats = matches!(self.weights, Weights::Floats { .. }) || self.is_depthwise;
+        let bytes = if are_floats { 4 } else { 8 };
         let weights = rows_of_weights.saturating_mul(outputs).saturating_mul(bytes);
         let positions = if self.is_depthwise { rows.output.saturating_mul(rows.size) } else { 0 };
         weights.saturating_add(positions.saturating_mul(size_of::<usize>()))

@@ -110,7 +110,8 @@ fn divide_by_power(value: i32, exponent: u32) -> i32 {
 }
 
 /// TensorFlow Lite's SOFTMAX of bytes: exponentials come from a table, and are added one after the other in 32-bit floats. Each divided by their
-/// sum and the scale of the output is rounded to the nearest, half steps away from 0.
+/// sum and the scale of the output is rounded to the nearest, half steps away from 0. Scale and zero point of the output are as declared, which are 1/256 and the
+/// smallest byte in every model that TensorFlow Lite takes.
 #[derive(Debug)]
 pub(crate) struct QuantizedSoftmax {
     /// Of steps below the largest of a row, `exp(-beta * scale * steps)`.

@@ -127,7 +127,7 @@ impl Depthwise {
                 (Source::Floats { times }, None)
             }
             (Weights::Floats { .. } | Weights::Dynamic(_), Some(before)) => {
-                let before = FloatConv::new(before, kernels, &division, false);
+                let before = FloatConv::new(before, kernels, &division, false).row_by_row();
                 (Source::FloatConv(Box::new(before)), None)
             }
             (Weights::Bytes(bytes), before) => {
@@ -136,7 +136,8 @@ impl Depthwise {
                 let source = match before {
                     Some(Conv { weights: Weights::Bytes(of_before), .. }) => {
                         let before = before.unwrap_or(conv);
-                        let before = ByteConv::new(before, of_before, kernels, &division);
+                        let before =
+                            ByteConv::new(before, of_before, kernels, &division).row_by_row();
                         Source::ByteConv(Box::new(before))
                     }
                     _ => Source::Bytes {

@@ -318,34 +318,33 @@ fn check_bytes(shape: &Shape, is_signed: bool, is_sliced: bool) {
 #[test]
 #[cfg_attr(miri, ignore = "takes hours")]
 fn of_weights_that_fill_the_second_cache() {
-    let side = |stride, dilation| Side { extent: 9, size: 3, stride, dilation };
-    for (sides, channels, groups, batch, padding) in [
-        ([side(1, 1), side(1, 1)], 96, 1, 2, Padding::SAME),
-        ([side(2, 1), side(1, 2)], 96, 1, 1, Padding::SAME),
-        ([side(1, 2), side(2, 1)], 140, 2, 1, Padding::VALID),
-        ([side(3, 1), side(1, 1)], 96, 1, 1, Padding::VALID),
+    let side = |extent, stride, dilation| Side { extent, size: 3, stride, dilation };
+    let shape = |sides, channels, outputs, groups, batch, padding| Shape {
+        batch,
+        sides,
+        channels,
+        outputs,
+        groups,
+        is_depthwise: false,
+        padding,
+        activation: Activation::NONE,
+        has_bias: true,
+        seed: 7,
+    };
+    let (same, valid) = (Padding::SAME, Padding::VALID);
+    for shape in [
+        shape([side(6, 1, 1), side(6, 1, 1)], 96, 96, 1, 2, same),
+        shape([side(9, 2, 1), side(9, 1, 2)], 96, 96, 1, 1, same),
+        shape([side(9, 1, 2), side(7, 2, 1)], 140, 70, 2, 1, valid),
+        shape([side(9, 3, 1), side(5, 1, 1)], 96, 96, 1, 1, valid),
+        // The rows do not fit either: some are taken at a time.
+        shape([side(7, 1, 1), side(54, 1, 1)], 200, 38, 1, 1, same),
+        shape([side(11, 2, 1), side(54, 2, 1)], 200, 38, 1, 1, same),
     ] {
-        for bytes_of_weight in [1, 4] {
-            let channels = if bytes_of_weight == 1 { 2 * channels } else { channels };
-            let shape = Shape {
-                batch,
-                sides,
-                channels,
-                outputs: channels / groups,
-                groups,
-                is_depthwise: false,
-                padding,
-                activation: Activation::NONE,
-                has_bias: true,
-                seed: 7,
-            };
-            if bytes_of_weight == 1 {
-                check_bytes(&shape, true, true);
-            } else {
-                check_floats(&shape);
-            }
-        }
+        check_floats(&shape);
     }
+    check_bytes(&shape([side(6, 1, 1), side(6, 1, 1)], 192, 192, 1, 2, same), true, true);
+    check_bytes(&shape([side(8, 1, 1), side(60, 1, 1)], 800, 38, 1, 1, valid), true, false);
 }
 
 /// Of one result for each channel the sum is far beyond the integers that are floats one by one, and near zero with the bias.

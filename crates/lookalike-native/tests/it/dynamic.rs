@@ -139,6 +139,7 @@ impl Case {
         ];
         let expected = self.expected();
         for (set, found) in run_in_all_ways(&draft.model(output), &inputs) {
+            assert_eq!(floats(&found).len(), expected.len());
             for (found, expected) in floats(&found).iter().zip(&expected) {
                 let shape = self.shape;
                 assert!((found - expected).abs() < 1e-5, "{set} {shape:?}: {found} for {expected}");

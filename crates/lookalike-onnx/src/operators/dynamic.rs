@@ -64,7 +64,10 @@ pub(super) fn rounded(
     let by_last = graph.node("Sub", &[&high, &last], vec![]);
     let zero_point = graph.node("Where", &[&is_first, &by_first, &by_last], vec![]);
     let zero_point = graph.node("Clip", &[&zero_point, &low, &high], vec![]);
-    let zero_point = graph.node("Round", &[&zero_point], vec![]);
+    let zero_point = match rounding {
+        Rounding::HalfEven => graph.node("Round", &[&zero_point], vec![]),
+        Rounding::HalfAway => round_half_away(graph, &zero_point)?,
+    };
     let byte = graph.node("Mul", &[value, &factor], vec![]);
     let byte = match rounding {
         Rounding::HalfEven => {
@@ -73,15 +76,19 @@ pub(super) fn rounded(
         }
         Rounding::HalfAway => {
             let byte = graph.node("Add", &[&byte, &zero_point], vec![]);
-            let half = graph.number(0.5)?;
-            let sign = graph.node("Sign", &[&byte], vec![]);
-            let magnitude = graph.node("Abs", &[&byte], vec![]);
-            let magnitude = graph.node("Add", &[&magnitude, &half], vec![]);
-            let magnitude = graph.node("Floor", &[&magnitude], vec![]);
-            graph.node("Mul", &[&sign, &magnitude], vec![])
+            round_half_away(graph, &byte)?
         }
     };
     let byte = graph.node("Clip", &[&byte, &low, &high], vec![]);
     let steps = graph.node("Sub", &[&byte, &zero_point], vec![]);
     Ok(graph.node("Div", &[&steps, &factor], vec![]))
+}
+
+fn round_half_away(graph: &mut Graph<'_>, value: &str) -> Result<String> {
+    let half = graph.number(0.5)?;
+    let sign = graph.node("Sign", &[value], vec![]);
+    let magnitude = graph.node("Abs", &[value], vec![]);
+    let magnitude = graph.node("Add", &[&magnitude, &half], vec![]);
+    let magnitude = graph.node("Floor", &[&magnitude], vec![]);
+    Ok(graph.node("Mul", &[&sign, &magnitude], vec![]))
 }

@@ -139,8 +139,9 @@ impl DynamicRun<'_> {
             // SAFETY: the caller's.
             unsafe {
                 self.pixels_of(kernels, &self.scales[image..][..1], 0, &of_image, output);
-                pixels.input = pixels.input.add(count * products.pixel_stride());
             }
+            // Behind the last pixel there may be nothing.
+            pixels.input = pixels.input.wrapping_add(count * products.pixel_stride());
             pixels.first += count;
             pixels.count -= count;
         }

@@ -74,6 +74,12 @@ impl FloatConv {
         Self { layout, weights, activation, post_add_bounds, affine, has_residual }
     }
 
+    /// The same, for an operator that takes up one row of its output after the other.
+    pub(crate) fn row_by_row(mut self) -> Self {
+        self.layout.row_by_row();
+        self
+    }
+
     /// Whether the last vector of a block may have no channels for half its lanes.
     pub(crate) fn ends_in_half(&self) -> bool {
         self.layout.blocks.iter().any(|block| block.ends_in_half)

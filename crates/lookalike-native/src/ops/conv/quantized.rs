@@ -68,6 +68,12 @@ impl Requantizing {
 }
 
 impl ByteConv {
+    /// The same, for an operator that takes up one row of its output after the other.
+    pub(crate) fn row_by_row(mut self) -> Self {
+        self.products.layout.row_by_row();
+        self
+    }
+
     pub(crate) fn new(
         conv: &Conv,
         source: &ByteWeights,

@@ -76,6 +76,11 @@ impl Layout {
         }
     }
 
+    /// For an operator that takes up one row of the output after the other.
+    pub(super) fn row_by_row(&mut self) {
+        self.rows_together = 1;
+    }
+
     /// How `count` pixels are divided for a block.
     pub(super) fn runs(&self, block: &Block, count: usize) -> [Run; 2] {
         let index = block.vectors - 1;
