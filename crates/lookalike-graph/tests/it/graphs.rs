@@ -312,12 +312,21 @@ fn scales_and_zero_points_fit_their_tensor() {
         model
     };
     assert!(read(&quantized(&[0.5], &[255], 0)).is_ok());
+    let signed = |zero_point| {
+        let mut model = quantized(&[0.5], &[zero_point], 0);
+        let tensors = &mut model.subgraphs[0].tensors;
+        tensors.iter_mut().for_each(|tensor| tensor.element_type = TensorType::INT8);
+        model
+    };
+    assert!(read(&signed(-128)).is_ok());
     for (model, words) in [
         (quantized(&[0.0], &[0], 0), "has the scale 0"),
         (quantized(&[-1.0], &[0], 0), "has the scale -1"),
         (quantized(&[f32::NAN], &[0], 0), "has the scale NaN"),
         (quantized(&[f32::INFINITY], &[0], 0), "has the scale inf"),
         (quantized(&[0.5], &[256], 0), "it does not take"),
+        (signed(-129), "it does not take"),
+        (signed(128), "it does not take"),
         (quantized(&[0.5], &[], 0), "1 scales and 0 zero points"),
         (quantized(&[0.5; 3], &[0; 3], 0), "3 scales along dimension 0"),
         (quantized(&[0.5; 3], &[0; 3], -1), "3 scales along dimension -1"),

@@ -118,6 +118,15 @@ fn tensors_have_a_scale_and_a_shape() {
         });
     }
     assert_eq!(read(&model).unwrap().0.tensors()[0].scale(), Some((0.25, -7)));
+    // Floats have none, and slices have several.
+    let mut info = read(&model).unwrap().0.tensors()[0].clone();
+    info.element_type = TensorType::FLOAT32;
+    assert_eq!(info.scale(), None);
+    info.element_type = TensorType::INT8;
+    let quantization = info.quantization.as_mut().unwrap();
+    quantization.scale = vec![0.25, 0.5];
+    quantization.zero_point = vec![0, 0];
+    assert_eq!(info.scale(), None);
 }
 
 #[test]
