@@ -249,3 +249,31 @@ fn operands_are_counted() {
     let error = with_inputs(MAX_OPERANDS).unwrap_err();
     assert!(error.contains("more than 4194304"), "{error}");
 }
+
+#[test]
+fn constants_have_the_bytes_of_their_type() {
+    for (element_type, bytes) in [
+        (TensorType::BOOL, 1),
+        (TensorType::INT8, 1),
+        (TensorType::UINT8, 1),
+        (TensorType::BFLOAT16, 2),
+        (TensorType::FLOAT16, 2),
+        (TensorType::UINT16, 2),
+        (TensorType::INT32, 4),
+        (TensorType::COMPLEX64, 8),
+        (TensorType::UINT64, 8),
+        (TensorType::COMPLEX128, 16),
+    ] {
+        let with_bytes = |count: usize| {
+            let mut model = model();
+            model.buffers.push(Buffer { data: vec![0; count], ..Buffer::default() });
+            let buffer = model.buffers.len() as u32 - 1;
+            let shape = vec![3];
+            let constant = Tensor { shape, element_type, buffer, ..Tensor::default() };
+            model.subgraphs[0].tensors.push(constant);
+            read(&model).map(|_| ())
+        };
+        assert!(with_bytes(3 * bytes).is_ok(), "{element_type}");
+        assert!(with_bytes(3 * bytes - 1).is_err(), "{element_type}");
+    }
+}
