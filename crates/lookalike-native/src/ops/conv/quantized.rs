@@ -68,12 +68,6 @@ impl Requantizing {
 }
 
 impl ByteConv {
-    /// The same, for an operator that takes up one row of its output after the other.
-    pub(crate) fn row_by_row(mut self) -> Self {
-        self.products.layout.row_by_row();
-        self
-    }
-
     pub(crate) fn new(
         conv: &Conv,
         source: &ByteWeights,
@@ -91,6 +85,12 @@ impl ByteConv {
         let requantizing = Requantizing::new(source, blocks, kernels.lanes, constant);
         let sign_mask = if source.is_signed { 0x80 } else { 0 };
         Self { products, requantizing, sign_mask, padding: zero as u8 }
+    }
+
+    /// The same, for an operator that takes up one row of its output after the other.
+    pub(crate) fn row_by_row(mut self) -> Self {
+        self.products.layout.row_by_row();
+        self
     }
 
     /// Computes pixels of the output for a block.
