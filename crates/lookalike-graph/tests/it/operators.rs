@@ -276,7 +276,17 @@ fn slices_lie_within() {
         (vec![range(1, 1, 3), range(2, 1, 3)], true, vec![3, 3])
     );
     refuses(&slice(&[1, 2], &[4, 1]), "reach out of");
-    refuses(&slice(&[1], &[1]), "does not have a begin and a size for each dimension");
+    for (begins, sizes) in [(&[1][..], &[1][..]), (&[1, 2], &[1]), (&[1], &[1, 1])] {
+        refuses(&slice(begins, sizes), "does not have a begin and a size for each dimension");
+    }
+    refuses(&typed(slice(&[1, 2], &[1, 1]), 3, TensorType::UINT8, 0.0), "it does not take");
+    let mut mixed = slice(&[1, 2], &[1, 0, 1, 0]);
+    mixed.subgraphs[0].tensors[2].element_type = TensorType::INT64;
+    mixed.subgraphs[0].tensors[2].shape = vec![2];
+    refuses(&mixed, "it does not take");
+    let mut matrix = slice(&[1, 2], &[1, 1]);
+    matrix.subgraphs[0].tensors[2].shape = vec![1, 2];
+    refuses(&matrix, "it does not take");
 }
 
 #[test]
@@ -566,6 +576,17 @@ fn elements_are_gathered_and_lists_followed() {
     assert_eq!(list(Op::SLICE, none(), &[&[5, 6, 7], &[1], &[2]]), [6, 7]);
     let concatenation = BuiltinOptions::ConcatenationOptions(ConcatenationOptions::default());
     assert_eq!(list(Op::CONCATENATION, concatenation, &[&[5, 6], &[7]]), [5, 6, 7]);
+    let along_rows = BuiltinOptions::ConcatenationOptions(ConcatenationOptions {
+        axis: 1,
+        ..ConcatenationOptions::default()
+    });
+    let mut rows = Draft::new(Op::CONCATENATION, along_rows, &[1])
+        .constant(&[2, 2], Data::Ints(&[1, 2, 3, 4]))
+        .constant(&[2, 1], Data::Ints(&[5, 6]))
+        .open();
+    rows.subgraphs[0].operators[0].inputs.remove(0);
+    rows.subgraphs[0].tensors[3].element_type = TensorType::INT32;
+    assert_eq!(graph(&rows).computed_integers(3), Some(&[1, 2, 5, 3, 4, 6][..]));
     let pack = BuiltinOptions::PackOptions(PackOptions { values_count: 2, axis: 1 });
     assert_eq!(list(Op::PACK, pack, &[&[1, 2], &[3, 4]]), [1, 3, 2, 4]);
     let reversed = BuiltinOptions::StridedSliceOptions(StridedSliceOptions {
