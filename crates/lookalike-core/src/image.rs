@@ -1,6 +1,7 @@
 //! Pixels, borrowed and owned: formats, planes, strides and orientation.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
@@ -136,6 +137,33 @@ impl Orientation {
                 && candidate.rotate_corner((1, 0)) == image((1, 0))
         });
         found.unwrap_or_default()
+    }
+
+    /// Column and row of the stored image, whose extents are given, where a pixel of the upright one lies.
+    ///
+    /// ```
+    /// use lookalike_core::Orientation;
+    ///
+    /// // The upper left corner of a photograph that is rotated clockwise is stored at the lower left.
+    /// assert_eq!(Orientation::RightTop.stored_position((0, 0), (4, 3)), (0, 2));
+    /// ```
+    #[inline]
+    pub fn stored_position(
+        self,
+        (x, y): (usize, usize),
+        (width, height): (usize, usize),
+    ) -> (usize, usize) {
+        let (right, bottom) = (width - 1, height - 1);
+        match self {
+            Self::TopLeft => (x, y),
+            Self::TopRight => (right - x, y),
+            Self::BottomRight => (right - x, bottom - y),
+            Self::BottomLeft => (x, bottom - y),
+            Self::LeftTop => (y, x),
+            Self::RightTop => (y, bottom - x),
+            Self::RightBottom => (right - y, bottom - x),
+            Self::LeftBottom => (right - y, x),
+        }
     }
 
     /// Where a corner, given as (right, bottom), lies after the rotation.
@@ -303,7 +331,7 @@ impl<'a> ImageView<'a> {
     }
 }
 
-/// An image that owns its pixels: what decoding a file gives, and what goes to another thread.
+/// An image that owns its pixels: what decoding a file gives, and what goes to another thread. A clone shares them.
 ///
 /// Wherever an [`ImageView`] is taken, `&Image` is taken as well.
 ///
@@ -324,7 +352,7 @@ pub struct Image {
 }
 
 /// One plane of samples: the bytes, first row first, and the bytes from one row to the next.
-type OwnedPlane = (Vec<u8>, usize);
+type OwnedPlane = (Arc<Vec<u8>>, usize);
 
 impl Image {
     /// R, G, B bytes without padding between rows.
@@ -375,6 +403,8 @@ impl Image {
         height: usize,
         planes: Vec<(Vec<u8>, usize)>,
     ) -> Result<Self> {
+        let owned = planes.into_iter().map(|(data, row_stride)| (Arc::new(data), row_stride));
+        let planes: Vec<OwnedPlane> = owned.collect();
         let borrowed: Vec<Plane<'_>> = planes.iter().map(borrow).collect();
         ImageView::from_planes(format, width, height, &borrowed)?;
         Ok(Self { format, width, height, planes, orientation: Orientation::TopLeft })
@@ -448,7 +478,7 @@ impl From<&ImageView<'_>> for Image {
             format: view.format,
             width: view.width,
             height: view.height,
-            planes: planes.map(|plane| (plane.data.to_vec(), plane.row_stride)).collect(),
+            planes: planes.map(|plane| (Arc::new(plane.data.to_vec()), plane.row_stride)).collect(),
             orientation: view.orientation,
         }
     }

@@ -192,6 +192,56 @@ pub fn decode_sampled<'a>(
         .unwrap_or_else(|panic| Err(broken(format!("the decoder panicked: {panic}"))))
 }
 
+/// The image with its pixels in the order in which they stand upright.
+///
+/// ```
+/// use lookalike_core::{Image, Orientation};
+/// use lookalike_decode::upright;
+///
+/// let stored = Image::gray(vec![1, 2], 2, 1)?.with_orientation(Orientation::RightTop);
+/// let image = upright(stored)?;
+/// assert_eq!((image.width(), image.height(), image.pixels()), (1, 2, &[1, 2][..]));
+/// # Ok::<(), lookalike_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// There is no memory for the pixels, or their format has several planes, which no decoder gives.
+pub fn upright(image: Image) -> Result<Image> {
+    let orientation = image.orientation();
+    if orientation == Orientation::TopLeft {
+        return Ok(image);
+    }
+    let channels = match image.format() {
+        PixelFormat::Gray => 1,
+        PixelFormat::Rgb => 3,
+        PixelFormat::Rgba => 4,
+        other => {
+            return Err(Error::unimplemented(format!("images of {other} are not rotated")));
+        }
+    };
+    let plane = image.view().plane(0);
+    let stored = (image.width(), image.height());
+    let (width, height) = if orientation.swaps_axes() { (stored.1, stored.0) } else { stored };
+    let mut pixels = Vec::new();
+    let bytes = width * height * channels;
+    pixels
+        .try_reserve_exact(bytes)
+        .map_err(|_| too_large(format!("there is no memory for {bytes} bytes of pixels")))?;
+    for y in 0..height {
+        for x in 0..width {
+            let (column, row) = orientation.stored_position((x, y), stored);
+            let pixel = &plane.data[row * plane.row_stride + column * channels..][..channels];
+            pixels.extend_from_slice(pixel);
+        }
+    }
+    match channels {
+        1 => Image::gray(pixels, width, height),
+        3 => Image::rgb(pixels, width, height),
+        _ => Image::rgba(pixels, width, height),
+    }
+}
+
 fn check_length(bytes: &[u8], options: &DecodeOptions) -> Result<()> {
     let max = options.limits.max_image_bytes;
     if bytes.len() as u64 <= max {

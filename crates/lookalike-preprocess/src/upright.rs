@@ -85,27 +85,16 @@ impl<'a> Upright<'a> {
 #[derive(Debug)]
 pub(crate) struct Rotated {
     orientation: Orientation,
-    right: usize,
-    bottom: usize,
+    stored: Size,
 }
 
 impl Rotated {
     pub(crate) fn new(orientation: Orientation, stored: Size) -> Self {
-        Self { orientation, right: stored.width - 1, bottom: stored.height - 1 }
+        Self { orientation, stored }
     }
 
     /// Column and row.
     pub(crate) fn stored(&self, x: usize, y: usize) -> (usize, usize) {
-        let (right, bottom) = (self.right, self.bottom);
-        match self.orientation {
-            Orientation::TopLeft => (x, y),
-            Orientation::TopRight => (right - x, y),
-            Orientation::BottomRight => (right - x, bottom - y),
-            Orientation::BottomLeft => (x, bottom - y),
-            Orientation::LeftTop => (y, x),
-            Orientation::RightTop => (y, bottom - x),
-            Orientation::RightBottom => (right - y, bottom - x),
-            Orientation::LeftBottom => (right - y, x),
-        }
+        self.orientation.stored_position((x, y), (self.stored.width, self.stored.height))
     }
 }

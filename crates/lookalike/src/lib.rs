@@ -15,6 +15,7 @@ mod stream;
 pub use lookalike_decode::{
     DecodeOptions, Decoded, Exif, Format, ImageInfo, JpegInfo, MemoryBudget, Reservation, Sampled,
     Sniffed, decode, decode_file, decode_sampled, decode_within, inspect, read, read_file, sniff,
+    upright,
 };
 
 #[cfg(feature = "native")]
