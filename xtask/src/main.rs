@@ -6,6 +6,7 @@
 mod assembly;
 mod ci;
 mod conformance;
+mod drop_in;
 mod fixtures;
 mod glossary;
 mod golden;
@@ -95,6 +96,8 @@ enum Task {
     Golden,
     /// Fetch the shared libraries that the backends `tflitec` and `ort` run from
     Runtimes,
+    /// Run MediaPipe's own Python over the library of lookalike-c, and have valgrind watch a C program
+    DropIn,
     /// Have TensorFlow make models of well-known architectures, and compare the engine with LiteRT on them
     Zoo {
         /// Only models of these names, such as `vit.int8`
@@ -143,6 +146,7 @@ fn main() -> anyhow::Result<()> {
         }
         Task::Assembly => assembly::check(),
         Task::CheckOnnx => onnx::check(),
+        Task::DropIn => drop_in::check(),
         Task::Zoo { names } => zoo::compare(&names),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
         Task::Conformance { report: Some(file), .. } => conformance::report(&file),

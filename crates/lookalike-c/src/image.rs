@@ -477,10 +477,10 @@ pub extern "C" fn MpImageUsesGpu(_image: MpImagePtr) -> bool {
     false
 }
 
-/// Whether there are no pixels. True for a handle that is none.
+/// Whether there is no image, which is so for a handle that is none. An image of 0x0 pixels is one.
 #[unsafe(no_mangle)]
 pub extern "C" fn MpImageIsEmpty(image: MpImagePtr) -> bool {
-    look(image, true, |image| matches!(image.pixels, Pixels::Empty))
+    look(image, true, |_| false)
 }
 
 /// Whether pixels and rows begin at multiples of so many bytes. False for a number that is no power of two, and for a handle that is none.

@@ -64,7 +64,8 @@ impl From<Error> for Failure {
             // The kinds may become more; of those nothing is known here.
             _ => MpStatus::Unknown,
         };
-        Self::new(status, error.to_string())
+        // The Task Library's messages have its own names of types.
+        Self::new(status, error.to_string().replace("kTfLiteFloat32", "float32"))
     }
 }
 

@@ -149,7 +149,8 @@ fn an_image_may_have_no_pixels() {
             MpImageCreateFromUint8Data(GRAY8, width, height, ptr::null(), 0, &mut image, error)
         });
         assert_eq!(made, None);
-        assert!(MpImageIsEmpty(image));
+        assert!(!MpImageIsEmpty(image));
+        assert_eq!((MpImageGetWidth(image), MpImageGetHeight(image)), (width, height));
         let mut data = ptr::null();
         assert_eq!(said(|error| unsafe { MpImageDataUint8(image, &mut data, error) }), None);
         assert!(!data.is_null());

@@ -115,6 +115,15 @@ fn a_c_program_compares_two_pictures() {
 }
 
 #[test]
+fn a_c_program_survives_all_that_it_does_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compiled(&folder, "c", "tests/misuse.c");
+    let mut command = Command::new(program);
+    command.args([MODEL, IMAGES[0]]).env("LD_LIBRARY_PATH", folder.path());
+    assert!(run(&mut command).ends_with(" calls\n"));
+}
+
+#[test]
 fn a_cpp_program_sends_frames() {
     let folder = tempfile::tempdir().unwrap();
     let program = compiled(&folder, "c++", "examples/live_stream.cc");

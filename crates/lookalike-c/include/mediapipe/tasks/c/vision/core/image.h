@@ -63,7 +63,7 @@ MP_EXPORT MpStatus MpImageCreateFromImageFrame(MpImagePtr image, MpImagePtr* out
 /* Reads a file of JPEG, PNG, GIF, BMP, PNM, WebP or TIFF, and rotates it as the EXIF data of a JPEG file say. */
 MP_EXPORT MpStatus MpImageCreateFromFile(const char* file_name, MpImagePtr* out, char** error_msg);
 
-/* Of a handle that is none these say false, 0 or unknown, and that it is empty. */
+/* Of a handle that is none these say false, 0 or unknown, and that it is empty, which no image is. */
 MP_EXPORT bool MpImageIsContiguous(MpImagePtr image);
 MP_EXPORT bool MpImageUsesGpu(MpImagePtr image);
 MP_EXPORT bool MpImageIsEmpty(MpImagePtr image);
