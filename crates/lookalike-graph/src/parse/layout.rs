@@ -300,7 +300,7 @@ fn strided_ranges(
         ));
     }
     let entries = begins.len();
-    if ends.len() != entries || steps.len() != entries || entries > 31 {
+    if ends.len() != entries || steps.len() != entries {
         return Err(Error::invalid("it has not as many ends and steps as beginnings"));
     }
     let has = |mask: i32, entry: usize| mask >> entry & 1 != 0;

@@ -260,6 +260,24 @@ fn slices_lie_within() {
     );
     refuses(&of(|options| options.offset = true, [&[0], &[1], &[1]]), "count from its beginnings");
     refuses(&of(all, [&[0, 0], &[1], &[1]]), "not as many ends and steps");
+    refuses(&of(all, [&[0], &[1, 1], &[1]]), "not as many ends and steps");
+    refuses(&of(all, [&[0], &[1], &[1, 1]]), "not as many ends and steps");
+    refuses(&of(all, [&[0; 31], &[1; 31], &[1; 31]]), "more than there can be");
+    // A step leads to the last element and not beyond, and counts for nothing where one element is left.
+    assert_eq!(ranges(&of(all, [&[0], &[4], &[6]])).0[0], range(0, 1, 1));
+    refuses(&of(all, [&[0], &[4], &[7]]), "a step of 7 leads out of");
+    assert_eq!(
+        ranges(&of(|options| options.begin_mask = 1, [&[3], &[4], &[2]])).0[0],
+        range(0, 2, 2)
+    );
+    // Longer dimensions have no exact length in 32-bit floats.
+    let long = |side: i32| {
+        let options = BuiltinOptions::StridedSliceOptions(StridedSliceOptions::default());
+        let draft = Draft::new(Op::STRIDED_SLICE, options, &[side]);
+        draft.ints(&[0]).ints(&[1]).ints(&[1]).open()
+    };
+    assert_eq!(parsed(&long(1 << 24)).1, [1]);
+    refuses(&long((1 << 24) + 1), "[16777217] is longer than 16777216");
     refuses(&of(all, [&[0; 4], &[1; 4], &[1; 4]]), "are too many for");
     refuses(&of(all, [&[2], &[2], &[1]]), "no or too many elements");
     let shrinks = |options: &mut StridedSliceOptions| options.shrink_axis_mask = 1;
@@ -393,9 +411,10 @@ fn integers_are_computed_as_tensorflow_lite_computes_them() {
 
 #[test]
 fn weights_have_the_scales_of_their_outputs() {
-    let of = |scales: usize, dimension: i32| {
+    let of_results = |results: i32, scales: usize, dimension: i32| {
         let draft = Draft::new(Op::CONV_2D, conv(|_| {}), &[1, 4, 4, 2]);
-        let model = draft.constant(&[3, 1, 1, 2], Data::Bytes(&[0; 6])).open();
+        let bytes = vec![0; 2 * results as usize];
+        let model = draft.constant(&[results, 1, 1, 2], Data::Bytes(&bytes)).open();
         let mut model = typed(model, 0, TensorType::INT8, 0.5);
         let weights = model.subgraphs[0].tensors[1].quantization.as_mut().unwrap();
         weights.scale = vec![0.5; scales];
@@ -403,9 +422,50 @@ fn weights_have_the_scales_of_their_outputs() {
         weights.quantized_dimension = dimension;
         model
     };
-    assert_eq!(parsed(&of(3, 0)).1, [1, 4, 4, 3]);
-    assert_eq!(parsed(&of(1, 0)).1, [1, 4, 4, 3]);
-    refuses(&of(2, 3), "its weights have 2 scales along dimension 3, and make 3 results along 0");
+    assert_eq!(parsed(&of_results(3, 3, 0)).1, [1, 4, 4, 3]);
+    assert_eq!(parsed(&of_results(3, 1, 0)).1, [1, 4, 4, 3]);
+    for results in [2, 3] {
+        let along = format!("2 scales along dimension 3, and make {results} results along 0");
+        refuses(&of_results(results, 2, 3), &along);
+    }
+}
+
+#[test]
+fn images_become_batches_of_blocks_and_back() {
+    let batches = |operator, dims: &[i32], sizes: &[i32], borders: &[i32]| {
+        let draft = Draft::new(operator, none(), dims).ints(sizes);
+        draft.constant(&[2, 2], Data::Ints(borders)).open()
+    };
+    let to_batch = |sizes: &[i32], borders: &[i32; 4]| {
+        batches(Op::SPACE_TO_BATCH_ND, &[2, 5, 6, 3], sizes, borders)
+    };
+    let block = |size, before, after| lookalike_graph::Block { size, before, after };
+    let op = Parsed::SpaceToBatch { blocks: [block(4, 1, 2), block(3, 3, 0)] };
+    assert_eq!(parsed(&to_batch(&[4, 3], &[1, 2, 3, 0])), (op, vec![24, 2, 3, 3]));
+    refuses(&to_batch(&[4, 3], &[1, 1, 3, 0]), "7 x 9 does not consist of blocks of 4 x 3");
+    refuses(&to_batch(&[4, 3], &[1, 2, 3, 1]), "8 x 10 does not consist of blocks of 4 x 3");
+    let to_space = |count: i32, borders: &[i32; 4]| {
+        batches(Op::BATCH_TO_SPACE_ND, &[count, 2, 3, 3], &[4, 3], borders)
+    };
+    let op = Parsed::BatchToSpace { blocks: [block(4, 1, 2), block(3, 3, 0)] };
+    assert_eq!(parsed(&to_space(24, &[1, 2, 3, 0])), (op, vec![2, 5, 6, 3]));
+    assert_eq!(parsed(&to_space(12, &[3, 4, 8, 0])).1, [1, 1, 1, 3]);
+    refuses(&to_space(13, &[0; 4]), "13 batches are no blocks of 12");
+    refuses(&to_space(12, &[4, 4, 0, 0]), "it takes away more than there is");
+    refuses(&to_space(12, &[0, 0, 5, 5]), "it takes away more than there is");
+    // The lists are 32-bit integers, two for each dimension.
+    let lists = "its blocks and borders must be 32-bit integers";
+    refuses(&batches(Op::SPACE_TO_BATCH_ND, &[1, 4, 4, 1], &[2, 0, 2, 0], &[0; 4]), "only blocks");
+    let mut sizes = batches(Op::SPACE_TO_BATCH_ND, &[1, 4, 4, 1], &[2, 0, 2, 0], &[0; 4]);
+    sizes.subgraphs[0].tensors[1].element_type = TensorType::INT64;
+    sizes.subgraphs[0].tensors[1].shape = vec![2];
+    refuses(&sizes, lists);
+    let mut borders = batches(Op::SPACE_TO_BATCH_ND, &[1, 4, 4, 1], &[2, 2], &[0; 8]);
+    borders.subgraphs[0].tensors[2].element_type = TensorType::INT64;
+    refuses(&borders, lists);
+    let mut flat = batches(Op::SPACE_TO_BATCH_ND, &[1, 4, 4, 1], &[2, 2], &[0; 4]);
+    flat.subgraphs[0].tensors[2].shape = vec![4];
+    refuses(&flat, lists);
 }
 
 #[test]
@@ -531,6 +591,14 @@ fn images_are_resized_by_one_rule() {
     assert_eq!(parsed(&of(true, false)), (sampling(true, false), vec![1, 5, 6, 4]));
     assert_eq!(parsed(&of(false, true)).0, sampling(false, true));
     refuses(&of(true, true), "it sets both");
+    // For each pixel that it makes, an engine keeps where it comes from.
+    let model = of(false, false);
+    let within = |max_arena_bytes| {
+        let limits = lookalike_graph::GraphLimits { max_arena_bytes, ..LIMITS };
+        read_within(&model, limits).is_ok()
+    };
+    let bytes = (1 * 2 * 3 * 4 + 1 * 5 * 6 * 4) * 4 + 5 * 6 * 32;
+    assert!(within(bytes) && !within(bytes - 1));
 }
 
 #[test]
@@ -587,6 +655,14 @@ fn elements_are_gathered_and_lists_followed() {
     rows.subgraphs[0].operators[0].inputs.remove(0);
     rows.subgraphs[0].tensors[3].element_type = TensorType::INT32;
     assert_eq!(graph(&rows).computed_integers(3), Some(&[1, 2, 5, 3, 4, 6][..]));
+    let mut rows = Draft::new(Op::SLICE, none(), &[1])
+        .constant(&[2, 3], Data::Ints(&[1, 2, 3, 4, 5, 6]))
+        .ints(&[1, 1])
+        .ints(&[1, 2])
+        .open();
+    rows.subgraphs[0].operators[0].inputs.remove(0);
+    rows.subgraphs[0].tensors[4].element_type = TensorType::INT32;
+    assert_eq!(graph(&rows).computed_integers(4), Some(&[5, 6][..]));
     let pack = BuiltinOptions::PackOptions(PackOptions { values_count: 2, axis: 1 });
     assert_eq!(list(Op::PACK, pack, &[&[1, 2], &[3, 4]]), [1, 3, 2, 4]);
     let reversed = BuiltinOptions::StridedSliceOptions(StridedSliceOptions {
