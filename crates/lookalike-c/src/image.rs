@@ -237,9 +237,8 @@ impl MpImage {
             [row, column, channel] => (row, column, channel),
             [row, column] if channels == 1 => (row, column, 0),
             _ => {
-                let expected = if channels == 1 { "2 or 3" } else { "3" };
                 return Err(Failure::invalid(format!(
-                    "Invalid index dimension: {} (expected {expected})",
+                    "Invalid index dimension: {} (expected 2 or 3)",
                     position.len()
                 )));
             }

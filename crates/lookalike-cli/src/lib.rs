@@ -33,19 +33,24 @@ enum Outcome {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    run_program(std::env::args_os()).into()
+}
+
+/// Runs the program with these arguments, its own name first, and returns its exit code. Help, and arguments that are wrong, end the process.
+pub fn run_program(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // Panics inside engines and decoders come back as errors; those of our own are reported below, on one line like any error.
     std::panic::set_hook(Box::new(|_| {}));
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(arguments);
     signals::end_with(end_early);
     let result = lookalike::contain_panics(|| run(&arguments.command))
         .unwrap_or_else(|panic| Err(anyhow::anyhow!("internal error, please report it: {panic}")));
     match result {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed) => ExitCode::from(1),
-        Err(error) if pipe::is_closed(&error) => ExitCode::SUCCESS,
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::SomeFailed) => 1,
+        Err(error) if pipe::is_closed(&error) => 0,
         Err(error) => {
             pipe::report(&error);
-            ExitCode::from(2)
+            2
         }
     }
 }

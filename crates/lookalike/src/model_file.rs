@@ -40,7 +40,7 @@ pub fn read_model_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Mode
         return Err(Error::new(
             ErrorKind::Unknown,
             format!(
-                "Unable to map file to memory buffer: {shown} is a directory; give a .tflite file"
+                "Unable to map file to memory buffer, errno=12: {shown} is a directory; give a .tflite file"
             ),
         )
         .with_support_code(SupportCode::FileMmap));

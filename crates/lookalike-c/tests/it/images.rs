@@ -52,10 +52,10 @@ fn samples_are_found_by_their_position() {
     let (status, text) = refused(vec![0; 4]);
     assert_eq!(
         (status, &*text),
-        (MpStatus::InvalidArgument, "Invalid index dimension: 4 (expected 3)")
+        (MpStatus::InvalidArgument, "Invalid index dimension: 4 (expected 2 or 3)")
     );
-    assert_eq!(refused(vec![0; 2]).1, "Invalid index dimension: 2 (expected 3)");
-    assert_eq!(refused(vec![]).1, "Invalid index dimension: 0 (expected 3)");
+    assert_eq!(refused(vec![0; 2]).1, "Invalid index dimension: 2 (expected 2 or 3)");
+    assert_eq!(refused(vec![]).1, "Invalid index dimension: 0 (expected 2 or 3)");
     let gray = crate::calls::image(2, 2, 1);
     let mut value = 0;
     let read =

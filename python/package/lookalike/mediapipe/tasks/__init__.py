@@ -1,0 +1,1 @@
+"""Tasks, in `lookalike.mediapipe.tasks.python`."""

@@ -1,0 +1,1 @@
+"""What vision tasks have in common."""

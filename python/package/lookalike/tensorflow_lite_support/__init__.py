@@ -1,0 +1,1 @@
+"""The deep paths of tflite-support, under which its classes are pickled."""
