@@ -139,10 +139,10 @@ fn vectors(
         let name = head_name.as_deref();
         match feature_vector {
             FeatureVector::Float(values) => {
-                list.append((PyArray1::from_vec(py, values), head_index, name))?;
+                list.append((PyArray1::from_slice(py, &values), head_index, name))?;
             }
             FeatureVector::Quantized(values) => {
-                list.append((PyArray1::from_vec(py, values), head_index, name))?;
+                list.append((PyArray1::from_slice(py, &values), head_index, name))?;
             }
         }
     }

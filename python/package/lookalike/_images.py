@@ -28,8 +28,10 @@ def from_pil(image: Any) -> Any:
     mode, convert = getattr(image, "mode", None), getattr(image, "convert", None)
     if not isinstance(mode, str) or convert is None or mode in ("L", "RGB", "RGBA"):
         return image
-    if mode in ("1", "LA", "La"):
+    if mode in ("1", "LA"):
         return convert("L")
+    if mode == "La":
+        return convert("LA").convert("L")
     has_alpha = "transparency" in getattr(image, "info", {}) or mode in ("PA", "RGBa")
     if mode == "P" and not has_alpha or mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         return convert("RGB")
