@@ -6,7 +6,7 @@ import collections
 import dataclasses
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Deque, Iterable, Iterator, Optional, Tuple, Union
+from typing import Any, Deque, Iterable, Iterator, Optional, Sized, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -223,7 +223,7 @@ class Embedder:
             return vectors
         from tqdm import tqdm
 
-        total = len(images) if hasattr(images, "__len__") else None
+        total = len(images) if isinstance(images, Sized) else None
         return iter(tqdm(vectors, total=total, unit="image"))
 
     def _embed_many(

@@ -4,6 +4,18 @@ from typing import List, Optional, Tuple, Union, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "__version__",
+    "BACKENDS",
+    "KNOWN_BACKENDS",
+    "PREPROCESSORS",
+    "Embedder",
+    "Failure",
+    "cosine_similarity",
+    "decode",
+    "run_command_line",
+]
+
 __version__: str
 BACKENDS: List[str]
 KNOWN_BACKENDS: List[str]

@@ -6,6 +6,6 @@ import sys
 from lookalike import compat
 
 # What is imported is what stands here when this module has run.
-del sys.modules[__name__]
+sys.modules.pop("mediapipe", None)
 compat.install("mediapipe")
-importlib.import_module(__name__)
+sys.modules[__name__] = importlib.import_module("mediapipe")

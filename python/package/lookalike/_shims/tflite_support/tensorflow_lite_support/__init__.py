@@ -6,6 +6,6 @@ import sys
 from lookalike import compat
 
 # What is imported is what stands here when this module has run.
-del sys.modules[__name__]
+sys.modules.pop("tensorflow_lite_support", None)
 compat.install("tflite_support")
-importlib.import_module(__name__)
+sys.modules[__name__] = importlib.import_module("tensorflow_lite_support")

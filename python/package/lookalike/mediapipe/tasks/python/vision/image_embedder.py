@@ -292,10 +292,10 @@ def _processing(
         return rotation_degrees % 360, None
     if isinstance(region, rect.Rect):
         raise TypeError("incompatible types, MpRectC instance instead of MpRectFC instance")
-    sides = [getattr(region, side, None) for side in ("left", "top", "right", "bottom")]
-    if any(side is None for side in sides):
+    if not all(hasattr(region, side) for side in ("left", "top", "right", "bottom")):
         raise TypeError(f"a region is a RectF, not {type(region).__name__}")
-    left, top, right, bottom = (float(side) for side in sides)
+    left, top = float(region.left), float(region.top)
+    right, bottom = float(region.right), float(region.bottom)
     if not (left < right and top < bottom):
         raise ValueError("Expected RectF with left < right and top < bottom.")
     if not (left >= 0 and top >= 0 and right <= 1 and bottom <= 1):

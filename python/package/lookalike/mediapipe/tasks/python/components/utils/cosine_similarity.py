@@ -31,4 +31,5 @@ def cosine_similarity(u: embedding_result.Embedding, v: embedding_result.Embeddi
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     if norms <= 0:
         raise ValueError(f"{_CANNOT} on embedding with 0 norm.")
-    return a.dot(b) / norms
+    similarity: float = a.dot(b) / norms
+    return similarity

@@ -102,8 +102,14 @@ class Image:
         pixels = data.flatten()[:count].reshape(height, width, channels)
         self._set(number, pixels)
 
+    _format: int
+    _pixels: np.ndarray
+
     def _set(self, image_format: int, pixels: np.ndarray) -> None:
-        pixels.flags.writeable = False
+        # Views of the pixels can only be made writable where what they are views of is.
+        for array in (pixels.base, pixels):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
         self._format = image_format
         self._pixels = pixels
 
@@ -165,7 +171,8 @@ class Image:
 
     def numpy_view(self) -> np.ndarray:
         """Return the pixels: rows, columns and channels, which cannot be written."""
-        return self._pixels.view()
+        view: np.ndarray = self._pixels.view()
+        return view
 
     def is_contiguous(self) -> bool:
         """Return whether rows need no padding."""
@@ -205,4 +212,5 @@ class Image:
             raise ValueError(f"Invalid index dimension: {len(index)} (expected 2 or 3)")
         if any(not 0 <= number < size for number, size in zip(position, self._pixels.shape)):
             raise IndexError(f"there is no value at {index} of an image of {self._pixels.shape}")
-        return self._pixels[position].item()
+        value: Union[int, float] = self._pixels[position].item()
+        return value

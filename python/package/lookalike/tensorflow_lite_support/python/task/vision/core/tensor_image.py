@@ -58,7 +58,8 @@ class TensorImage:
     @property
     def buffer(self) -> np.ndarray:
         """A view of the pixels: rows, columns and channels."""
-        return self._image_data.pixels.view()
+        view: np.ndarray = self._image_data.pixels.view()
+        return view
 
     @property
     def height(self) -> int:
