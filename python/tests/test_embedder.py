@@ -40,11 +40,11 @@ def test_models_are_paths_bytes_or_built_in(pixels):
         ({"model": "/nope.tflite"}, FileNotFoundError, "Unable to open file at /nope.tflite"),
         ({"model": b"no model"}, ValueError, "The model is not a valid Flatbuffer buffer"),
         ({"model": b""}, ValueError, "must specify at least one of"),
-        ({"model": 5}, TypeError, "model"),
+        ({"model": 5}, TypeError, "a model is a path or bytes, not int"),
         ({"backend": "nope"}, ValueError, "backend='nope': this package has 'auto', 'native'"),
         ({"preprocess": "nope"}, ValueError, "preprocess='nope': there is 'task-library'"),
         ({"threads": -2}, RuntimeError, "Failed setting number of CPU threads"),
-        ({"threads": 1.5}, TypeError, "num_threads"),
+        ({"threads": 1.5}, TypeError, "interpreted as an integer"),
     ],
 )
 def test_wrong_options_are_refused(options, kind, text):

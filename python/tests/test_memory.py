@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -99,21 +100,23 @@ def test_64_threads_get_equal_vectors(pixels):
 
 
 def test_python_goes_on_while_pictures_are_embedded():
-    embedder = lookalike.Embedder(MODEL)
-    image = np.zeros((4000, 4000, 3), np.uint8)
-    done, turns = threading.Event(), 0
+    embedder = lookalike.Embedder(MODEL, preprocess="antialias")
+    image = np.zeros((8000, 8000, 3), np.uint8)
+    calls, times = [], []
 
     def work():
-        for _ in range(5):
-            embedder.embed(image)
-        done.set()
+        begin = time.perf_counter()
+        embedder.embed(image)
+        calls.append((begin, time.perf_counter()))
 
     worker = threading.Thread(target=work)
     worker.start()
-    while not done.wait(0.0005):
-        turns += 1
-    worker.join()
-    assert turns > 3
+    while worker.is_alive():
+        times.append(time.perf_counter())
+    (begin, end), = calls
+    # In the middle half of the call.
+    quarter = (end - begin) / 4
+    assert any(begin + quarter < moment < end - quarter for moment in times)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

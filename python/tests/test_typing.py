@@ -22,4 +22,5 @@ def test_annotations_are_strict():
 
 
 def test_stubs_say_what_there_is():
-    run("mypy.stubtest", "lookalike", "--mypy-config-file", "pyproject.toml")
+    config = ("--mypy-config-file", "pyproject.toml", "--allowlist", "tests/stubtest_allowlist.txt")
+    run("mypy.stubtest", "lookalike", *config)

@@ -122,6 +122,8 @@ class Embedder:
             raise ValueError(f"preprocess={preprocess!r}: there is {known}")
         if isinstance(model, (bytearray, memoryview)):
             model = bytes(model)
+        if model is not None and not isinstance(model, bytes) and not is_path(model):
+            raise TypeError(f"a model is a path or bytes, not {type(model).__name__}")
         with translated(builtin):
             self._native = _native.Embedder(
                 model,

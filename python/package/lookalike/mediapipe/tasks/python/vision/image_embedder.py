@@ -223,8 +223,10 @@ class ImageEmbedder:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_stream", None) is not None:
-            self.close()
+        # This may run on any thread, that of the callback among them, and hence waits for nothing. The interpreter does when it ends.
+        stream = getattr(self, "_stream", None)
+        if stream is not None:
+            stream.end()
 
     def __reduce__(self) -> Any:
         raise TypeError("cannot pickle 'ImageEmbedder' object")
@@ -238,7 +240,7 @@ class ImageEmbedder:
 
     def _advance(self, timestamp_ms: int) -> int:
         """Take the time of a frame, unless it is refused."""
-        number = operator.index(timestamp_ms)
+        number = int(operator.index(timestamp_ms))
         if not -(2**63) <= 1000 * number < 2**63:
             raise ValueError(f"a timestamp of {number} ms does not fit 64 bits of microseconds")
         with self._lock:

@@ -50,17 +50,21 @@ class LiveStream:
             self._waiting = frame
             self._changed.notify()
 
+    def end(self) -> None:
+        """Work on the frame that waits, hand all results over, and end, without waiting for that."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
     def close(self) -> None:
-        """Work on the frame that waits, hand all results over, and end.
+        """End, and wait for it.
 
         Raises
         ------
         RuntimeError
             It is called from the callback, which cannot wait for itself. The stream ends all the same.
         """
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self.end()
         self._worker.join()
         # The dispatcher cannot wait for itself: `join` says so.
         self._dispatcher.join()

@@ -84,7 +84,7 @@ class Image:
     """
 
     def __init__(self, image_format: Union[ImageFormat, int], data: np.ndarray) -> None:
-        number = operator.index(image_format)
+        number = int(operator.index(image_format))
         if data.ndim not in (2, 3):
             raise ValueError(f"Unsupported number of dimensions:{data.ndim}")
         if data.dtype not in _FORMATS:
