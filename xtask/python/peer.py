@@ -2,8 +2,11 @@
 nanoseconds that each took, as `benches/src/bin/peer.rs` does.
 
 Usage: peer.py LIBRARY THING MODEL PICTURE THREADS
+
+LIBRARY is a name, or `lookalike.` and the name of a library whose interface lookalike has.
 """
 
+import importlib
 import sys
 import time
 
@@ -52,31 +55,38 @@ def onnxruntime(thing, model, _picture, threads):
     return lambda: session.run(None, {details.name: values})
 
 
-def mediapipe(thing, model, picture, _threads):
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions
-    from mediapipe.tasks.python.vision import ImageEmbedder, ImageEmbedderOptions
-
-    options = ImageEmbedderOptions(base_options=BaseOptions(model_asset_path=model))
-    embedder = ImageEmbedder.create_from_options(options)
-    if thing == "file":
-        return lambda: embedder.embed(mediapipe.Image.create_from_file(picture))
-    image = mediapipe.Image.create_from_file(picture)
-    return lambda: embedder.embed(image)
+def mediapipe(thing, model, picture, _threads, root=""):
+    mediapipe = importlib.import_module(f"{root}mediapipe")
+    vision, base_options = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions(model_asset_path=model)
+    embedder = vision.ImageEmbedder.create_from_options(vision.ImageEmbedderOptions(base_options=base_options))
+    return work(thing, embedder.embed, mediapipe.Image.create_from_file, picture)
 
 
-def tflite_support(thing, model, picture, _threads):
-    from tflite_support.task import core, processor, vision
+def tflite_support(thing, model, picture, _threads, root=""):
+    task = importlib.import_module(f"{root}tflite_support.task")
+    base_options, vision = task.core.BaseOptions(file_name=model), task.vision
+    embedder = vision.ImageEmbedder.create_from_options(vision.ImageEmbedderOptions(base_options))
+    return work(thing, embedder.embed, vision.TensorImage.create_from_file, picture)
 
-    options = vision.ImageEmbedderOptions(core.BaseOptions(file_name=model), processor.EmbeddingOptions())
-    embedder = vision.ImageEmbedder.create_from_options(options)
+
+def lookalike(thing, model, picture, _threads):
+    import lookalike
+    from lookalike import _native
+
+    embedder = lookalike.Embedder(model)
+    read = str if thing == "file" else lambda path: _native.decode(path, "ignore")
+    return work(thing, embedder.embed, read, picture)
+
+
+def work(thing, embed, read, picture):
+    """What is done with a picture; a process that is to do it once ends here."""
     if thing == "process":
-        embedder.embed(vision.TensorImage.create_from_file(picture))
+        embed(read(picture))
         sys.exit(0)
     if thing == "file":
-        return lambda: embedder.embed(vision.TensorImage.create_from_file(picture))
-    image = vision.TensorImage.create_from_file(picture)
-    return lambda: embedder.embed(image)
+        return lambda: embed(read(picture))
+    image = read(picture)
+    return lambda: embed(image)
 
 
 def simplejpeg(_thing, _model, picture, _threads):
@@ -88,7 +98,9 @@ def simplejpeg(_thing, _model, picture, _threads):
 
 def main():
     library, thing, model, picture, threads = sys.argv[1:]
-    run = globals()[library](thing, model, picture, int(threads))
+    root, _, name = library.rpartition(".")
+    options = {"root": f"{root}."} if root else {}
+    run = globals()[name](thing, model, picture, int(threads), **options)
     for line in sys.stdin:
         times = []
         for _ in range(int(line)):

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{paths, python, shell};
+use crate::{paths, peers, shell, wheel};
 
 /// Versions of MediaPipe, and the feature of our library that has the layout of their options.
 const VERSIONS: [(&str, &[&str]); 2] = [("1.2.2", &[]), ("1.2.3", &["--features", "layout-1-2-3"])];
@@ -21,16 +21,15 @@ const MAX_DIFFERENCE: f64 = 1e-5;
 const MAX_DIFFERENCE_OF_MOBILENET_V1: f64 = 2e-5;
 
 /// Puts our library into copies of the package `mediapipe`, runs tests on them and on the package as it is, compares the vectors of both, and
-/// has valgrind watch a C program.
+/// has valgrind watch a C program. Then runs the programs of python/README.md on the packages and on ours.
 pub(crate) fn check() -> Result<()> {
     let model = paths::root().join("crates/lookalike/models/gist.tflite");
     let script = paths::root().join("xtask/python/drop_in.py");
     let arguments = [script, model.clone(), paths::fixtures(), paths::cache()];
     let arguments = arguments.map(|path| path.to_string_lossy().into_owned());
     let arguments = arguments.each_ref().map(String::as_str);
-    let reference = python::environment("drop-in", &[&format!("mediapipe=={}", VERSIONS[0].0)])?;
-    shell::run(&reference, &[&arguments[..], &SURVIVED].concat())
-        .context("MediaPipe itself fails; it needs `apt-get install libgl1 libegl1 libgles2`")?;
+    let (reference, _) = peers::python_libraries()?;
+    shell::run(&reference, &[&arguments[..], &SURVIVED].concat())?;
     let expected = vectors(&reference, &arguments, &[])?;
     for (version, features) in VERSIONS {
         let library = library(features)?;
@@ -45,7 +44,7 @@ pub(crate) fn check() -> Result<()> {
             watch(&library, &model)?;
         }
     }
-    Ok(())
+    wheel::compare_programs()
 }
 
 /// Our library in the layout of these features.

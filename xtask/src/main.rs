@@ -20,6 +20,7 @@ mod runtimes;
 mod shell;
 mod test;
 mod tools;
+mod wheel;
 mod workspace;
 mod zoo;
 
@@ -43,6 +44,9 @@ enum Task {
         /// Measure this library against others, which are installed from PyPI
         #[arg(long, conflicts_with_all = ["filter", "backends"])]
         peers: bool,
+        /// Measure the Python package against those whose interfaces it has
+        #[arg(long, conflicts_with_all = ["filter", "backends", "peers"])]
+        python: bool,
         /// Those whose name contains this
         filter: Option<String>,
     },
@@ -96,8 +100,10 @@ enum Task {
     Golden,
     /// Fetch the shared libraries that the backends `tflitec` and `ort` run from
     Runtimes,
-    /// Run MediaPipe's own Python over the library of lookalike-c, and have valgrind watch a C program
+    /// Run MediaPipe's own Python over the library of lookalike-c, and programs for other Python packages on ours
     DropIn,
+    /// Build and install the Python package, and run its tests
+    Python,
     /// Have TensorFlow make models of well-known architectures, and compare the engine with LiteRT on them
     Zoo {
         /// Only models of these names, such as `vit.int8`
@@ -138,6 +144,7 @@ fn main() -> anyhow::Result<()> {
             )
         }
         Task::Bench { peers: true, .. } => peers::bench(),
+        Task::Bench { python: true, .. } => wheel::bench(),
         Task::Bench { filter, .. } => {
             let arguments = ["bench", "--package", "lookalike-benches", "--bench", "stages"];
             let filter: Vec<&str> =
@@ -147,6 +154,7 @@ fn main() -> anyhow::Result<()> {
         Task::Assembly => assembly::check(),
         Task::CheckOnnx => onnx::check(),
         Task::DropIn => drop_in::check(),
+        Task::Python => wheel::test(),
         Task::Zoo { names } => zoo::compare(&names),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
         Task::Conformance { report: Some(file), .. } => conformance::report(&file),
