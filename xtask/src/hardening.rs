@@ -150,6 +150,7 @@ pub(crate) fn asan() -> Result<()> {
         "lookalike-preprocess",
         "lookalike-jpeg",
         "lookalike-native",
+        "lookalike-c",
     ];
     let backends = runtimes::fetch()?;
     let usable = runtimes::BACKENDS.iter().filter(|backend| backends.contains(&backend.feature));
@@ -160,7 +161,8 @@ pub(crate) fn asan() -> Result<()> {
     let target = host.context("rustc does not name its host")?;
     let mut arguments = vec!["test", "--locked", "--target", target, "--target-dir", "target/asan"];
     packages.iter().for_each(|package| arguments.extend(["--package", package]));
-    arguments.extend(["--lib", "--tests"]);
+    // C programs would have to be linked to the sanitizer as well; valgrind watches them.
+    arguments.extend(["--lib", "--tests", "--", "--skip", "programs::"]);
     // The standard library comes without the sanitizer; what it allocates is watched all the same.
     let flags = "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer";
     let options = "detect_leaks=0:detect_odr_violation=0";

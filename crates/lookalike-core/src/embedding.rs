@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn dequantisation_without_parameters_gives_zeros() {
+    fn dequantization_without_parameters_gives_zeros() {
         assert_eq!(dequantize([0, 3, 255].into_iter(), 0.0, 0), [0.0; 3]);
         assert_eq!(dequantize([0, 3, 255].into_iter(), 0.5, 1), [-0.5, 1.0, 127.0]);
     }

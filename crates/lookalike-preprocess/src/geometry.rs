@@ -65,7 +65,7 @@ impl Axis {
         if target <= source {
             let step = (source << 16) / target;
             Self { start: (step >> 1) - ONE / 2, step }
-        } else if source > 1 && target > 1 {
+        } else if source > 1 {
             Self { start: 0, step: ((source << 16) - (ONE + 1)) / (target - 1) }
         } else {
             Self::default()

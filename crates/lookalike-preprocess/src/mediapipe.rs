@@ -455,4 +455,32 @@ mod tests {
         assert_eq!(neighbour(i32::MAX, 10), (8, 32));
         assert_eq!(neighbour(i32::MAX, 1), (0, 0));
     }
+
+    #[test]
+    fn a_matrix_times_its_inverse_is_one() {
+        let matrix = [[2.0, -3.0, 5.0], [7.0, 11.0, -13.0], [0.25, 0.5, 1.0]];
+        let inverse = invert(&matrix);
+        for (row, coefficients) in matrix.iter().enumerate() {
+            for column in 0..3 {
+                let product = (0..3).map(|k| coefficients[k] * inverse[k][column]);
+                let expected = if row == column { 1.0 } else { 0.0 };
+                let found: f64 = product.sum();
+                assert!((found - expected).abs() < 1e-12, "{row}, {column}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn corners_are_mapped_to_corners() {
+        let from = [[3.0, 40.0], [5.0, 7.0], [60.0, 2.0], [55.0, 45.0]];
+        let to = [[0.0, 32.0], [0.0, 0.0], [24.0, 0.0], [24.0, 32.0]];
+        let matrix = perspective(from, to);
+        for ([x, y], expected) in from.into_iter().zip(to) {
+            let along = |[a, b, c]: [f64; 3]| a * f64::from(x) + b * f64::from(y) + c;
+            let depth = along(matrix[2]);
+            for (line, expected) in [matrix[0], matrix[1]].into_iter().zip(expected) {
+                assert!((along(line) / depth - f64::from(expected)).abs() < 1e-4);
+            }
+        }
+    }
 }

@@ -28,16 +28,14 @@ pub(crate) fn resize(source: Rows<'_, 1>, target: Size) -> Vec<u8> {
         }
         return out;
     }
-    if target.width <= width && target.height <= height {
-        if 4 * target.width == 3 * width && 4 * target.height == 3 * height {
-            return three_quarters(source, target, filter);
-        }
-        if 2 * target.width == width && 2 * target.height == height {
-            return half(source, target);
-        }
-        if 8 * target.width == 3 * width && 8 * target.height == 3 * height {
-            return three_eighths(source, target, filter);
-        }
+    if 4 * target.width == 3 * width && 4 * target.height == 3 * height {
+        return three_quarters(source, target);
+    }
+    if 2 * target.width == width && 2 * target.height == height {
+        return half(source, target);
+    }
+    if 8 * target.width == 3 * width && 8 * target.height == 3 * height {
+        return three_eighths(source, target);
     }
     if filter == Filter::None {
         for index in 0..target.height {
@@ -91,8 +89,7 @@ fn half(source: Rows<'_, 1>, target: Size) -> Vec<u8> {
 }
 
 /// 4x4 samples become 3x3. SSSE3 serves columns by 24 and rounds the vertical pass first; the rest rounds it last.
-fn three_quarters(source: Rows<'_, 1>, target: Size, filter: Filter) -> Vec<u8> {
-    let neighbour = usize::from(filter != Filter::Linear);
+fn three_quarters(source: Rows<'_, 1>, target: Size) -> Vec<u8> {
     let vector_columns = target.width - target.width % 24;
     let horizontal = |row: &[u16]| -> Vec<u16> {
         row.chunks_exact(4)
@@ -118,27 +115,17 @@ fn three_quarters(source: Rows<'_, 1>, target: Size, filter: Filter) -> Vec<u8> 
     };
     let middle = |near, far| combine(near, far, |a, b| (a + b + 1) >> 1, |a, b| (a + b + 1) >> 1);
     let mut out = Vec::with_capacity(target.width * target.height);
-    let mut from = 0;
-    for _ in 0..target.height / 3 {
-        out.extend(outer(from, from + neighbour));
-        out.extend(middle(from + 1, from + 1 + neighbour));
-        out.extend(outer(from + 3, from + 3 - neighbour));
-        from += 4;
-    }
-    match target.height % 3 {
-        2 => {
-            out.extend(outer(from, from + neighbour));
-            out.extend(middle(from + 1, from + 1));
-        }
-        1 => out.extend(outer(from, from)),
-        _ => {}
+    // Both sides consist of whole boxes.
+    for from in (0..source.size.height).step_by(4) {
+        out.extend(outer(from, from + 1));
+        out.extend(middle(from + 1, from + 2));
+        out.extend(outer(from + 3, from + 2));
     }
     out
 }
 
 /// 8x8 samples become 3x3. SSSE3 serves columns by 6 and rounds the vertical pass of two-row boxes first.
-fn three_eighths(source: Rows<'_, 1>, target: Size, filter: Filter) -> Vec<u8> {
-    let neighbour = usize::from(filter != Filter::Linear);
+fn three_eighths(source: Rows<'_, 1>, target: Size) -> Vec<u8> {
     let vector_columns = target.width - target.width % 6;
     // Sums of 3, 3 and 2 columns, divided by the number of samples through a 16-bit reciprocal.
     let horizontal = |row: &[u32], by_three: u32, by_two: u32| -> Vec<u8> {
@@ -168,23 +155,10 @@ fn three_eighths(source: Rows<'_, 1>, target: Size, filter: Filter) -> Vec<u8> {
         out
     };
     let mut out = Vec::with_capacity(target.width * target.height);
-    let mut from = 0;
-    for _ in 0..target.height / 3 {
-        out.extend(three_rows([from, from + neighbour, from + 2 * neighbour]));
-        from += 3;
-        out.extend(three_rows([from, from + neighbour, from + 2 * neighbour]));
-        from += 3;
-        out.extend(two_rows([from, from + neighbour]));
-        from += 2;
-    }
-    match target.height % 3 {
-        2 => {
-            out.extend(three_rows([from, from + neighbour, from + 2 * neighbour]));
-            from += 3;
-            out.extend(three_rows([from; 3]));
-        }
-        1 => out.extend(three_rows([from; 3])),
-        _ => {}
+    for from in (0..source.size.height).step_by(8) {
+        out.extend(three_rows([from, from + 1, from + 2]));
+        out.extend(three_rows([from + 3, from + 4, from + 5]));
+        out.extend(two_rows([from + 6, from + 7]));
     }
     out
 }

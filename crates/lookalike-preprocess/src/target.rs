@@ -192,3 +192,23 @@ pub(crate) fn check_size(size: Size) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_input_is_accepted() {
+        let of = |width| check_size(Size { width, height: 1 });
+        assert!(of(MAX_INPUT_PIXELS).is_ok());
+        assert!(of(MAX_INPUT_PIXELS + 1).unwrap_err().to_string().contains("is larger than"));
+        assert!(of(2 * MAX_INPUT_PIXELS).is_err());
+    }
+
+    #[test]
+    fn deviations_may_be_small() {
+        let of = |std: f32| check_std(&Normalization::new(&[0.0], &[std]).unwrap());
+        assert!(of(f32::EPSILON).is_ok() && of(-f32::EPSILON).is_ok());
+        assert!(of(f32::EPSILON / 2.0).is_err() && of(0.0).is_err());
+    }
+}

@@ -97,7 +97,7 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_c_program_compares_two_pictures() {
+fn a_c_program_compares_two_images() {
     let folder = tempfile::tempdir().unwrap();
     let program = compiled(&folder, "c", "examples/compare.c");
     let run = |arguments: &[&str]| {

@@ -101,7 +101,7 @@ fn exif_is_applied_unless_it_is_to_be_ignored() {
 }
 
 #[test]
-fn region_and_rotation_reach_the_picture() {
+fn region_and_rotation_reach_the_image() {
     let whole = succeed(&["embed", "tiny.png", "-m", "echo_f32.tflite"]);
     let region = succeed(&["embed", "tiny.png", "-m", "echo_f32.tflite", "--roi", "0,0,24,16"]);
     assert_eq!(whole, region);
@@ -119,7 +119,7 @@ fn region_and_rotation_reach_the_picture() {
 }
 
 #[test]
-fn embed_gives_a_line_a_picture_and_goes_on_after_a_failure() {
+fn embed_gives_a_line_an_image_and_goes_on_after_a_failure() {
     let output = run(&[
         "embed",
         "tiny.png",
@@ -292,7 +292,7 @@ fn wrong_input_is_one_clear_line() {
 }
 
 #[test]
-fn a_model_without_normalisation_takes_it_from_the_command_line() {
+fn a_model_without_normalization_takes_it_from_the_command_line() {
     let own = succeed(&["embed", "tiny.png", "-m", "echo_f32.tflite"]);
     for (mean, std) in [("127.5", "127.5"), ("127.5,127.5,127.5", "127.5,127.5,127.5")] {
         let given = succeed(&[

@@ -221,7 +221,7 @@ fn faults_of_metadata_refuse_models_of_bytes_too() {
 }
 
 #[test]
-fn the_callers_normalisation_takes_the_place_of_the_models() {
+fn the_callers_normalization_takes_the_place_of_the_models() {
     let own = Normalization::new(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]).unwrap();
     for metadata in [None, Some(metadata(vec![image()]))] {
         let case = Case { metadata, ..Case::default() };

@@ -26,7 +26,7 @@ fn none() -> BuiltinOptions {
 
 /// What is one row of pixels to a fully connected layer is an image to the operator behind it.
 #[test]
-fn a_picture_of_a_fully_connected_layer() {
+fn an_image_of_a_fully_connected_layer() {
     let mut numbers = Numbers(5);
     let mut draft = Draft::new();
     let input = draft.input(&[1, 6, 4, 5], TensorType::FLOAT32, &[]);

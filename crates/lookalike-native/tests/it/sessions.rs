@@ -155,7 +155,7 @@ fn places_that_an_operand_lists_must_not_fill_the_memory() {
 }
 
 #[test]
-fn sides_of_padded_pictures_must_not_fill_the_memory() {
+fn sides_of_padded_images_must_not_fill_the_memory() {
     let mut draft = Draft::new();
     let byte = (1.0, 0);
     let input = draft.input(&[1, 1, 1, 1], TensorType::UINT8, &[byte]);
@@ -171,7 +171,7 @@ fn sides_of_padded_pictures_must_not_fill_the_memory() {
 }
 
 #[test]
-fn padding_around_many_pictures_must_not_take_for_ever() {
+fn padding_around_many_images_must_not_take_for_ever() {
     // A window that reaches 8 million pixels beyond each of 150 528 images of one pixel.
     let mut draft = Draft::new();
     let pictures = draft.input(&[150_528, 1, 1, 1], TensorType::FLOAT32, &[]);

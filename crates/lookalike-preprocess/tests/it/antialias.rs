@@ -36,7 +36,7 @@ fn every_pixel_counts() {
 }
 
 #[test]
-fn a_picture_of_the_right_size_is_copied_and_turned() {
+fn an_image_of_the_right_size_is_copied_and_rotated() {
     let pixels: Vec<u8> = (0..5 * 4 * 3).map(|value| value * 4).collect();
     let image = ImageView::rgb(&pixels, 5, 4).unwrap();
     assert_eq!(bytes(&image, None, 0, 5, 4), pixels);
@@ -90,7 +90,7 @@ fn wrong_regions_are_refused() {
 }
 
 #[test]
-fn a_long_picture_does_not_ask_for_all_memory() {
+fn a_long_image_does_not_ask_for_all_memory() {
     let pixels = vec![9; 3 << 21];
     let spec = InputSpec::new(224, 224, InputElement::U8);
     let prepare = |width, height| {

@@ -106,7 +106,7 @@ fn with_padding(plane: &Plane<'_>, padding: usize) -> Vec<u8> {
 }
 
 #[test]
-fn every_modelled_yuv_picture_is_equal() {
+fn every_modelled_yuv_image_is_equal() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../data/yuv_crc.json")).unwrap();
     assert!(cases.len() > 250);
     for case in cases {

@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_turned_picture_is_the_upright_one(
+    fn a_rotated_image_is_the_upright_one(
         (width, height) in (1..30usize, 1..30usize),
         exif in 1..9u8,
         seed: u64,
@@ -155,7 +155,7 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 /// One pixel off, as in the reference.
 #[test]
-fn turns_are_those_of_the_reference() {
+fn rotations_are_those_of_the_reference() {
     const N: usize = 64;
     let pixels = synthetic(N, N);
     let image = ImageView::rgb(&pixels, N, N).unwrap();
@@ -176,7 +176,7 @@ fn turns_are_those_of_the_reference() {
 }
 
 #[test]
-fn normalisation_is_that_of_the_reference() {
+fn normalization_is_that_of_the_reference() {
     let pixels: Vec<u8> = (0..=255u8).flat_map(|byte| [byte; 3]).collect();
     let image = ImageView::rgb(&pixels, 256, 1).unwrap();
     let element = InputElement::F32(Normalization::new(&[127.5], &[127.5]).unwrap());
@@ -192,7 +192,7 @@ fn normalisation_is_that_of_the_reference() {
 }
 
 #[test]
-fn grey_yuv_and_long_pictures_have_results() {
+fn gray_yuv_and_long_images_have_results() {
     let set = InstructionSet::detect();
     let grey: Vec<u8> = (0..35).map(|value| value * 7).collect();
     let image = ImageView::gray(&grey, 7, 5).unwrap();

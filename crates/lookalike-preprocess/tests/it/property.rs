@@ -103,7 +103,7 @@ proptest! {
     }
 
     #[test]
-    fn turning_the_tensor_is_turning_the_pixels(
+    fn rotating_the_tensor_is_rotating_the_pixels(
         (width, height, seed) in (1..20usize, 1..20usize, any::<u64>()),
         exif in 1..9u8,
     ) {
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn grey_is_rgb_with_equal_channels_and_alpha_has_no_influence(
+    fn gray_is_rgb_with_equal_channels_and_alpha_has_no_influence(
         (width, height, target_width, target_height) in (side(), side(), 1..40usize, 1..40usize),
         seed: u64,
     ) {
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn a_region_is_the_picture_cut_out(
+    fn a_region_is_the_image_cropped(
         (width, height, seed) in (2..60usize, 2..60usize, any::<u64>()),
         (left, top) in (0.0f64..1.0, 0.0f64..1.0),
     ) {
@@ -193,7 +193,7 @@ proptest! {
 }
 
 #[test]
-fn a_plain_white_picture_darkens_as_in_the_reference() {
+fn a_plain_white_image_darkens_as_in_the_reference() {
     let white = vec![255; 100 * 60 * 3];
     let image = ImageView::rgb(&white, 100, 60).unwrap();
     assert!(whole(&image, 224, 224).iter().all(|&value| value == 253));
@@ -328,6 +328,43 @@ fn photographs_are_sampled_and_small_images_are_not() {
         assert_eq!(profile.sampling(outline(100, 100), &whole, &spec), None);
     }
     assert_eq!(Antialias::new().sampling(outline(4000, 3000), &whole, &spec), None);
+    // MediaPipe's profile counts four pixels for each of the tensor, the Task Library's the lines that are there.
+    let sampled = |profile: &dyn Preprocessor, side: usize, width, height| {
+        let spec = InputSpec::new(side, side, InputElement::U8);
+        profile.sampling(outline(width, height), &whole, &spec)
+    };
+    assert!(sampled(&MediaPipe::new(), 10, 40, 20).is_some());
+    assert_eq!(sampled(&MediaPipe::new(), 10, 39, 20), None);
+    let grid = sampled(&MediaPipe::new(), 1, 1, 100).unwrap();
+    assert_eq!((grid.columns().len(), grid.rows().len()), (1, 2));
+    assert_eq!(sampled(&TaskLibrary::new(), 4, 10, 10), None);
+    let grid = sampled(&TaskLibrary::new(), 30, 300, 300).unwrap();
+    assert_eq!((grid.columns().len(), grid.rows().len()), (60, 60));
+}
+
+#[test]
+fn profiles_have_the_names_they_are_asked_for_by() {
+    let profiles: [&dyn Preprocessor; 3] =
+        [&TaskLibrary::new(), &MediaPipe::new(), &Antialias::new()];
+    assert_eq!(profiles.map(Preprocessor::name), ["task-library", "mediapipe", "antialias"]);
+}
+
+/// The Task Library subtracts the mean and multiplies by the reciprocal of the deviation, in 32-bit floats.
+#[test]
+fn floats_are_normalized_as_the_task_library_does() {
+    let (mean, std) = ([123.7f32, 116.3, 103.5], [58.4f32, 57.1, 0.3]);
+    let element = InputElement::F32(Normalization::new(&mean, &std).unwrap());
+    let data = pixels(4 * 3 * 3, 5);
+    let image = ImageView::rgb(&data, 4, 3).unwrap();
+    let spec = InputSpec::new(3, 4, element);
+    let processing = ImageProcessingOptions::default();
+    let tensor = prepare(InstructionSet::detect(), &image, &processing, &spec);
+    let Data::F32(floats) = tensor.data() else { panic!("other elements") };
+    let normalized = data.iter().enumerate().map(|(index, &byte)| {
+        let channel = index % 3;
+        (f32::from(byte) - mean[channel]) * (1.0 / std[channel])
+    });
+    assert!(normalized.eq(floats.iter().copied()));
 }
 
 #[test]

@@ -77,14 +77,14 @@ fn heads_come_in_graph_order_with_index_and_name() {
 }
 
 #[test]
-fn an_output_without_quantisation_parameters_is_all_zeros() {
+fn an_output_without_quantization_parameters_is_all_zeros() {
     let embedder = ImageEmbedder::from_file(fixture("echo_u8_without_parameters.tflite")).unwrap();
     let result = embedder.embed(&picture("tiny.png")).unwrap();
     assert_eq!(result.embeddings[0].feature_vector.as_float().unwrap(), [0.0; 105]);
 }
 
 #[test]
-fn grey_pictures_count_as_rgb() {
+fn gray_images_count_as_rgb() {
     let embedder = ImageEmbedder::from_file(fixture("echo_f32.tflite")).unwrap();
     let grey = picture("tiny_grey.png");
     let rgb: Vec<u8> = grey.pixels().iter().flat_map(|&value| [value; 3]).collect();
@@ -93,7 +93,7 @@ fn grey_pictures_count_as_rgb() {
 }
 
 #[test]
-fn a_float_model_without_normalisation_takes_the_callers() {
+fn a_float_model_without_normalization_takes_the_callers() {
     let path = fixture("refused_no_metadata.tflite");
     let error = ImageEmbedder::from_file(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -263,7 +263,7 @@ fn associated_files_are_read_by_name() {
 }
 
 #[test]
-fn a_region_out_of_the_picture_is_refused_and_the_embedder_goes_on() {
+fn a_region_out_of_the_image_is_refused_and_the_embedder_goes_on() {
     let embedder = ImageEmbedder::builder().build().unwrap();
     let picture = picture("tiny.png");
     let view = picture.view();
