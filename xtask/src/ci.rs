@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::runtimes::BACKENDS;
 use crate::{
-    assembly, conformance, glossary, hardening, onnx, paths, runtimes, shell, tools, workspace,
+    assembly, conformance, glossary, hardening, onnx, paths, runtimes, shell, tools, wheel,
+    workspace,
 };
 
 /// What looks like a foreign library and is none: rayon-core has the key so as to be there once, linux-raw-sys holds the
@@ -78,6 +79,7 @@ pub(crate) fn run() -> Result<()> {
         conformance::check_report(&backends)?;
         targets.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
+    wheel::test()?;
     hardening::fuzz_on(&fuzzed, FUZZ_SECONDS, None)
 }
 

@@ -1,4 +1,4 @@
-/* How alike two pictures are.
+/* How alike two images are.
  *
  *   cc -std=c11 -I include examples/compare.c -L ../../target/release -llookalike_mediapipe -o compare
  *   ./compare model.tflite a.jpg b.jpg

@@ -1,4 +1,4 @@
-// Embeds a picture as if a camera sent it five times, and prints the time of each frame and the size of its vector.
+// Embeds an image as if a camera sent it five times, and prints the time of each frame and the size of its vector.
 //
 //   c++ -std=c++20 -I include examples/live_stream.cc -L ../../target/release -llookalike_mediapipe -o live_stream
 //   ./live_stream model.tflite a.jpg

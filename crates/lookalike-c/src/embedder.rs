@@ -50,7 +50,7 @@ impl Embedder {
         processing: &ImageProcessingOptions,
     ) -> Outcome<(EmbeddingResult, i64)> {
         let Self::Image { embedder, next_ms } = self else { return Err(self.not("image")) };
-        let result = embedder.embed_with(image.picture()?, processing)?;
+        let result = embedder.embed_with(image.embeddable()?, processing)?;
         // MediaPipe counts images as if one came every second.
         Ok((result, next_ms.fetch_add(1000, Ordering::Relaxed)))
     }
@@ -62,7 +62,7 @@ impl Embedder {
         timestamp_ms: i64,
     ) -> Outcome<(EmbeddingResult, i64)> {
         let Self::Video(embedder) = self else { return Err(self.not("video")) };
-        let result = embedder.embed_with(image.picture()?, timestamp_ms, processing)?;
+        let result = embedder.embed_with(image.embeddable()?, timestamp_ms, processing)?;
         Ok((result, timestamp_ms))
     }
 }
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn MpImageEmbedderEmbedAsync(
                 return Err(embedder.not("live stream"));
             };
             let processing = checked(options)?;
-            stream.send_with(image.picture()?.clone(), timestamp_ms, processing)?;
+            stream.send_with(image.embeddable()?.clone(), timestamp_ms, processing)?;
             Ok(())
         })
     }

@@ -176,7 +176,7 @@ const ROW_ALIGNMENT: usize = 16;
 
 impl MpImage {
     /// What can be embedded of it.
-    pub(crate) fn picture(&self) -> Outcome<&Image> {
+    pub(crate) fn embeddable(&self) -> Outcome<&Image> {
         match &self.pixels {
             Pixels::Bytes(image) => Ok(image),
             Pixels::Empty => Err(Failure::invalid(format!(
@@ -298,7 +298,7 @@ unsafe fn create<T: Sample>(
             )));
         }
         let (Ok(columns), Ok(rows)) = (usize::try_from(width), usize::try_from(height)) else {
-            return Err(Failure::invalid(format!("an image of {width}x{height} has no extents")));
+            return Err(Failure::invalid(format!("an image of {width}x{height} cannot be")));
         };
         let count = columns as u128 * rows as u128 * format.channels() as u128;
         let given = usize::try_from(pixel_data_size).unwrap_or(0);

@@ -139,7 +139,7 @@ impl Orientation {
         found.unwrap_or_default()
     }
 
-    /// Column and row of the stored image, whose extents are given, where a pixel of the upright one lies.
+    /// Column and row of the stored image, of this width and height, where a pixel of the upright one lies.
     ///
     /// ```
     /// use lookalike_core::Orientation;

@@ -1,7 +1,7 @@
-"""How alike are two pictures?
+"""How alike are two images?
 
-An image embedder turns a picture into a vector that stands for its meaning. The cosine of the angle between two vectors says how alike the
-pictures are: about 1 for the same motif, near 0 for nothing in common.
+An image embedder turns an image into a vector that stands for its meaning. The cosine of the angle between two vectors says how alike the
+images are: about 1 for the same motif, near 0 for nothing in common.
 
 >>> import lookalike
 >>> embedder = lookalike.Embedder()

@@ -1,4 +1,4 @@
-"""The small interface: pictures in, vectors out."""
+"""The small interface: images in, vectors out."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class EmbedderInfo:
 
 
 class Embedder:
-    """Turn pictures into vectors.
+    """Turn images into vectors.
 
     Any number of threads may use an embedder at a time; Python's lock is free while it works.
 
@@ -143,7 +143,7 @@ class Embedder:
         rotation: int = 0,
         head: Union[int, str] = 0,
     ) -> Vector:
-        """Return the vector of a picture.
+        """Return the vector of an image.
 
         Parameters
         ----------
@@ -152,7 +152,7 @@ class Embedder:
             image, a tensor on the CPU, or anything else with `__array__`, a buffer or `__dlpack__`. Pixels are not copied unless they lie apart
             within a row. Files are rotated as their EXIF data say.
         region
-            x, y, width and height in pixels of the part to embed; the whole picture by default.
+            x, y, width and height in pixels of the part to embed; the whole image by default.
         rotation
             Degrees clockwise, a multiple of 90.
         head
@@ -192,27 +192,27 @@ class Embedder:
         on_error: str = "raise",
         progress: bool = False,
     ) -> Iterator[Any]:
-        """Yield the vectors of many pictures, in their order.
+        """Yield the vectors of many images, in their order.
 
-        Pictures are taken from the iterable a few ahead, so it may be endless.
+        Images are taken from the iterable a few ahead, so it may be endless.
 
         Parameters
         ----------
         images
             What `embed` takes.
         jobs
-            Pictures at a time; as many as there are processors by default.
+            Images at a time; as many as there are processors by default.
         head
             As of `embed`.
         on_error
-            "raise" to end at the first picture that fails, "return" to yield its exception in the place of a vector and go on.
+            "raise" to end at the first image that fails, "return" to yield its exception in the place of a vector and go on.
         progress
             Whether `tqdm` shows a bar: `pip install lookalike[progress]`.
 
         Yields
         ------
         numpy.ndarray
-            The vector of each picture, or its exception.
+            The vector of each image, or its exception.
         """
         if on_error not in ("raise", "return"):
             raise ValueError(f"on_error={on_error!r}: give 'raise' or 'return'")
@@ -253,7 +253,7 @@ class Embedder:
                     future.cancel()
 
     def similarity(self, a: Any, b: Any, *, head: Union[int, str] = 0) -> float:
-        """Return how alike two pictures are: the cosine of the angle between their vectors, -1 to 1.
+        """Return how alike two images are: the cosine of the angle between their vectors, -1 to 1.
 
         Parameters
         ----------
