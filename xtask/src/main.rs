@@ -16,6 +16,7 @@ mod onnx;
 mod paths;
 mod peers;
 mod python;
+mod release;
 mod runtimes;
 mod shell;
 mod test;
@@ -98,6 +99,12 @@ enum Task {
     },
     /// Capture vectors and messages of tflite-support on the fixtures
     Golden,
+    /// Check what must hold before a release, which a tag makes
+    Release {
+        /// Only check: there is nothing else, as workflows make the release of a tag
+        #[arg(long, required = true)]
+        dry_run: bool,
+    },
     /// Fetch the shared libraries that the backends `tflitec` and `ort` run from
     Runtimes,
     /// Run MediaPipe's own Python over the library of lookalike-c, and programs for other Python packages on ours
@@ -155,6 +162,7 @@ fn main() -> anyhow::Result<()> {
         Task::CheckOnnx => onnx::check(),
         Task::DropIn => drop_in::check(),
         Task::Python => wheel::test(),
+        Task::Release { dry_run: _ } => release::check(),
         Task::Zoo { names } => zoo::compare(&names),
         Task::Runtimes => runtimes::fetch().map(|_| ()),
         Task::Conformance { report: Some(file), .. } => conformance::report(&file),
