@@ -43,4 +43,5 @@ if [ -f "$work/$library/lib/liblookalike_mediapipe.so" ]; then
   ln -s liblookalike_mediapipe.so "$work/$library/lib/libmediapipe.so"
 fi
 sed "s/@VERSION@/$version/" "$here/lookalike_mediapipe.pc.in" > "$work/$library/lib/pkgconfig/lookalike_mediapipe.pc"
+rmdir "$work/$library/bin" 2> /dev/null || true
 archive "$library"

@@ -342,6 +342,68 @@ fn photographs_are_sampled_and_small_images_are_not() {
     assert_eq!((grid.columns().len(), grid.rows().len()), (60, 60));
 }
 
+/// Rows of samples with bytes behind each.
+fn padded(data: &[u8], row: usize) -> Vec<u8> {
+    data.chunks(row).flat_map(|samples| [samples, &[0xA5; 7]].concat()).collect()
+}
+
+/// Pixels of any format, with padding, and however they lie, give the tensor of the same pixels as RGB. The Task Library's
+/// profile, which has goldens for each format, says what these are.
+#[test]
+fn all_formats_are_rgb_to_all_profiles() {
+    let (width, height) = (13, 9);
+    let (chroma_width, chroma_height) = (7, 5);
+    let data = pixels(width * height * 4 + 2 * chroma_width * chroma_height, 11);
+    let formats = [
+        (PixelFormat::Gray, vec![(width, height)]),
+        (PixelFormat::Rgb, vec![(width * 3, height)]),
+        (PixelFormat::Rgba, vec![(width * 4, height)]),
+        (PixelFormat::Nv12, vec![(width, height), (chroma_width * 2, chroma_height)]),
+        (PixelFormat::Nv21, vec![(width, height), (chroma_width * 2, chroma_height)]),
+        (
+            PixelFormat::I420,
+            vec![(width, height), (chroma_width, chroma_height), (chroma_width, chroma_height)],
+        ),
+        (
+            PixelFormat::Yv12,
+            vec![(width, height), (chroma_width, chroma_height), (chroma_width, chroma_height)],
+        ),
+    ];
+    for (format, sizes) in formats {
+        let mut rest = &data[..];
+        let planes: Vec<(Vec<u8>, usize)> = sizes
+            .iter()
+            .map(|&(row, rows)| {
+                let (plane, behind) = rest.split_at(row * rows);
+                rest = behind;
+                (padded(plane, row), row + 7)
+            })
+            .collect();
+        let planes: Vec<Plane<'_>> = planes
+            .iter()
+            .map(|(data, row_stride)| Plane { data, row_stride: *row_stride })
+            .collect();
+        let stored = ImageView::from_planes(format, width, height, &planes).unwrap();
+        let rgb = whole(&stored, width, height);
+        for exif in 1..9 {
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let image = stored.with_orientation(orientation);
+            let rgb = ImageView::rgb(&rgb, width, height).unwrap().with_orientation(orientation);
+            let profiles: [&dyn Preprocessor; 2] = [&MediaPipe::new(), &Antialias::new()];
+            for profile in profiles {
+                let tensor = |image: &ImageView<'_>| {
+                    let mut tensor = Tensor::empty();
+                    let spec = InputSpec::new(6, 8, InputElement::U8);
+                    let processing = ImageProcessingOptions::default();
+                    profile.prepare(image, &processing, &spec, &mut tensor).unwrap();
+                    bytes_of(&tensor).to_vec()
+                };
+                assert_eq!(tensor(&image), tensor(&rgb), "{} {format} {exif}", profile.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn profiles_have_the_names_they_are_asked_for_by() {
     let profiles: [&dyn Preprocessor; 3] =
