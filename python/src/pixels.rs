@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::slice;
 
 use lookalike::{DecodeOptions, Error, Exif, ImageView, PixelFormat, Plane, read_file, upright};
-use numpy::{PyArray3, PyArrayMethods, PyReadonlyArray3, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArray3, PyArrayMethods, PyReadonlyArray3, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
@@ -126,6 +126,5 @@ pub(crate) fn decode<'py>(
         _ => 3,
     };
     let (height, width) = (image.height(), image.width());
-    let pixels = numpy::PyArray1::from_slice(py, image.pixels());
-    pixels.reshape([height, width, channels])
+    PyArray1::from_vec(py, image.into_pixels()).reshape([height, width, channels])
 }

@@ -442,6 +442,12 @@ impl Image {
         &self.planes[0].0
     }
 
+    /// The bytes of the first plane, without a copy unless a clone of the image shares them.
+    pub fn into_pixels(mut self) -> Vec<u8> {
+        let (data, _) = self.planes.swap_remove(0);
+        Arc::unwrap_or_clone(data)
+    }
+
     /// The image, borrowed.
     pub fn view(&self) -> ImageView<'_> {
         let mut planes = NO_PLANES;
