@@ -458,14 +458,14 @@ mod tests {
 
     #[test]
     fn a_matrix_times_its_inverse_is_one() {
-        let matrix = [[2.0, -3.0, 5.0], [7.0, 11.0, -13.0], [0.25, 0.5, 1.0]];
+        let matrix = [[2.0, -3.0, 5.0], [7.0, 11.0, -13.0], [0.25, 0.5, 3.0]];
         let inverse = invert(&matrix);
-        for (row, coefficients) in matrix.iter().enumerate() {
-            for column in 0..3 {
-                let product = (0..3).map(|k| coefficients[k] * inverse[k][column]);
-                let expected = if row == column { 1.0 } else { 0.0 };
-                let found: f64 = product.sum();
-                assert!((found - expected).abs() < 1e-12, "{row}, {column}: {found}");
+        let one = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        for (coefficients, expected) in matrix.iter().zip(one) {
+            for (column, expected) in expected.into_iter().enumerate() {
+                let products = coefficients.iter().zip(&inverse).map(|(a, row)| a * row[column]);
+                let found: f64 = products.sum();
+                assert!((found - expected).abs() < 1e-12, "{found} in place of {expected}");
             }
         }
     }
