@@ -41,6 +41,15 @@ fn compiler(language: &str) -> Command {
     command
 }
 
+/// A program that finds the library in a folder. Where the workspace is built with all engines, the library needs theirs, too.
+fn started(program: &Path, folder: &TempDir) -> Command {
+    let mut paths = vec![folder.path().to_owned()];
+    paths.extend(env::split_paths(&env::var_os("LD_LIBRARY_PATH").unwrap_or_default()));
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", env::join_paths(paths).unwrap());
+    command
+}
+
 fn compiled(folder: &TempDir, language: &str, source: &str) -> PathBuf {
     let program = folder.path().join(Path::new(source).file_stem().unwrap());
     let library = library_folder();
@@ -101,8 +110,8 @@ fn a_c_program_compares_two_images() {
     let folder = tempfile::tempdir().unwrap();
     let program = compiled(&folder, "c", "examples/compare.c");
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(&program);
-        command.args(arguments).env("LD_LIBRARY_PATH", folder.path());
+        let mut command = started(&program, &folder);
+        command.args(arguments);
         command
     };
     let similarity: f64 =
@@ -118,8 +127,8 @@ fn a_c_program_compares_two_images() {
 fn a_c_program_survives_all_that_it_does_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let program = compiled(&folder, "c", "tests/misuse.c");
-    let mut command = Command::new(program);
-    command.args([MODEL, IMAGES[0]]).env("LD_LIBRARY_PATH", folder.path());
+    let mut command = started(&program, &folder);
+    command.args([MODEL, IMAGES[0]]);
     assert!(run(&mut command).ends_with(" calls\n"));
 }
 
@@ -127,8 +136,8 @@ fn a_c_program_survives_all_that_it_does_wrong() {
 fn a_cpp_program_sends_frames() {
     let folder = tempfile::tempdir().unwrap();
     let program = compiled(&folder, "c++", "examples/live_stream.cc");
-    let mut command = Command::new(program);
-    command.args([MODEL, IMAGES[0]]).env("LD_LIBRARY_PATH", folder.path());
+    let mut command = started(&program, &folder);
+    command.args([MODEL, IMAGES[0]]);
     let lines = run(&mut command);
     assert!(lines.ends_with("400 ms, 240x160: 306 values\n"), "{lines}");
 }
