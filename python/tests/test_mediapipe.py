@@ -179,6 +179,8 @@ def test_creation(image, embedder):
         BaseOptions(MODEL, delegate=BaseOptions.Delegate.CPU),
         BaseOptions(MODEL, delegate=BaseOptions.Delegate.DEFAULT),
         BaseOptions(pathlib.Path(MODEL)),
+        # No buffer at all.
+        BaseOptions(MODEL, b""),
     ):
         with make(base=base) as made:
             np.testing.assert_array_equal(vector(made.embed(image)), expected)
@@ -452,6 +454,7 @@ NO_MODEL = (
             "Input tensor has type float32: it requires specifying NormalizationOptions metadata to preprocess input images.",
         ),
         (BaseOptions(None, bytearray(b"x")), TypeError, "bytes or integer address expected instead of bytearray instance"),
+        (BaseOptions(b"x"), TypeError, "a model's path is a str, not bytes"),
         (BaseOptions(None, "x"), TypeError, "bytes or integer address expected instead of str instance"),
         (BaseOptions(None, memoryview(b"x")), TypeError, "bytes or integer address expected instead of memoryview instance"),
         (BaseOptions(MODEL, delegate=BaseOptions.Delegate.GPU), RuntimeError, "there is no delegate for a GPU"),

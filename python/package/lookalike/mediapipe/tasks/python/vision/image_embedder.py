@@ -70,8 +70,11 @@ def _native_embedder(options: ImageEmbedderOptions) -> _native.Embedder:
     model: Any = base.model_asset_buffer
     if model is not None and not isinstance(model, bytes):
         raise TypeError(f"bytes or integer address expected instead of {type(model).__name__} instance")
-    if model is None and base.model_asset_path is not None:
+    if not model and base.model_asset_path is not None:
         model = os.fspath(base.model_asset_path)
+        # A path of bytes would be taken for the model itself.
+        if not isinstance(model, str):
+            raise TypeError(f"a model's path is a str, not {type(model).__name__}")
     if not model:
         raise ValueError(_NO_MODEL)
     with translated(reference):

@@ -25,7 +25,7 @@ def validate_running_mode(
             raise ValueError(
                 "The vision task is in live stream mode, a user-defined result callback must be provided."
             )
-    elif result_callback is not None:
+    elif result_callback:
         raise ValueError(
             "The vision task is in image or video mode, a user-defined result callback should not be provided."
         )
